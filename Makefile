@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. Both make the environment first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test lint format docs clean
+
+setup: $(READY) profiles.yml
+
+$(READY): requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+profiles.yml:
+	cp profiles.example.yml profiles.yml
+
+demo: setup
+	$(BIN)/shelfcast demo
+
+# pytest last, so that its closing line is the last one.
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint models tests/data
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/sqlfluff fix models tests/data
+
+# The lock files name no registry; `pip install uv` where it is missing.
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --all-extras --constraint requirements.lock --universal \
+		--python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+		--output-file requirements-dev.lock
+
+clean:
+	rm -rf target logs .local .pytest_cache .mypy_cache .ruff_cache

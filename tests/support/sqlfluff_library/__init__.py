@@ -1,0 +1,60 @@
+"""What sqlfluff cannot know of dbt: the macros that return values instead of text.
+
+sqlfluff renders the models with plain Jinja, in which a macro can return nothing but text. These
+functions take the place of the macros of the same names; the settings are the project's own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from python_jobs.settings import load_settings
+
+_SETTINGS = load_settings(Path(__file__).resolve().parents[3], environment={})
+
+execute = False
+
+
+def use_cases() -> list[str]:
+    return list(_SETTINGS.use_cases)
+
+
+def built_use_cases(prefix: str, suffix: str) -> list[str]:
+    return use_cases()
+
+
+def use_case_settings(use_case: str) -> dict[str, Any]:
+    settings = _SETTINGS.use_cases[use_case].model_dump()
+    settings["sources"] = {name: value for name, value in settings["sources"].items() if value}
+    return settings
+
+
+def regressors_from(use_case: str, future: str) -> list[str]:
+    regressors = use_case_settings(use_case)["regressors"]
+    return [
+        name
+        for name, rule in regressors.items()
+        if rule["future"] == future and name != "log_price_ratio"
+    ]
+
+
+def regressors_in_sales(use_case: str) -> list[str]:
+    settings = use_case_settings(use_case)
+    return [
+        name for name in settings["regressors"] if name in settings["sources"]["sales"]["columns"]
+    ]
+
+
+def period_days(use_case: str) -> int:
+    return _SETTINGS.use_cases[use_case].period_days
+
+
+def baseline_names() -> list[str]:
+    return ["naive", "seasonal_naive", "mean_4", "mean_8"]
+
+
+def origin_bounds(
+    use_case: str | None, column: str, before: int | None = 0, after: int | None = 0
+) -> str:
+    return f"{column} >= date '2026-01-01'"
