@@ -1,0 +1,37 @@
+"""Points this process at the running emulators, as production points at Google."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from google.cloud import storage
+
+from python_jobs.errors import ConnectionFailed
+from python_jobs.local import stack
+
+STATE_DIR = ".local"
+BUCKET = "shelfcast-models"
+
+
+def connect(project: Path) -> None:
+    """Set the endpoints of the running stack in the environment, unless they are set already.
+
+    Raises:
+        ConnectionFailed: no stack runs and no endpoint is set.
+    """
+    if "SHELFCAST_BIGQUERY_ENDPOINT" in os.environ:
+        return
+    endpoints = stack.status(project / STATE_DIR).endpoints
+    if endpoints is None:
+        raise ConnectionFailed("no emulator is running. Start them with `shelfcast local start`.")
+    use(endpoints)
+
+
+def use(endpoints: stack.Endpoints) -> None:
+    """Set a stack's endpoints in the environment, and make its bucket for models."""
+    os.environ.update(endpoints.environment())
+    client = storage.Client(project="shelfcast-local")
+    if client.lookup_bucket(BUCKET) is None:
+        client.create_bucket(BUCKET)
+    os.environ.setdefault("SHELFCAST_MODELS_URI", f"gs://{BUCKET}")

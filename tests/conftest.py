@@ -1,0 +1,73 @@
+"""Fixtures that test folders share. The local stack starts when a test first asks for it."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from google.cloud import bigquery, storage
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+
+from python_jobs.local import stack
+from tests.support import clients
+from tests.support.site import Site
+
+
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[stack.Endpoints]:
+    """One BigQuery in memory and one Cloud Storage for the whole session."""
+    with stack.ephemeral() as endpoints:
+        yield endpoints
+
+
+@pytest.fixture(scope="session")
+def bigquery_client(local_stack: stack.Endpoints) -> bigquery.Client:
+    return clients.bigquery_client(local_stack)
+
+
+@pytest.fixture(scope="session")
+def read_client(local_stack: stack.Endpoints) -> BigQueryReadClient:
+    return clients.read_client(local_stack)
+
+
+@pytest.fixture(scope="session")
+def storage_client(local_stack: stack.Endpoints) -> storage.Client:
+    return clients.storage_client(local_stack)
+
+
+@pytest.fixture
+def dataset(bigquery_client: bigquery.Client) -> Iterator[str]:
+    """A dataset of the test's own, as `dataset` in SQL."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    bigquery_client.create_dataset(name)
+    yield name
+    bigquery_client.delete_dataset(name, delete_contents=True, not_found_ok=True)
+
+
+@pytest.fixture
+def bucket(storage_client: storage.Client) -> storage.Bucket:
+    """A bucket of the test's own."""
+    return storage_client.create_bucket(f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_environment() -> Iterator[None]:
+    """Sites set environment variables; none of them outlives the session."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def make_site(
+    local_stack: stack.Endpoints, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Site]:
+    """Make deployments that nothing shares but the emulators."""
+
+    def make() -> Site:
+        folder: Path = tmp_path_factory.mktemp("site")
+        return Site(folder, local_stack)
+
+    return make
