@@ -1,0 +1,144 @@
+"""What every model family offers, and the frames that pass between a job and a family.
+
+A family knows frames, arrays and its own settings; never a client, a clock or a table name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import pandas as pd
+
+ModelT = TypeVar("ModelT")
+
+GLOBAL_SERIES = ""
+"""The series_id under which a global family returns its one model."""
+
+Scope = Literal["local", "global"]
+
+
+@dataclass(frozen=True)
+class FamilySettings:
+    """The part of a use case's settings that a family may see.
+
+    Attributes:
+        grain: length of a period.
+        horizon: number of periods forecast from an origin.
+        season: periods in a season (52 for weeks), for families that difference or index by it.
+        regressors: names of the future-known columns, in the order of the panel.
+        is_nonnegative: the measure cannot be below zero; a forecast is floored there inside
+            its recursion.
+        interval: nominal coverage of yhat_lower..yhat_upper, a fraction in (0, 1).
+        seed: seed of every simulation, combined with series_id and origin_date.
+        options: the family's own settings, checked by the family.
+    """
+
+    grain: Literal["day", "week"]
+    horizon: int
+    season: int
+    regressors: tuple[str, ...] = ()
+    is_nonnegative: bool = True
+    interval: float = 0.8
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FittedModel(Generic[ModelT]):
+    """One fitted model and what the registry records of it.
+
+    Attributes:
+        model: the family's own parameters.
+        train_start: first ds used.
+        train_end: last ds used; a forecast from an earlier origin is refused.
+        n_obs: training rows used.
+        hyperparameters: what was set or chosen before the fit, JSON values only.
+        metrics: in-sample or validation numbers, JSON values only.
+    """
+
+    model: ModelT
+    train_start: pd.Timestamp
+    train_end: pd.Timestamp
+    n_obs: int
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[ModelT]):
+    """What a fit returns: each series is in exactly one of the two.
+
+    Attributes:
+        models: by series_id; a global family has one, under GLOBAL_SERIES.
+        failures: by series_id, the reason in one sentence.
+    """
+
+    models: dict[str, FittedModel[ModelT]]
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+class Family(Protocol[ModelT]):
+    """A way to forecast: fit, predict, and a safe text or binary form of what was fitted.
+
+    `scope` is "local" (a model a series; jobs cut the panel into chunks of series and fit them in a
+    process pool) or "global" (one model for the whole panel, fitted in one call).
+    """
+
+    name: str
+    scope: Scope
+    settings: FamilySettings
+
+    def fit(self, panel: pd.DataFrame, start: dict[str, ModelT] | None = None) -> Fitted[ModelT]:
+        """Fit every series of a panel; a series that cannot be fitted is a failure, not an error.
+
+        Args:
+            panel: one row per series_id, ds, sorted by both. Columns: series_id (str),
+                ds (datetime64, first day of the period), y (float, units per period, never null),
+                y_lag1 (float, y of the period before, null where that was not observed),
+                then the regressors (float, never null).
+            start: models to start from, by series_id (fine-tuning, warm starts);
+                None starts afresh.
+
+        Returns:
+            A model or a failure for each series_id of the panel.
+
+        Raises:
+            ValueError: the panel lacks a column (named), or is not sorted.
+        """
+        ...
+
+    def predict(self, models: dict[str, ModelT], future: pd.DataFrame) -> pd.DataFrame:
+        """Forecast every row of a future panel.
+
+        Args:
+            models: by model_version.
+            future: one row per series_id, origin_date, horizon_step, sorted by them. Columns:
+                model_version (str, the model to use), series_id (str),
+                origin_date and target_date (datetime64), horizon_step (int, 1..horizon),
+                y_lag1 (float, last observed y, repeated on each row), then the regressors (float).
+
+        Returns:
+            The rows of `future`, same order and index. Columns: yhat, yhat_lower, yhat_upper
+            (float, units per period, lower <= yhat <= upper; null where the family could not
+            forecast), interval_source (str), reason (str, null where yhat is a number).
+
+        Raises:
+            ValueError: a column is missing (named) or a model_version is not in `models` (counted).
+        """
+        ...
+
+    def dumps(self, model: ModelT) -> bytes:
+        """Write one model in a safe, self-describing form, never pickle.
+
+        `loads(dumps(model))` predicts exactly as `model` does.
+        """
+        ...
+
+    def loads(self, data: bytes) -> ModelT:
+        """Read what `dumps` wrote.
+
+        Raises:
+            ValueError: not a model of this family and format version; the message says why.
+        """
+        ...

@@ -1,0 +1,219 @@
+"""The lag recursion and the simulated paths behind Prophet's intervals, as array arithmetic.
+
+Everything here is in model space (after the transform of y); a path is one possible future.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_MAX_DRAWS = 4_000_000
+"""Simulated values held at a time (32 MB each for noise, trend and path)."""
+
+
+def recursive_forecast(
+    base: FloatArray, lag_effect: FloatArray, y_lag1: FloatArray, floor: float | None
+) -> FloatArray:
+    """Roll the lag through the horizon for every series at once.
+
+    The lag is additive, so its share of each step is known without asking the model again:
+    yhat_h = max(floor, base_h + lag_effect * yhat_{h-1}), with yhat_0 = y_lag1.
+
+    Args:
+        base: forecast without the lag term, model space, shape (n_series, horizon). A null step
+            is null in the result, and so are the steps after it where there is a lag effect.
+        lag_effect: change of yhat per unit of y_lag1, shape (n_series,). Zero: no lag.
+        y_lag1: last observed y, model space, shape (n_series,). Ignored where lag_effect is zero.
+        floor: the least a forecast can be, applied inside the recursion; None for no floor.
+
+    Returns:
+        yhat, shape (n_series, horizon); step h uses step h-1 as its lag.
+
+    Raises:
+        ValueError: shapes disagree (names and shapes given), or y_lag1 is not finite where there
+            is a lag effect (series counted).
+    """
+    _check_recursion(base, lag_effect, y_lag1)
+    has_lag = lag_effect != 0
+    yhat = np.empty_like(base)
+    previous = y_lag1
+    for step in range(base.shape[1]):
+        carried = np.multiply(lag_effect, previous, out=np.zeros_like(previous), where=has_lag)
+        previous = base[:, step] + carried
+        if floor is not None:
+            previous = np.maximum(previous, floor)
+        yhat[:, step] = previous
+    return yhat
+
+
+def _check_recursion(base: FloatArray, lag_effect: FloatArray, y_lag1: FloatArray) -> None:
+    if base.ndim != 2 or lag_effect.shape != base.shape[:1] or y_lag1.shape != base.shape[:1]:
+        raise ValueError(
+            "recursive_forecast: expected base (n_series, horizon), lag_effect (n_series,) and "
+            f"y_lag1 (n_series,), got {base.shape}, {lag_effect.shape} and {y_lag1.shape}"
+        )
+    n_bad = int(np.sum(~np.isfinite(y_lag1) & (lag_effect != 0)))
+    if n_bad:
+        raise ValueError(f"recursive_forecast: y_lag1 is not finite for {n_bad} series")
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """What moves the paths of n_series forecasts, one value a series, model space.
+
+    Attributes:
+        lag_effect: change of yhat per unit of y_lag1.
+        y_lag1: last observed y.
+        noise_sd: standard deviation of one period's noise.
+        change_rate: probability that the trend changes its slope within one period.
+        change_scale: mean absolute change of the slope (Laplace), per period and period.
+        n_gap: periods between the last one trained on and the first one forecast, in which the
+            trend may have changed unseen.
+        seed: seed of the series' own random numbers, see `path_seed`.
+    """
+
+    lag_effect: FloatArray
+    y_lag1: FloatArray
+    noise_sd: FloatArray
+    change_rate: FloatArray
+    change_scale: FloatArray
+    n_gap: IntArray
+    seed: list[int]
+
+    def __getitem__(self, chosen: slice) -> Dynamics:
+        """Keep some of the series."""
+        return Dynamics(**{name: values[chosen] for name, values in vars(self).items()})
+
+
+def path_seed(series_id: str, origin_date: date, seed: int) -> int:
+    """Derive the seed of one forecast from what identifies it, the same on every machine.
+
+    Returns:
+        A 128-bit number: BLAKE2b over the three parts, each led by its length.
+    """
+    parts = (str(seed), origin_date.isoformat(), series_id)
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return int.from_bytes(digest, "big")
+
+
+def path_quantiles(
+    base: FloatArray,
+    trend_gain: FloatArray,
+    dynamics: Dynamics,
+    floor: float | None,
+    *,
+    interval: float,
+    n_paths: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Bound the middle of many simulated paths, series by series and step by step.
+
+    Args:
+        base: forecast without the lag term, shape (n_series, horizon).
+        trend_gain: change of y per unit of trend, shape (n_series, horizon): 1 + the
+            multiplicative terms.
+        dynamics: of the same n_series.
+        floor: applied to each path inside the recursion; None for no floor.
+        interval: share of the paths inside, a fraction in (0, 1).
+        n_paths: paths a series.
+
+    Returns:
+        Lower and upper bound, each of shape (n_series, horizon).
+    """
+    n_series, horizon = base.shape
+    tail = (1 - interval) / 2
+    bounds = np.empty((2, n_series, horizon))
+    size = max(1, _MAX_DRAWS // (horizon * n_paths))
+    for first in range(0, n_series, size):
+        part = slice(first, first + size)
+        paths = simulate_paths(base[part], trend_gain[part], dynamics[part], floor, n_paths)
+        bounds[:, part] = np.quantile(paths, (tail, 1 - tail), axis=1)
+    return bounds[0], bounds[1]
+
+
+def simulate_paths(
+    base: FloatArray,
+    trend_gain: FloatArray,
+    dynamics: Dynamics,
+    floor: float | None,
+    n_paths: int,
+) -> FloatArray:
+    """Simulate y along the recursion: noise and trend changes enter the next step's lag.
+
+    Arguments as in `path_quantiles`.
+
+    Returns:
+        y, shape (n_series, n_paths, horizon). A series' paths depend on its own values only, and
+        a longer horizon leaves the earlier steps as they were.
+    """
+    n_series, horizon = base.shape
+    moved = np.empty((n_series, n_paths, horizon))
+    for row in range(n_series):
+        noise_rng, trend_rng = np.random.default_rng(dynamics.seed[row]).spawn(2)
+        noise = draw_noise(noise_rng, horizon, n_paths) * dynamics.noise_sd[row]
+        steps = int(dynamics.n_gap[row]) + horizon
+        shift = draw_trend_shift(trend_rng, steps, n_paths, dynamics.change_rate[row])
+        shift = shift[-horizon:] * dynamics.change_scale[row]
+        moved[row] = (base[row, :, None] + trend_gain[row, :, None] * shift + noise).T
+    flat = recursive_forecast(
+        moved.reshape(-1, horizon),
+        np.repeat(dynamics.lag_effect, n_paths),
+        np.repeat(dynamics.y_lag1, n_paths),
+        floor,
+    )
+    return flat.reshape(moved.shape)
+
+
+def draw_noise(rng: np.random.Generator, horizon: int, n_paths: int) -> FloatArray:
+    """Draw standard normal noise whose sample mean and covariance are exact.
+
+    Each step is a shuffle of the same normal scores (Latin hypercube sampling; McKay, Beckman and
+    Conover 1979), then made uncorrelated with the steps before it. So 1000 paths give the
+    quantiles of many more, and a forecast's spread does not shrink by chance from step to step.
+
+    Returns:
+        Noise, shape (horizon, n_paths); rows have mean 0, variance 1 and no correlation.
+    """
+    scores = np.tile(_normal_scores(n_paths), (horizon, 1))
+    shuffled = rng.permuted(scores, axis=1)
+    lower = np.linalg.cholesky(shuffled @ shuffled.T / n_paths)
+    noise: FloatArray = np.linalg.solve(lower, shuffled)
+    return noise
+
+
+@lru_cache(maxsize=8)
+def _normal_scores(n_paths: int) -> FloatArray:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((rank + 0.5) / n_paths) for rank in range(n_paths)])
+
+
+def draw_trend_shift(
+    rng: np.random.Generator, n_steps: int, n_paths: int, change_rate: float
+) -> FloatArray:
+    """Draw how far the trend moves by changes of its slope after the training data.
+
+    Prophet's own extrapolation (Taylor and Letham 2018, section 3.1.4): in each period the slope
+    changes with a probability of change_rate by a Laplace distributed amount, at mid-period.
+
+    Returns:
+        Distance from the extrapolated trend, shape (n_steps, n_paths), for slopes that change by 1
+        on average (scale it).
+    """
+    uniform = rng.random((n_steps, n_paths))
+    is_change = uniform < change_rate
+    centred = np.where(is_change, uniform / max(change_rate, 1e-300), 0.5) - 0.5
+    # A hair below 2, so that a uniform of exactly zero is a large change, not an infinite one.
+    slope_change = -np.sign(centred) * np.log1p(-(2 - 1e-15) * np.abs(centred))
+    before = np.vstack([np.zeros((1, n_paths)), slope_change[:-1]])
+    smoothed: FloatArray = (slope_change + before) / 2
+    return smoothed.cumsum(axis=0).cumsum(axis=0)

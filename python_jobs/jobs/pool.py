@@ -1,0 +1,153 @@
+"""Local families over many series: one process pool, one thread a worker.
+
+A chunk is a whole number of series, so nothing in the result depends on how many workers there
+are, how series are chunked, or which chunk ends first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import TypeVar
+
+import pandas as pd
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+
+from python_jobs.families.base import Family, Fitted, FittedModel
+from python_jobs.families.frames import require_columns, series_starts
+
+ChunkT = TypeVar("ChunkT")
+ResultT = TypeVar("ResultT")
+ModelT = TypeVar("ModelT")
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many are done, and how many there are."""
+
+MAX_SERIES_PER_CHUNK = 32
+"""Enough to outweigh sending a chunk, few enough that progress moves every second or two."""
+
+
+def run_chunks(
+    function: Callable[[ChunkT], ResultT],
+    chunks: Sequence[ChunkT],
+    n_jobs: int,
+    on_progress: OnProgress | None = None,
+) -> list[ResultT]:
+    """Apply a function to each chunk in a pool of processes with one thread each.
+
+    Args:
+        function: picklable, and so is what it takes and returns.
+        chunks: what to apply it to.
+        n_jobs: processes; 1 stays in this one, -1 is one a core.
+        on_progress: called in this process after each chunk, with chunks done and their number.
+
+    Returns:
+        One result a chunk, in their order.
+
+    Raises:
+        Exception: whatever the function raised first; the rest is then given up.
+    """
+    results: list[ResultT] = []
+    with parallel_config(backend="loky", inner_max_num_threads=1, max_nbytes=None):
+        pool = Parallel(n_jobs=n_jobs, return_as="generator")
+        for result in pool(delayed(function)(chunk) for chunk in chunks):
+            results.append(result)
+            if on_progress is not None:
+                on_progress(len(results), len(chunks))
+    return results
+
+
+def fit_local(
+    family: Family[ModelT],
+    panel: pd.DataFrame,
+    n_jobs: int = -1,
+    on_progress: OnProgress | None = None,
+) -> Fitted[ModelT]:
+    """Fit a local family to every series of a panel.
+
+    Args:
+        family: of scope "local", picklable.
+        panel: as `Family.fit` takes it.
+        n_jobs: processes.
+        on_progress: called with series done and their number.
+
+    Returns:
+        As `family.fit(panel)`, in the panel's order.
+
+    Raises:
+        ValueError: the family is global, or the panel is not as `Family.fit` asks.
+    """
+    chunks = _series_chunks(family, panel, "panel", n_jobs)
+    parts = run_chunks(family.fit, chunks, n_jobs, _count_series(chunks, on_progress))
+    models: dict[str, FittedModel[ModelT]] = {}
+    failures: dict[str, str] = {}
+    for part in parts:
+        models |= part.models
+        failures |= part.failures
+    return Fitted(models, failures)
+
+
+def predict_local(
+    family: Family[ModelT],
+    models: dict[str, ModelT],
+    future: pd.DataFrame,
+    n_jobs: int = -1,
+    on_progress: OnProgress | None = None,
+) -> pd.DataFrame:
+    """Forecast a future panel with a local family; each worker gets only the models it needs.
+
+    Args:
+        family: of scope "local", picklable.
+        models: by model_version.
+        future: as `Family.predict` takes it.
+        n_jobs: processes.
+        on_progress: called with series done and their number.
+
+    Returns:
+        As `family.predict(models, future)`: the same rows, order and index.
+
+    Raises:
+        ValueError: the family is global, or the future panel is not as `Family.predict` asks.
+    """
+    require_columns(future, ["model_version"], "future")
+    chunks = _series_chunks(family, future, "future", n_jobs)
+    if not chunks:
+        return family.predict(models, future)
+    with_models = [(_models_of(chunk, models), chunk) for chunk in chunks]
+    parts = run_chunks(
+        partial(_predict_chunk, family), with_models, n_jobs, _count_series(chunks, on_progress)
+    )
+    return pd.concat(parts)
+
+
+def _predict_chunk(
+    family: Family[ModelT], chunk: tuple[dict[str, ModelT], pd.DataFrame]
+) -> pd.DataFrame:
+    return family.predict(*chunk)
+
+
+def _models_of(chunk: pd.DataFrame, models: dict[str, ModelT]) -> dict[str, ModelT]:
+    """Pick a chunk's models; one that is missing is for the family to report."""
+    return {name: models[name] for name in chunk["model_version"].unique() if name in models}
+
+
+def _series_chunks(
+    family: Family[ModelT], frame: pd.DataFrame, name: str, n_jobs: int
+) -> list[pd.DataFrame]:
+    if family.scope != "local":
+        raise ValueError(f"family {family.name} is {family.scope}: it is not cut into series")
+    require_columns(frame, ["series_id"], name)
+    starts = series_starts(frame, name).tolist()
+    share = math.ceil(len(starts) / (4 * effective_n_jobs(n_jobs)))
+    edges = [*starts[:: max(1, min(share, MAX_SERIES_PER_CHUNK))], len(frame)]
+    return [frame.iloc[first:after] for first, after in pairwise(edges)]
+
+
+def _count_series(chunks: list[pd.DataFrame], on_progress: OnProgress | None) -> OnProgress | None:
+    """Turn progress in chunks into progress in series."""
+    if on_progress is None:
+        return None
+    done = list(accumulate(int(chunk["series_id"].nunique()) for chunk in chunks))
+    return lambda n_chunks, _: on_progress(done[n_chunks - 1], done[-1])
