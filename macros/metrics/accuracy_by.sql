@@ -1,0 +1,99 @@
+{# Accuracy by the columns named (use_case is one of them), in two bases: `comparable`, every
+   model and baseline on the rows that all of them forecast (n_removed counts the scored rows
+   left out for it), and `served`, the champion's rows as planners saw them, fallbacks
+   included. Ratios are made here, last, from additive parts.
+   Grain: the columns, basis, model_name. #}
+{% macro accuracy_by(columns) -%}
+{%- set parts = ['error', 'abs_error', 'squared_error', 'abs_y', 'smape_term', 'is_covered'] -%}
+{%- set grain = columns | join(', ') -%}
+with errors as (
+    select * from {{ ref('forecast_errors') }}
+),
+
+based as (
+    select
+        errors.*,
+        'comparable' as basis,
+        errors.model_name as scored_name,
+        errors.is_comparable as is_counted
+    from errors
+    union all
+    select
+        errors.*,
+        'served' as basis,
+        'served' as scored_name,
+        errors.is_scored as is_counted
+    from errors
+    where errors.is_champion
+),
+
+counted as (
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        basis,
+        scored_name,
+        is_baseline,
+        is_scored,
+        is_counted,
+        {%- for part in parts %}
+        if(is_counted, {{ part }}, null) as {{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from based
+),
+
+measured as (
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        basis,
+        scored_name,
+        logical_or(is_baseline) as is_baseline,
+        countif(is_counted) as n_scored,
+        countif(is_scored and not is_counted) as n_removed,
+        countif(not is_scored) as n_unscored,
+        sum(abs_error) as sum_abs_error,
+        sum(abs_y) as sum_abs_y,
+        {{ wape() }} as wape,
+        {{ smape() }} as smape,
+        {{ mae() }} as mae,
+        {{ rmse() }} as rmse,
+        {{ bias() }} as bias,
+        {{ coverage() }} as coverage
+    from counted
+    group by {{ grain }}, basis, scored_name
+),
+
+settings as (
+    {{ settings_rows() }}
+)
+
+select
+    {%- for column in columns %}
+    measured.{{ column }},
+    {%- endfor %}
+    measured.basis,
+    measured.scored_name as model_name,
+    measured.is_baseline,
+    measured.n_scored,
+    measured.n_removed,
+    measured.n_unscored,
+    measured.sum_abs_error,
+    measured.sum_abs_y,
+    measured.wape,
+    measured.smape,
+    measured.mae,
+    measured.rmse,
+    measured.bias,
+    measured.coverage,
+    {{ forecast_value_added(
+        'measured.wape',
+        'measured.scored_name = settings.value_added_over',
+        'measured.' ~ columns | join(', measured.') ~ ', measured.basis'
+    ) }} as forecast_value_added
+from measured
+inner join settings
+    on measured.use_case = settings.use_case
+{%- endmacro %}

@@ -1,0 +1,24 @@
+{# What a forecast from an origin may see: exactly horizon rows a series, with the regressors as
+   they were known then and where each came from. Grain: series_id, origin_date, horizon_step. #}
+{% macro panel_future_panel(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+select
+    regressors.series_id,
+    regressors.origin_date,
+    series.as_of_at,
+    regressors.horizon_step,
+    regressors.ds as target_date,
+    {%- for regressor in settings.regressors %}
+    regressors.{{ regressor }},
+    {%- endfor %}
+    regressors.promo_source,
+    regressors.weather_source,
+    regressors.missing_regressors,
+    regressors.stops_run
+from {{ ref(use_case ~ '_regressors') }} as regressors
+inner join {{ ref(use_case ~ '_series') }} as series
+    on
+        regressors.series_id = series.series_id
+        and regressors.origin_date = series.origin_date
+where regressors.horizon_step is not null
+{%- endmacro %}

@@ -1,0 +1,64 @@
+{# Which way each series goes at each origin, decided before any model is asked: to a model, to a
+   baseline (the series falls back), or refused. One reason, the gravest first. Grain:
+   series_id, origin_date. #}
+{% macro panel_gate(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+with series as (
+    select * from {{ ref(use_case ~ '_series') }}
+),
+
+seeds as (
+    select * from {{ ref(use_case ~ '_y_lag1_seeds') }}
+),
+
+holes as (
+    select
+        series_id,
+        origin_date,
+        string_agg(
+            concat(missing_regressors, ' unknown for ', cast(target_date as string)),
+            '; ' order by horizon_step
+        ) as missing_regressors,
+        logical_or(stops_run) as stops_run
+    from {{ ref(use_case ~ '_future_panel') }}
+    where missing_regressors != ''
+    group by series_id, origin_date
+)
+
+select
+    series.series_id,
+    series.origin_date,
+    series.as_of_at,
+    case
+        when series.reason = 'inactive' or seeds.y_lag1 is null then 'refused'
+        when not series.is_forecastable then 'baseline'
+        when holes.missing_regressors is not null then 'baseline'
+        {%- if settings.when_stale != 'warn' %}
+        when seeds.periods_stale > {{ settings.max_periods_stale }} then 'baseline'
+        {%- endif %}
+        else 'model'
+    end as route,
+    case
+        when series.reason = 'inactive' then 'inactive'
+        when seeds.y_lag1 is null then 'never_observed'
+        when not series.is_forecastable then series.reason
+        when holes.missing_regressors is not null then 'missing_regressors'
+        {%- if settings.when_stale != 'warn' %}
+        when seeds.periods_stale > {{ settings.max_periods_stale }} then 'stale_actuals'
+        {%- endif %}
+    end as reason,
+    holes.missing_regressors,
+    seeds.y_lag1,
+    seeds.observed_ds,
+    seeds.periods_stale,
+    coalesce(holes.stops_run, false) as stops_run
+from series
+inner join seeds
+    on
+        series.series_id = seeds.series_id
+        and series.origin_date = seeds.origin_date
+left join holes
+    on
+        series.series_id = holes.series_id
+        and series.origin_date = holes.origin_date
+{%- endmacro %}

@@ -1,0 +1,13 @@
+{# The key's columns of every series that the sales table ever named, in their own types. Grain:
+   series_id. #}
+{% macro panel_keys(use_case) -%}
+{%- set parts = use_case_settings(use_case).key.keys() | list -%}
+select
+    series_id,
+    {%- for part in parts %}
+    any_value({{ part }}) as {{ part }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ ref('stg_' ~ use_case ~ '_sales') }}
+where rejected_because is null
+group by series_id
+{%- endmacro %}

@@ -1,0 +1,190 @@
+{# The regressors of every past and future period as they were known at each origin: one
+   definition for the rows that train and the rows that are forecast. A past period takes what
+   the sales table itself holds, else the plan; a future one the plan, the weather as known,
+   the calendar. What a hole means is each regressor's when_missing; what stays null is named
+   in missing_regressors. log_price_ratio = ln(price / the reference price of the last period
+   with a price before it). Longer than most: this is the one place where a regressor is
+   defined.
+   Grain: series_id, origin_date, ds; horizon_step is null for the past. #}
+{% macro panel_regressors(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+{%- set plan_regressors = regressors_from(use_case, 'plan') -%}
+{%- set weather_regressors = regressors_from(use_case, 'weather') -%}
+{%- set calendar_regressors = regressors_from(use_case, 'calendar') -%}
+{%- set in_sales = regressors_in_sales(use_case) -%}
+{%- set no_row_means = settings.sources.get('promotions', {}).get('no_row_means') -%}
+{%- set location = settings.sources.get('weather', {}).get('location_of_series', 'null') -%}
+with series as (
+    select
+        *,
+        cast({{ location }} as string) as location
+    from {{ ref(use_case ~ '_series') }}
+),
+
+history as (
+    select * from {{ ref(use_case ~ '_history') }}
+),
+
+plan as (
+    select * from {{ ref(use_case ~ '_plan') }}
+),
+
+plan_periods as (
+    select * from {{ ref(use_case ~ '_plan_periods') }}
+),
+
+weather as (
+    select * from {{ ref(use_case ~ '_weather') }}
+),
+
+reference_prices as (
+    select * from {{ ref(use_case ~ '_reference_prices') }}
+),
+
+calendar as (
+    {{ calendar_shares(use_case) }}
+),
+
+periods as (
+    select
+        series_id,
+        origin_date,
+        ds,
+        cast(null as int64) as horizon_step,
+        price
+        {%- for regressor in in_sales %},
+        {{ regressor }}
+        {%- endfor %}
+    from history
+    union all
+    select
+        series_id,
+        origin_date,
+        {{ add_periods(
+            use_case, period_start(use_case, 'origin_date'), 'horizon_step'
+        ) }} as ds,
+        horizon_step,
+        cast(null as float64) as price
+        {%- for regressor in in_sales %},
+        cast(null as float64) as {{ regressor }}
+        {%- endfor %}
+    from series
+    cross join unnest(generate_array(1, {{ settings.horizon }})) as horizon_step
+),
+
+told as (
+    select
+        periods.series_id,
+        periods.origin_date,
+        periods.ds,
+        periods.horizon_step,
+        periods.price,
+        {%- for regressor in plan_regressors + weather_regressors + calendar_regressors %}
+        coalesce(
+            {%- if regressor in in_sales %}
+            periods.{{ regressor }},
+            {%- endif %}
+            {%- if regressor in plan_regressors %}
+            plan.{{ regressor }}
+            {{- ', if(plan_periods.ds is not null, 0, null)' if no_row_means == 'none' }}
+            {%- elif regressor in weather_regressors %}
+            weather.{{ regressor }}
+            {%- else %}
+            calendar.{{ regressor }}, 0
+            {%- endif %}
+        ) as {{ regressor }},
+        {%- endfor %}
+        plan.n_priced_days,
+        plan.sum_price,
+        plan.n_discounted_days,
+        plan.sum_discounted,
+        last_value(reference_prices.reference_price ignore nulls) over (
+            partition by periods.series_id, periods.origin_date
+            order by periods.ds
+            rows between unbounded preceding and 1 preceding
+        ) as reference_price,
+        case
+            {%- for regressor in in_sales %}
+            when periods.{{ regressor }} is not null then 'observed'
+            {%- endfor %}
+            when plan.ds is not null then 'plan'
+            {%- if no_row_means == 'none' %}
+            when plan_periods.ds is not null then 'plan'
+            {%- endif %}
+            else '{{ 'unknown' if 'promotions' in settings.sources else 'none' }}'
+        end as promo_source,
+        coalesce(
+            weather.weather_source,
+            '{{ 'unknown' if 'weather' in settings.sources else 'none' }}'
+        ) as weather_source
+    from periods
+    inner join series
+        on
+            periods.series_id = series.series_id
+            and periods.origin_date = series.origin_date
+    left join plan
+        on
+            periods.series_id = plan.series_id
+            and periods.origin_date = plan.origin_date
+            and periods.ds = plan.ds
+    left join plan_periods
+        on
+            periods.origin_date = plan_periods.origin_date
+            and periods.ds = plan_periods.ds
+    left join weather
+        on
+            series.location = weather.location
+            and periods.origin_date = weather.origin_date
+            and periods.ds = weather.ds
+    left join reference_prices
+        on
+            periods.series_id = reference_prices.series_id
+            and periods.origin_date = reference_prices.origin_date
+            and periods.ds = reference_prices.ds
+    left join calendar
+        on periods.ds = calendar.ds
+),
+
+with_price_ratio as (
+    select
+        *,
+        {{ price_ratio(use_case) }} as log_price_ratio
+    from told
+),
+
+filled as (
+    select
+        series_id,
+        origin_date,
+        ds,
+        horizon_step,
+        {%- for regressor, rule in settings.regressors.items() %}
+        {{ fill_missing(regressor, rule.when_missing) }} as {{ regressor }},
+        {%- endfor %}
+        promo_source,
+        weather_source
+    from with_price_ratio
+)
+
+select
+    series_id,
+    origin_date,
+    ds,
+    horizon_step,
+    {%- for regressor in settings.regressors %}
+    {{ regressor }},
+    {%- endfor %}
+    promo_source,
+    weather_source,
+    trim(concat(
+        ''
+        {%- for regressor in settings.regressors %},
+        if({{ regressor }} is null, '{{ regressor }} ', '')
+        {%- endfor %}
+    )) as missing_regressors,
+    {%- for regressor, rule in settings.regressors.items() if rule.when_missing == 'stop_run' %}
+    {{ regressor }} is null or
+    {%- endfor %}
+    false as stops_run
+from filled
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{# The key's parts joined with |, each with \ and | escaped by a \, so that it reads as itself
+   and splits back (python_jobs/series.py is the other half). STRING; null where a part is
+   null. #}
+{% macro series_id(parts) -%}
+    {%- set escaped = [] -%}
+    {%- for part in parts -%}
+        {%- do escaped.append(
+            "replace(replace(cast(" ~ part ~ " as string), '\\\\', '\\\\\\\\'), '|', '\\\\|')"
+        ) -%}
+    {%- endfor -%}
+    concat({{ escaped | join(", '|', ") }})
+{%- endmacro %}

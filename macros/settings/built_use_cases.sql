@@ -1,0 +1,12 @@
+{# The use cases whose model `prefix<use_case>suffix` exists: a statement over all use cases leaves
+   out one that was configured and never built. Before anything is built, all of them. #}
+{% macro built_use_cases(prefix, suffix) -%}
+    {%- set built = [] -%}
+    {%- for use_case in use_cases() -%}
+        {%- set relation = ref(prefix ~ use_case ~ suffix) -%}
+        {%- if not execute or load_relation(relation) is not none -%}
+            {%- do built.append(use_case) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(built or use_cases()) }}
+{%- endmacro %}

@@ -1,0 +1,72 @@
+{# Refuse a settings key that nothing reads, a missing one and a value that is not allowed, by
+   name, before any model is built. Runs at the start of every dbt command that builds;
+   python_jobs/settings.py checks the same for the jobs. #}
+{% macro validate_settings() -%}
+    {%- set errors = [] -%}
+    {%- for use_case, given in var('use_cases').items() -%}
+        {%- set where = 'use_cases.' ~ use_case -%}
+        {%- do check_keys(errors, where, given, var('use_case_defaults')) -%}
+        {%- for name, source in (given.get('sources') or {}).items() -%}
+            {%- set at = where ~ '.sources.' ~ name -%}
+            {%- do check_keys(errors, at, source, var('source_defaults').get(name, {})) -%}
+        {%- endfor -%}
+        {%- for name, rule in (given.get('regressors') or {}).items() -%}
+            {%- set at = where ~ '.regressors.' ~ name -%}
+            {%- do check_keys(errors, at, rule, var('regressor_defaults')) -%}
+        {%- endfor -%}
+        {%- if not errors -%}
+            {%- do check_values(errors, where, use_case_settings(use_case)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if errors and execute -%}
+        {{ exceptions.raise_compiler_error("settings: " ~ errors | join("; ")) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro check_keys(errors, where, given, allowed) -%}
+    {%- for key in given if key not in allowed -%}
+        {%- do errors.append(
+            where ~ ": unknown key '" ~ key ~ "' (known: " ~ allowed.keys() | join(', ') ~ ")"
+        ) -%}
+    {%- endfor -%}
+    {%- for key, value in allowed.items() if value == 'required' and key not in given -%}
+        {%- do errors.append(where ~ ": '" ~ key ~ "' is missing") -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro check_values(errors, where, settings) -%}
+    {%- set choices = var('setting_choices') -%}
+    {%- do check_choices(errors, where, settings, choices.use_case) -%}
+    {%- for name, source in settings.sources.items() -%}
+        {%- set at = where ~ '.sources.' ~ name -%}
+        {%- do check_choices(errors, at, source, choices.source) -%}
+        {%- set needed = {
+            'sales': settings.key.keys() | list + ['date', 'quantity'],
+            'promotions': settings.key.keys() | list + ['start_date', 'end_date'],
+            'weather': ['location', 'date'],
+        }.get(name, []) -%}
+        {%- for column in needed if column not in source.columns -%}
+            {%- do errors.append(at ~ ".columns: '" ~ column ~ "' is missing") -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for name, rule in settings.regressors.items() -%}
+        {%- set at = where ~ '.regressors.' ~ name -%}
+        {%- do check_choices(errors, at, rule, choices.regressor) -%}
+        {%- set source = {
+            'plan': 'promotions', 'weather': 'weather', 'calendar': 'calendar'
+        }.get(rule.future) -%}
+        {%- if source is not none and source not in settings.sources -%}
+            {%- do errors.append(
+                at ~ ": future is '" ~ rule.future ~ "' but sources has no '" ~ source ~ "'"
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro check_choices(errors, where, given, choices) -%}
+    {%- for key, allowed in choices.items() if key in given and given[key] not in allowed -%}
+        {%- do errors.append(
+            where ~ "." ~ key ~ ": '" ~ given[key] ~ "' is not one of " ~ allowed | join(', ')
+        ) -%}
+    {%- endfor -%}
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{# The one place that asks the clock. TIMESTAMP. #}
+{% macro run_now() -%}
+    current_timestamp()
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ panel_actuals('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_gate('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_history('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_keys('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_plan('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_plan_coverage('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_plan_days('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_plan_periods('sku_weekly') }}

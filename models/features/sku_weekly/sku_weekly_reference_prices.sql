@@ -1,0 +1,1 @@
+{{ panel_reference_prices('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_series('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ panel_training_panel('sku_weekly') }}

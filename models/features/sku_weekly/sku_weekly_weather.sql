@@ -1,0 +1,1 @@
+{{ panel_weather('sku_weekly') }}

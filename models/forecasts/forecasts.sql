@@ -1,0 +1,74 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='insert_overwrite',
+        partition_by={'field': 'origin_date', 'data_type': 'date'},
+        cluster_by=['use_case', 'series_id'],
+        on_schema_change='fail'
+    )
+}}
+{# The forecasts that were issued: for each series the newest finished issued run of the origin,
+   made before the issue window closed. A replay enters only where it was published as issued
+   and nothing was ever issued. The origins of the active runs are rebuilt whole, for every
+   use case. One row per use_case, series_id, model_name, origin_date, target_date. #}
+with origins as (
+    select * from {{ ref('origins') }}
+),
+
+run_forecasts as (
+    select * from {{ ref('run_forecasts') }}
+    where
+        (run_kind = 'issued' or is_as_issued)
+        {%- if is_incremental() %}
+        and origin_date in (select origins.origin_date from origins)
+        and {{ origin_bounds(none, 'origin_date') }}
+        {%- endif %}
+),
+
+settings as (
+    {{ settings_rows() }}
+),
+
+newest as (
+    select run_forecasts.*
+    from run_forecasts
+    inner join settings
+        on run_forecasts.use_case = settings.use_case
+    where
+        date(run_forecasts.as_of_at, settings.time_zone)
+        < date_add(run_forecasts.origin_date, interval settings.issue_window_days day)
+    qualify rank() over (
+        partition by
+            run_forecasts.use_case, run_forecasts.series_id, run_forecasts.origin_date
+        order by
+            if(run_forecasts.run_kind = 'issued', 1, 0) desc,
+            run_forecasts.as_of_at desc,
+            run_forecasts.run_id desc
+    ) = 1
+)
+
+select
+    use_case,
+    series_id,
+    model_name,
+    origin_date,
+    target_date,
+    horizon_step,
+    yhat,
+    yhat_lower,
+    yhat_upper,
+    interval_source,
+    interval_calibration,
+    is_fallback,
+    fallback_model,
+    reason,
+    is_champion,
+    run_id,
+    run_kind,
+    as_of_at,
+    issued_at,
+    model_version,
+    regressors_as_known,
+    code_version
+from newest
+where outcome != 'refused'

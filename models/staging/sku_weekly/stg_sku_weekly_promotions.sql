@@ -1,0 +1,1 @@
+{{ stage_promotions('sku_weekly') }}

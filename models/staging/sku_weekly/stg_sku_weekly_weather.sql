@@ -1,0 +1,1 @@
+{{ stage_weather('sku_weekly') }}
