@@ -1,0 +1,460 @@
+"""The command line: `shelfcast --help`.
+
+Data goes to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed, 2 bad usage or
+settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from python_jobs import logs, pipeline
+from python_jobs.errors import SettingsError, ShelfcastError
+from python_jobs.jobs.load import Kind, load_file
+from python_jobs.jobs.verify import verify
+from python_jobs.logs import Event
+from python_jobs.run import Run, Selection, shard_of_task
+from python_jobs.schedule import origin_at
+from python_jobs.settings import project_dir
+from python_jobs.terminal import print_csv, print_table, progress_bars
+
+DATE = click.DateTime(["%Y-%m-%d"])
+INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+class Shelfcast(click.Group):
+    """A group whose commands fail with one clear line instead of a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run the command; turn Shelfcast's errors into a message and an exit code."""
+        try:
+            return super().invoke(context)
+        except ShelfcastError as error:
+            logs.LOGGER.error(str(error), extra={"event": Event.RUN_FAILED.value})
+            context.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+@click.group(cls=Shelfcast, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--target", envvar="SHELFCAST_TARGET", default="local", help="Target of profiles.yml."
+)
+@click.option("--use-case", envvar="SHELFCAST_USE_CASE", help="Needed where several are set.")
+@click.option("--jobs", "n_jobs", default=-1, help="Processes for local models; -1: one a core.")
+@click.pass_context
+def main(context: click.Context, target: str, use_case: str | None, n_jobs: int) -> None:
+    """Retail forecasts on BigQuery, on Google Cloud or on a laptop.
+
+    \b
+    Example, on a laptop:
+      shelfcast local start
+      shelfcast load sales.csv --as sales
+      shelfcast train
+      shelfcast weekly
+      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+    """
+    import os
+
+    logs.set_up()
+    os.environ["SHELFCAST_TARGET"] = target
+    context.obj = {"use_case": use_case, "n_jobs": n_jobs, "target": target}
+
+
+def open_place(
+    context: click.Context, progress: pipeline.Progress = pipeline.no_progress
+) -> pipeline.Workplace:
+    """Open the workplace of a command; on the local target, at the emulators that run."""
+    if context.obj["target"] == "local":
+        from python_jobs.local import environment
+
+        environment.connect(project_dir())
+    return pipeline.open_workplace(
+        context.obj["use_case"], n_jobs=context.obj["n_jobs"], progress=progress
+    )
+
+
+@contextmanager
+def workplace(context: click.Context) -> Iterator[pipeline.Workplace]:
+    """The workplace of a command, with progress bars while it works."""
+    with progress_bars() as progress:
+        yield open_place(context, progress)
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that runs for a selection of series."""
+
+    @click.option("--series", default="", help="Only these: globs over series_id ('N1|retail|*').")
+    @click.option("--series-table", default="", help="Only those in project.dataset.table.")
+    @click.option("--run-id", help="Go on with this run, after a crash or in another container.")
+    @click.option("--take-over", is_flag=True, help="Take the lease of a run that crashed.")
+    @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+    @wraps(command)
+    def with_options(
+        *args: object,
+        series: str,
+        series_table: str,
+        run_id: str | None,
+        take_over: bool,
+        **rest: object,
+    ) -> None:
+        given = Selection(series, series_table) if series or series_table else None
+        options = pipeline.RunOptions(
+            selection=given or pipeline.environment_selection(),
+            run_id=run_id,
+            take_over=take_over,
+            shard=shard_of_task(),
+        )
+        command(*args, options=options, **rest)
+
+    return with_options
+
+
+@main.command()
+@run_options
+@click.option(
+    "--step",
+    type=click.Choice(["all", "before", "predict", "after"]),
+    default="all",
+    help="One of the three steps, where each is a container of its own (with one --run-id).",
+)
+@click.pass_context
+def weekly(
+    context: click.Context, /, step: str, options: pipeline.RunOptions, dry_run: bool
+) -> None:
+    """Issue this week's forecasts: check the models, dbt before, predict, dbt after.
+
+    \b
+    Example:
+      shelfcast weekly
+      shelfcast weekly --series 'N1|retail|*,N2|*'
+    """
+    steps: dict[str, Callable[[pipeline.Workplace, pipeline.RunOptions], object]] = {
+        "all": pipeline.weekly,
+        "before": pipeline.weekly_before,
+        "predict": pipeline.predict_models,
+        "after": pipeline.weekly_after,
+    }
+    with workplace(context) as place:
+        if dry_run:
+            _describe(place, pipeline.open_weekly(place, options))
+        else:
+            steps[step](place, options)
+
+
+@main.command()
+@run_options
+@click.option("--as-of", type=INSTANT, help="Train as of then, in the use case's time zone.")
+@click.pass_context
+def train(
+    context: click.Context, /, as_of: datetime | None, options: pipeline.RunOptions, dry_run: bool
+) -> None:
+    """Fit every forecastable series and put the models in service.
+
+    \b
+    Example:
+      shelfcast train
+      shelfcast train --as-of 2026-09-23T22:00 --series 'N1|*'
+    """
+    with workplace(context) as place:
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        if dry_run:
+            origin = origin_at(place.use_case, instant)
+            _describe(place, place.new_run("train", [origin], options))
+        else:
+            pipeline.train_models(place, options, as_of_at=instant)
+
+
+@main.command()
+@run_options
+@click.pass_context
+def predict(context: click.Context, /, options: pipeline.RunOptions, dry_run: bool) -> None:
+    """Do the second step of `weekly`, for the run that is open; open one if none is.
+
+    \b
+    Example, one container a step:
+      shelfcast weekly --step before --run-id R1
+      shelfcast predict --run-id R1
+      shelfcast weekly --step after --run-id R1
+    """
+    with workplace(context) as place:
+        if dry_run:
+            _describe(place, pipeline.open_weekly(place, options))
+        else:
+            pipeline.predict_models(place, options)
+
+
+@main.command()
+@run_options
+@click.option("--from", "first", type=DATE, required=True, help="First day of the schedule.")
+@click.option("--to", "last", type=DATE, required=True, help="Last day of the schedule.")
+@click.option("--every", default=1, help="Take every n-th origin only.")
+@click.option("--as-issued", is_flag=True, help="Publish them as if issued then.")
+@click.pass_context
+def replay(
+    context: click.Context,
+    /,
+    first: datetime,
+    last: datetime,
+    every: int,
+    as_issued: bool,
+    options: pipeline.RunOptions,
+    dry_run: bool,
+) -> None:
+    """Forecast again as of past weeks, with what was known then, in one pass.
+
+    \b
+    Example:
+      shelfcast replay --from 2026-09-23 --to 2026-11-11
+    """
+    with workplace(context) as place:
+        days = (first.date(), last.date())
+        if dry_run:
+            origins = pipeline.replayed_origins(place, *days, every)
+            _describe(place, place.new_run("replay", origins, options))
+        else:
+            pipeline.replay(place, *days, options, every=every, is_as_issued=as_issued)
+
+
+def _describe(place: pipeline.Workplace, run: Run) -> None:
+    use_case = place.use_case
+    click.echo(f"{use_case.name}: {run.kind} run on dataset {place.connection.dataset}")
+    for origin in run.origins:
+        click.echo(f"  origin {origin.origin_date}, as of {origin.as_of_at.isoformat()}")
+    click.echo(f"  families {', '.join(use_case.families)}; horizon {use_case.horizon}")
+    click.echo(f"  series {run.selection.patterns or run.selection.table or 'all'}")
+    click.echo("nothing was written (--dry-run)")
+
+
+@main.command()
+@click.argument("uri")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["sales", "promotions", "weather"]),
+    required=True,
+    help="Which source of the use case the file is.",
+)
+@click.option("--history", "is_history", is_flag=True, help="Known when its period ended, not now.")
+@click.option("--covers-from", type=DATE, help="Promotions: first day that this plan speaks for.")
+@click.option("--covers-to", type=DATE, help="Promotions: last day that this plan speaks for.")
+@click.option("--again", is_flag=True, help="Load although the same content was loaded before.")
+@click.option("--dry-run", is_flag=True, help="Read and check the file, and write nothing.")
+@click.pass_context
+def load(
+    context: click.Context,
+    /,
+    uri: str,
+    kind: Kind,
+    covers_from: datetime | None,
+    covers_to: datetime | None,
+    is_history: bool,
+    again: bool,
+    dry_run: bool,
+) -> None:
+    """Append a CSV or Parquet file (local or gs://) to a source table; no row is lost.
+
+    \b
+    Example:
+      shelfcast load sales.csv --as sales --history
+      shelfcast load gs://plans/2026-w47.csv --as promotions
+    """
+    if (covers_from is None) != (covers_to is None):
+        raise click.UsageError("--covers-from and --covers-to go together.")
+    with workplace(context) as place:
+        pipeline.ensure_tables(place)
+        covers = (covers_from.date(), covers_to.date()) if covers_from and covers_to else None
+        report = load_file(
+            place.warehouse,
+            place.connection,
+            place.use_case,
+            uri,
+            kind,
+            is_history=is_history,
+            covers=covers,
+            again=again,
+            dry_run=dry_run,
+        )
+    unparsed = ", ".join(f"{count} of {name}" for name, count in report.n_unparsed.items())
+    kept = f"; cells that did not parse, kept as text: {unparsed}" if unparsed else ""
+    if dry_run:
+        click.echo(f"{report.n_rows} rows would go to {report.table}{kept}", err=True)
+    elif report.is_new:
+        logs.log(Event.ROWS_LOADED, f"{report.n_rows} rows loaded into {report.table}{kept}")
+    else:
+        logs.log(
+            Event.ALREADY_WRITTEN,
+            f"{uri} was loaded into {report.table} before: nothing to do (--again loads it again)",
+        )
+
+
+@main.command()
+@click.argument("statement")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV even on a terminal.")
+@click.pass_context
+def sql(context: click.Context, statement: str, as_csv: bool) -> None:
+    """Run a query; a model's or a source's name in braces is its table.
+
+    \b
+    Example:
+      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+    """
+    with workplace(context) as place:
+        frame = place.warehouse.read(statement)
+    if as_csv or not sys.stdout.isatty():
+        print_csv(frame)
+    else:
+        print_table(frame)
+
+
+@main.group()
+def models() -> None:
+    """The models that serve."""
+
+
+@models.command("list")
+@click.option("--series", default="*", help="Globs over series_id.")
+@click.pass_context
+def list_models(context: click.Context, series: str) -> None:
+    """List model versions and what became of them.
+
+    \b
+    Example:
+      shelfcast models list --series 'N1|retail|*'
+    """
+    with workplace(context) as place:
+        frame = place.warehouse.read(
+            """
+            select
+                series_id, model_name, model_version, stage, train_start, train_end, n_obs, object
+            from {models}
+            where use_case = @use_case and regexp_contains(coalesce(series_id, ''), @pattern)
+            order by series_id, model_name, stage_as_of_at
+            """,
+            use_case=place.use_case.name,
+            pattern=Selection(series).regex,
+        )
+    if sys.stdout.isatty():
+        print_table(frame)
+    else:
+        print_csv(frame)
+
+
+@models.command("verify")
+@click.pass_context
+def verify_models(context: click.Context) -> None:
+    """Compare the forecastable series with the objects in the store; exit 1 on any fault.
+
+    \b
+    Example:
+      shelfcast models verify
+    """
+    with workplace(context) as place:
+        found = verify(place.warehouse, place.store, place.use_case)
+    for finding in found.findings:
+        click.echo(f"{finding.kind}\t{finding.what}\t{finding.detail}")
+    click.echo(str(found), err=True)
+    if found.findings:
+        sys.exit(1)
+
+
+@main.group()
+def local() -> None:
+    """The emulators of BigQuery and Cloud Storage on this machine."""
+
+
+def _state_dir() -> Path:
+    from python_jobs.local.environment import STATE_DIR
+
+    return project_dir() / STATE_DIR
+
+
+@local.command()
+def start() -> None:
+    """Start the emulators, or say that they run.
+
+    \b
+    Example:
+      shelfcast local start
+    """
+    from python_jobs.local import environment, stack
+
+    endpoints = stack.start(_state_dir())
+    environment.use(endpoints)
+    for name, value in endpoints.environment().items():
+        click.echo(f"{name}={value}")
+
+
+@local.command()
+def stop() -> None:
+    """Stop the emulators; their data stays.
+
+    \b
+    Example:
+      shelfcast local stop
+    """
+    from python_jobs.local import stack
+
+    stack.stop(_state_dir())
+    click.echo("stopped", err=True)
+
+
+@local.command()
+def status() -> None:
+    """Say what runs, where, and how much data it holds; exit 1 unless both run.
+
+    \b
+    Example:
+      shelfcast local status
+    """
+    from python_jobs.local import stack
+
+    now = stack.status(_state_dir())
+    for server in now.servers:
+        where = ", ".join(f"127.0.0.1:{port}" for port in server.ports)
+        click.echo(f"{server.name}\t{server.state}\tpid {server.pid or '-'}\t{where}")
+    click.echo(f"data\t{now.data_bytes / 1e6:.1f} MB in {_state_dir()}")
+    if now.endpoints is None:
+        sys.exit(1)
+
+
+@main.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Say what is missing and how to fix it; exit 1 if anything is.
+
+    \b
+    Example:
+      shelfcast doctor
+    """
+    from python_jobs.doctor import examine
+
+    complaints = 0
+    for check in examine(lambda: open_place(context)):
+        mark = {True: "ok  ", False: "FAIL", None: "--  "}[check.is_fine]
+        click.echo(f"{mark}  {check.what}: {check.found}")
+        complaints += check.is_fine is False
+    if complaints:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--today", type=DATE, help="The day on which the demo plays; default: today.")
+@click.option("--keep", is_flag=True, help="Go on with the data that is there.")
+@click.pass_context
+def demo(context: click.Context, today: datetime | None, keep: bool) -> None:
+    """The whole pipeline on a distributor's made-up data, on this machine.
+
+    \b
+    Example:
+      shelfcast demo
+    """
+    from python_jobs.local.demo_run import play
+
+    play(today.date() if today else date.today(), keep=keep)

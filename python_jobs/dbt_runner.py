@@ -1,0 +1,178 @@
+"""Runs dbt in this process, and reads its manifest: every table name in Python comes from there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import orjson
+
+from python_jobs.errors import ConnectionFailed, DbtFailed, SettingsError
+from python_jobs.settings import Connection, Settings
+
+QUIET = ("--log-level", "none", "--log-level-file", "info")
+"""Progress and errors reach people through this module; dbt's own words go to logs/dbt.log."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, name of the node) as a dbt command goes on."""
+
+
+class Dbt:
+    """dbt over one project, one connection and one set of settings."""
+
+    def __init__(self, project: Path, connection: Connection, settings: Settings) -> None:
+        self.project = project
+        self.connection = connection
+        self.settings = settings
+        self.target_path = project / os.environ.get("DBT_TARGET_PATH", "target")
+
+    def build(self, selector: str, use_case: str, on_progress: Progress | None = None) -> None:
+        """Build a stage of one use case; unit tests belong to `make test`, not to a run.
+
+        Args:
+            selector: of selectors.yml.
+            use_case: whose models, beside those that all use cases share.
+            on_progress: told of each node.
+
+        Raises:
+            ConnectionFailed, DbtFailed: see `run`.
+        """
+        os.environ["SHELFCAST_USE_CASE"] = use_case
+        arguments = ("--selector", selector, "--exclude-resource-type", "unit_test")
+        self.run("build", *arguments, on_progress=on_progress)
+
+    def run(self, command: str, *arguments: str, on_progress: Progress | None = None) -> None:
+        """Run a dbt command.
+
+        Raises:
+            ConnectionFailed: the emulator does not answer.
+            DbtFailed: the command failed; the message names the first nodes that did and why.
+        """
+        self._check_endpoint()
+        from dbt.cli.main import dbtRunner
+
+        runner = dbtRunner(callbacks=[_progress_callback(on_progress)] if on_progress else [])
+        result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
+        if not result.success:
+            raise DbtFailed(f"dbt {command} failed. {_failures(result)}")
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the project as it now stands, parsed anew where something changed."""
+        mark, digest = self.target_path / "shelfcast.digest", self._digest()
+        manifest = self._read_manifest()
+        is_fresh = mark.is_file() and mark.read_text() == digest
+        if manifest is None or not is_fresh or not self._is_ours(manifest):
+            self.run("parse")
+            mark.write_text(digest)
+            manifest = self._read_manifest()
+        if manifest is None or not self._is_ours(manifest):
+            raise SettingsError(
+                f"{self.target_path} holds a manifest of another target than dataset "
+                f"'{self.connection.dataset}'. Set SHELFCAST_DATASET as profiles.yml reads it."
+            )
+        return manifest
+
+    def _read_manifest(self) -> dict[str, Any] | None:
+        path = self.target_path / "manifest.json"
+        return orjson.loads(path.read_bytes()) if path.is_file() else None
+
+    def _is_ours(self, manifest: dict[str, Any]) -> bool:
+        """dbt run by hand may have parsed the project for another dataset since."""
+        logs = [node for node in manifest["sources"].values() if node["source_name"] == "logs"]
+        return all(node["schema"] == f"{self.connection.dataset}_logs" for node in logs)
+
+    def _where(self) -> list[str]:
+        places = ["--project-dir", str(self.project), "--profiles-dir", str(self._profiles_dir())]
+        places += ["--target", self.connection.target, "--target-path", str(self.target_path)]
+        if self.settings.dbt_vars:
+            places += ["--vars", orjson.dumps(self.settings.dbt_vars).decode()]
+        return places
+
+    def _profiles_dir(self) -> Path:
+        named = os.environ.get("DBT_PROFILES_DIR")
+        folder = Path(named) if named else self.project
+        if not (folder / "profiles.yml").is_file():
+            raise SettingsError(
+                f"{folder} has no profiles.yml. Copy profiles.example.yml to profiles.yml "
+                "(`make setup` does)."
+            )
+        return folder
+
+    def _check_endpoint(self) -> None:
+        """The client would try an emulator that is not there for ten minutes."""
+        if self.connection.bigquery_endpoint is not None:
+            check_answers(self.connection.bigquery_endpoint)
+
+    def _digest(self) -> str:
+        """What decides the manifest: the project's files, the connection, the settings."""
+        folders = [self.project / name for name in ("models", "macros", "seeds", "tests/data")]
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+        files += [self.project / "dbt_project.yml", self._profiles_dir() / "profiles.yml"]
+        parts = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in files]
+        parts += [self.connection.target, self.connection.dataset, self.settings.digest]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def check_answers(endpoint: str) -> None:
+    """Check that something listens where an emulator should.
+
+    Raises:
+        ConnectionFailed: nothing does.
+    """
+    address = urlparse(endpoint)
+    try:
+        with socket.create_connection((address.hostname or "", address.port or 80), timeout=3):
+            return
+    except OSError as error:
+        raise ConnectionFailed(
+            f"no BigQuery emulator answers at {endpoint} ({error}). "
+            "Start it with `shelfcast local start`."
+        ) from error
+
+
+def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
+    def tell(event: Any) -> None:  # noqa: ANN401 - dbt's event is a generated protobuf class
+        data = event.data
+        if event.info.name in ("LogModelResult", "LogSeedResult"):
+            on_progress(data.index, data.total, data.node_info.node_name)
+        elif event.info.name == "LogTestResult":
+            on_progress(data.index, data.num_models, data.name)
+
+    return tell
+
+
+def _failures(result: Any) -> str:  # noqa: ANN401 - dbtRunnerResult holds whatever the command gives
+    if result.exception is not None:
+        return str(result.exception)
+    failed = [
+        f"{node.node.name}: {' '.join(str(node.message).split())}"
+        for node in getattr(result.result, "results", [])
+        if node.status in ("error", "fail", "runtime error")
+    ]
+    return "; ".join(failed[:3]) + (f"; and {len(failed) - 3} more" if len(failed) > 3 else "")
+
+
+def names_of(manifest: dict[str, Any]) -> dict[str, str]:
+    """Every relation by its short name: models and seeds by name, sources by source.table.
+
+    Log tables (source `logs`) are also known by their table's name alone.
+    """
+    names = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in ("model", "seed"):
+            names[node["name"]] = _quoted(node["database"], node["schema"], node["alias"])
+    for source in manifest["sources"].values():
+        name = _quoted(source["database"], source["schema"], source["identifier"])
+        names[f"{source['source_name']}.{source['name']}"] = name
+        if source["source_name"] == "logs":
+            names[source["name"]] = name
+    return names
+
+
+def _quoted(*parts: Sequence[str]) -> str:
+    return ".".join(f"`{part}`" for part in parts)

@@ -1,0 +1,145 @@
+"""What is missing on this machine or in this deployment, each with how to fix it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from python_jobs.errors import ShelfcastError, first_few
+from python_jobs.families import make_family
+from python_jobs.jobs.verify import verify
+from python_jobs.pipeline import Workplace
+from python_jobs.warehouse import MissingRelation
+
+LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        what: its name.
+        is_fine: None where it could not be looked at, because something before it failed.
+        found: what was found, and where it is not fine, what to do.
+    """
+
+    what: str
+    is_fine: bool | None
+    found: str
+
+
+def examine(open_place: Callable[[], Workplace]) -> Iterator[Check]:
+    """Look at everything that a run needs, from this machine outwards.
+
+    Args:
+        open_place: opens the workplace; its errors are the first findings.
+    """
+    yield Check("Python", sys.version_info[:2] == (3, 11), f"{sys.version.split()[0]}, 3.11 needed")
+    try:
+        place = open_place()
+    except ShelfcastError as error:
+        yield Check("settings and connection", False, str(error))
+        return
+    yield Check("settings", True, f"use case {place.use_case.name}")
+    broken = False
+    for what, look, is_vital in CHECKS:
+        if broken:
+            yield Check(what, None, "not looked at")
+            continue
+        try:
+            yield Check(what, True, look(place))
+        except ShelfcastError as error:
+            yield Check(what, False, str(error))
+            broken = is_vital
+
+
+def _families(place: Workplace) -> str:
+    for name in place.use_case.families:
+        try:
+            make_family(name, place.use_case.family_settings(name))
+        except (ImportError, ValueError) as error:
+            raise ShelfcastError(str(error)) from error
+    return ", ".join(place.use_case.families)
+
+
+def _project(place: Workplace) -> str:
+    manifest = place.dbt.manifest()
+    models = sum(node["resource_type"] == "model" for node in manifest["nodes"].values())
+    return f"{models} models for dataset {place.connection.dataset}"
+
+
+def _warehouse(place: Workplace) -> str:
+    place.warehouse.read("select 1 as one")
+    return f"project {place.warehouse.client.project} answers"
+
+
+def _log_tables(place: Workplace) -> str:
+    missing = [name for name in LOG_TABLES if not place.warehouse.exists(name)]
+    if missing:
+        raise ShelfcastError(
+            f"{first_few(missing)} missing. Any run creates them; so does "
+            "`dbt run-operation create_log_tables`."
+        )
+    return f"{len(LOG_TABLES)} there"
+
+
+def _store(place: Workplace) -> str:
+    count = sum(1 for _ in place.store.list("models/"))
+    return f"{place.store.uri} answers, {count} models at public paths"
+
+
+def _models(place: Workplace) -> str:
+    try:
+        found = verify(place.warehouse, place.store, place.use_case)
+    except MissingRelation as error:
+        raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
+    if found.findings:
+        raise ShelfcastError(f"{found} Run `shelfcast train`.")
+    return str(found)
+
+
+def _source(kind: str) -> Callable[[Workplace], str]:
+    """A check that a source table is there and every mapped expression means something in it."""
+
+    def look(place: Workplace) -> str:
+        source = getattr(place.use_case.sources, kind)
+        if source is None:
+            return "not used by this use case"
+        name = f"{place.use_case.name}_{kind}.rows"
+        table = place.warehouse.relation(name).replace("`", "")
+        columns = ", ".join(f"({text}) as {column}" for column, text in source.columns.items())
+        known_at = f", ({source.known_at}) as known_at" if source.known_at else ""
+        try:
+            counted = place.warehouse.read(f"select count(*) as n from {{{name}}}")
+            place.warehouse.read(f"select {columns}{known_at} from {{{name}}} limit 0")
+        except MissingRelation as error:
+            raise ShelfcastError(
+                f"{table} does not exist. `shelfcast load FILE --as {kind}` makes it, or name your "
+                f"own table under vars: use_cases: {place.use_case.name}: sources: {kind}: table:."
+            ) from error
+        except ShelfcastError as error:
+            raise ShelfcastError(
+                f"{table}: a mapped column is not in it. {error} "
+                f"It has {', '.join(place.warehouse.columns(table) or {})}."
+            ) from error
+        if counted["n"].iloc[0] == 0:
+            raise ShelfcastError(f"{table} is empty. `shelfcast load FILE --as {kind}` fills it.")
+        return f"{counted['n'].iloc[0]} rows in {table}"
+
+    return look
+
+
+CHECKS: list[tuple[str, Callable[[Workplace], str], bool]] = [
+    ("model families", _families, False),
+    ("dbt project", _project, True),
+    ("warehouse", _warehouse, True),
+    ("sales", _source("sales"), False),
+    ("promotions", _source("promotions"), False),
+    ("weather", _source("weather"), False),
+    ("log tables", _log_tables, False),
+    ("model store", _store, False),
+    ("models", _models, False),
+]
+"""What is looked at, in order, and whether a failure makes all that follows pointless."""

@@ -1,0 +1,1 @@
+"""The jobs between the dbt stages: each reads, fits or predicts, checks and writes."""

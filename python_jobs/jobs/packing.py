@@ -1,0 +1,48 @@
+"""The models of a shard as one object: a JSON object a line, one line a series.
+
+A bucket of 100,000 small objects is slow to write and to read; a few packed ones are not. Each
+model's bytes are kept exactly, so that its SHA-256 in `model_log` can be checked on the way in.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import orjson
+
+from python_jobs.model_store import ObjectCorrupt
+
+
+def pack(models: Mapping[str, bytes]) -> bytes:
+    """Pack models by series_id."""
+    return b"\n".join(_line(series_id, data) for series_id, data in models.items())
+
+
+def _line(series_id: str, data: bytes) -> bytes:
+    try:
+        return orjson.dumps({"series_id": series_id, "text": data.decode("utf-8")})
+    except UnicodeDecodeError:
+        return orjson.dumps({"series_id": series_id, "base64": base64.b64encode(data).decode()})
+
+
+def unpack(packed: bytes, name: str) -> dict[str, bytes]:
+    """Unpack what `pack` packed.
+
+    Args:
+        packed: the object's bytes.
+        name: of the object, for the error.
+
+    Raises:
+        ObjectCorrupt: a line is not one of `pack`'s (numbered).
+    """
+    models = {}
+    for number, line in enumerate(packed.split(b"\n"), start=1):
+        try:
+            entry = orjson.loads(line)
+            text = entry.get("text")
+            data = base64.b64decode(entry["base64"]) if text is None else text.encode()
+            models[entry["series_id"]] = data
+        except (orjson.JSONDecodeError, AttributeError, KeyError, ValueError) as error:
+            raise ObjectCorrupt(f"{name}: line {number} holds no model ({error}).") from error
+    return models

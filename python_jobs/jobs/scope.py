@@ -1,0 +1,46 @@
+"""Which series a task reads: the selection of its run and the shard of its task, in SQL."""
+
+from __future__ import annotations
+
+import re
+
+from python_jobs.errors import SettingsError
+from python_jobs.run import Run
+from python_jobs.warehouse import Value
+
+TABLE = re.compile(r"[\w-]+\.[\w$-]+\.[\w$-]+")
+
+
+def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str, Value]]:
+    """A condition over a series_id column, and its parameters.
+
+    Args:
+        run: whose selection and shard count.
+        column: the series_id column, with its alias.
+
+    Raises:
+        SettingsError: the inclusion table is not named as project.dataset.table.
+    """
+    shard = f"mod(mod(farm_fingerprint({column}), @n_shards) + @n_shards, @n_shards) = @shard"
+    conditions = [f"regexp_contains({column}, @series_pattern)", shard]
+    if run.selection.table:
+        conditions.append(f"{column} in (select series_id from {_included(run)})")
+    parameters: dict[str, Value] = {
+        "series_pattern": run.selection.regex,
+        "n_shards": run.shard.count,
+        "shard": run.shard.index,
+    }
+    return " and ".join(conditions), parameters
+
+
+def _included(run: Run) -> str:
+    """The inclusion table's series: it holds the key's columns, as the sales table names them."""
+    table = run.selection.table
+    if not TABLE.fullmatch(table):
+        raise SettingsError(f"'{table}' is not named as project.dataset.table.")
+    keys = run.use_case.key
+    same = " and ".join(f"keys.{part} = included.{part}" for part in keys)
+    return (
+        f"(select keys.series_id from {{{run.use_case.name}_keys}} as keys "
+        f"inner join `{table}` as included on {same})"
+    )

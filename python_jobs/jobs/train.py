@@ -1,0 +1,251 @@
+"""Fit every forecastable series as of each origin of a run and put the models in service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from python_jobs.errors import first_few
+from python_jobs.families import make_family
+from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
+from python_jobs.jobs.packing import pack, unpack
+from python_jobs.jobs.pool import OnProgress, fit_local
+from python_jobs.jobs.scope import series_in_scope
+from python_jobs.logs import Event, warn
+from python_jobs.model_store import AlreadyThere, ModelStore, encode_part, model_path, sha256_of
+from python_jobs.run import Run
+from python_jobs.schedule import Origin
+from python_jobs.series import split_key
+from python_jobs.settings import code_version
+from python_jobs.warehouse import Warehouse
+
+PANEL = """
+select panel.series_id, panel.ds, panel.y, panel.y_lag1, {regressors} panel.left_out_reason
+from {panel} as panel
+inner join {series} as series
+    on panel.series_id = series.series_id and panel.origin_date = series.origin_date
+where panel.origin_date = @origin_date and series.is_forecastable and {scope}
+order by panel.series_id, panel.ds
+"""
+
+
+@dataclass
+class TrainReport:
+    """What a training job did, over all families and origins."""
+
+    n_series: int = 0
+    n_trained: int = 0
+    n_failed: int = 0
+
+
+def train(
+    warehouse: Warehouse, store: ModelStore, run: Run, n_jobs: int, on_progress: OnProgress
+) -> TrainReport:
+    """Fit the use case's families as of each origin of the run.
+
+    A series that cannot be fitted gets a row in model_log that says why. Models are served from
+    the instant as of which they were trained.
+
+    Args:
+        warehouse: holds the training panel of the run's origins.
+        store: where the models go.
+        run: use case, origins, selection and shard.
+        n_jobs: processes for a local family.
+        on_progress: called with series done and their number, for each family and origin.
+    """
+    report = TrainReport()
+    for origin in run.origins:
+        panel = read_panel(warehouse, run, origin)
+        for name in run.use_case.families:
+            family = make_family(name, run.use_case.family_settings(name))
+            fitted = fit(family, panel, n_jobs, on_progress)
+            _write(warehouse, store, run, origin, family, fitted, panel)
+            report.n_series += panel["series_id"].nunique()
+            report.n_trained += len(fitted.models)
+            report.n_failed += len(fitted.failures)
+            _tell_failures(run, name, fitted)
+    return report
+
+
+def read_panel(warehouse: Warehouse, run: Run, origin: Origin) -> pd.DataFrame:
+    """Read the training panel of the forecastable series in scope as of one origin.
+
+    Returns:
+        One row per series_id and ds, sorted by both: y, y_lag1, the regressors, left_out_reason.
+    """
+    use_case = run.use_case
+    condition, parameters = series_in_scope(run, "panel.series_id")
+    statement = (
+        PANEL.replace("{regressors}", "".join(f"panel.{name}, " for name in use_case.regressors))
+        .replace("{panel}", f"{{{use_case.name}_training_panel}}")
+        .replace("{series}", f"{{{use_case.name}_series}}")
+        .replace("{scope}", condition)
+    )
+    return warehouse.read(statement, origin_date=origin.origin_date, **parameters)
+
+
+def fit(
+    family: Family[Any], panel: pd.DataFrame, n_jobs: int, on_progress: OnProgress
+) -> Fitted[Any]:
+    """Fit a family on the rows of a panel that may be trained on."""
+    usable = panel["left_out_reason"].isna() | (panel["left_out_reason"] == "no_y_lag1")
+    rows = panel.loc[usable].drop(columns="left_out_reason").reset_index(drop=True)
+    if family.scope == "global":
+        return family.fit(rows)
+    fitted = fit_local(family, rows, n_jobs, on_progress)
+    empty = sorted(set(panel["series_id"]) - set(rows["series_id"]))
+    failures = {
+        **fitted.failures,
+        **dict.fromkeys(empty, "no row of its history may be trained on"),
+    }
+    return Fitted(fitted.models, failures)
+
+
+def _write(
+    warehouse: Warehouse,
+    store: ModelStore,
+    run: Run,
+    origin: Origin,
+    family: Family[Any],
+    fitted: Fitted[Any],
+    panel: pd.DataFrame,
+) -> None:
+    """Store, log, then put in service: a kill between them leaves nothing half in service."""
+    folder = (
+        f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}/"
+        f"{origin.origin_date:%Y-%m-%d}"
+    )
+    name = f"{folder}/shard-{run.shard.index:05d}.jsonl"
+    stored = _store_once(
+        store, name, {sid: family.dumps(model.model) for sid, model in fitted.models.items()}
+    )
+    log_rows = _log_rows(run, origin, family, fitted, stored, name, panel)
+    parts = (family.name, origin.origin_date, run.shard.index)
+    warehouse.append("model_log", pd.DataFrame(log_rows), run.job_id("model_log", *parts))
+    events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
+    if events:
+        warehouse.append("model_events", pd.DataFrame(events), run.job_id("model_events", *parts))
+    if family.name == run.use_case.champion and not _serves_later(warehouse, run, origin):
+        publish(store, run, family, stored)
+
+
+def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
+    """Write a packed object under its immutable name; an earlier attempt's stays and counts."""
+    if not models:
+        return {}
+    try:
+        store.put(name, pack(models), generation=0)
+    except AlreadyThere:
+        return unpack(store.get(name), name)
+    return models
+
+
+def _log_rows(
+    run: Run,
+    origin: Origin,
+    family: Family[Any],
+    fitted: Fitted[Any],
+    stored: dict[str, bytes],
+    name: str,
+    panel: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    n_rows = panel.groupby("series_id").size().to_dict()
+    n_rows[GLOBAL_SERIES] = len(panel)
+    common = {
+        "run_id": run.run_id,
+        "shard": run.shard.index,
+        "use_case": run.use_case.name,
+        "model_name": family.name,
+        "model_version": f"{origin.origin_date:%Y%m%d}-{run.run_id}",
+        "origin_date": origin.origin_date,
+        "as_of_at": origin.as_of_at,
+        "trained_at": datetime.now(UTC),
+        "code_version": code_version(),
+    }
+    rows = [
+        {
+            **common,
+            "series_id": series_id or None,
+            "object": name,
+            "sha256": sha256_of(stored[series_id]),
+            "train_start": model.train_start,
+            "train_end": model.train_end,
+            "n_obs": model.n_obs,
+            "n_left_out": n_rows[series_id] - model.n_obs,
+            "hyperparameters": orjson.dumps(model.hyperparameters).decode(),
+            "metrics": orjson.dumps(model.metrics).decode(),
+            "status": "trained",
+        }
+        for series_id, model in fitted.models.items()
+        if series_id in stored
+    ]
+    failed = [
+        {**common, "series_id": series_id or None, "status": "failed", "error": reason}
+        for series_id, reason in fitted.failures.items()
+    ]
+    return rows + failed
+
+
+def _event(run: Run, origin: Origin, family: Family[Any], row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "use_case": run.use_case.name,
+        "series_id": row["series_id"],
+        "model_name": family.name,
+        "model_version": row["model_version"],
+        "stage": "serving",
+        "reason": "trained",
+        "actor": "train",
+        "as_of_at": origin.as_of_at,
+        "logged_at": datetime.now(UTC),
+    }
+
+
+def _serves_later(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
+    """Whether models of a later instant serve: a replay must not put its own before them."""
+    later = warehouse.read(
+        """
+        select count(*) as n
+        from {model_events}
+        where use_case = @use_case and model_name = @model_name and stage = 'serving'
+            and as_of_at > @as_of_at
+        """,
+        use_case=run.use_case.name,
+        model_name=run.use_case.champion,
+        as_of_at=origin.as_of_at,
+    )
+    return bool(later["n"].iloc[0])
+
+
+def publish(store: ModelStore, run: Run, family: Family[Any], models: dict[str, bytes]) -> None:
+    """Copy serving models to the paths that people know; no job reads them."""
+    store.put_many(
+        {
+            public_path(run.use_case.name, family, series_id): data
+            for series_id, data in models.items()
+        }
+    )
+
+
+def public_path(use_case: str, family: Family[Any], series_id: str) -> str:
+    """Where people find the serving model of a series, or of a global family."""
+    if family.scope == "global":
+        return model_path(use_case, [family.name, "model"])
+    return model_path(use_case, split_key(series_id))
+
+
+def _tell_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
+    if not fitted.failures:
+        return
+    names = [f"{series_id} ({reason})" for series_id, reason in sorted(fitted.failures.items())]
+    warn(
+        Event.FIT_FAILED,
+        f"train: {family} could not be fitted on {len(names)} series: {first_few(names)}. "
+        "They fall back; model_log has every reason.",
+        run_id=run.run_id,
+        n_failed=len(names),
+    )

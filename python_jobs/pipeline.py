@@ -1,0 +1,568 @@
+"""The runs: weekly, replay and train, each a chain of dbt stages and jobs under one lease."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from python_jobs.dbt_runner import Dbt, names_of
+from python_jobs.errors import DbtFailed, RunStopped, SettingsError
+from python_jobs.jobs.gate import check_gate
+from python_jobs.jobs.predict import PredictReport, predict
+from python_jobs.jobs.train import TrainReport, train
+from python_jobs.jobs.verify import verify
+from python_jobs.lease import Lease, acquire, acquire_waiting, released
+from python_jobs.logs import Event, log, warn
+from python_jobs.model_store import ModelStore, open_store
+from python_jobs.run import Run, RunKind, Selection, Shard, new_run_id, step, write_origins
+from python_jobs.schedule import Origin, issue_deadline, origin_at, scheduled_origins
+from python_jobs.settings import (
+    Connection,
+    Settings,
+    UseCase,
+    connection,
+    load_settings,
+    project_dir,
+)
+from python_jobs.warehouse import MissingRelation, Warehouse
+
+SERVED_ORIGINS = """
+select distinct origin_date
+from {serving_models}
+where use_case = @use_case and model_name = @model_name and train_end <= origin_date
+"""
+
+TRAINED_ORIGINS = """
+select distinct origin_date
+from {model_log}
+where use_case = @use_case and model_name = @model_name and status = 'trained'
+"""
+
+PUBLISH_PATIENCE = timedelta(minutes=15)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what goes on, how much of it is done, and how much there is."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What whoever starts a run may choose.
+
+    Attributes:
+        selection: the series; a run of some of them is marked partial and hides no others' newest
+            forecast. None: those that the settings include.
+        run_id: of a run to go on with, after a crash or in another container; else a new one.
+        take_over: take the lease although a run that crashed holds it.
+        shard: the part of the series that this task has.
+    """
+
+    selection: Selection | None = None
+    run_id: str | None = None
+    take_over: bool = False
+    shard: Shard = field(default_factory=Shard)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Everything that a run works with: settings, dbt, warehouse, store.
+
+    Attributes:
+        project: the dbt project's folder.
+        connection: where warehouse and store are.
+        settings: every use case.
+        use_case: the one at work.
+        n_jobs: processes for local families; -1 is one a core.
+        progress: told what goes on.
+    """
+
+    project: Path
+    connection: Connection
+    settings: Settings
+    use_case: UseCase
+    n_jobs: int = -1
+    progress: Progress = no_progress
+
+    @cached_property
+    def dbt(self) -> Dbt:
+        """dbt over this project."""
+        return Dbt(self.project, self.connection, self.settings)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse; table names come from the manifest."""
+        return Warehouse(self.connection, names_of(self.dbt.manifest()))
+
+    @cached_property
+    def store(self) -> ModelStore:
+        """The model store.
+
+        Raises:
+            SettingsError: SHELFCAST_MODELS_URI is not set.
+        """
+        if self.connection.models_uri is None:
+            raise SettingsError(
+                "SHELFCAST_MODELS_URI is not set. Name the model store: "
+                "gs://bucket/prefix, or a folder."
+            )
+        return open_store(self.connection.models_uri, self.connection.project)
+
+    def show(self, what: str) -> Callable[[int, int], None]:
+        """A progress callback for one thing."""
+        return lambda done, total: self.progress(what, done, total)
+
+    def new_run(
+        self,
+        kind: RunKind,
+        origins: list[Origin],
+        options: RunOptions,
+        *,
+        is_as_issued: bool = False,
+    ) -> Run:
+        """Describe a run of this use case; its id is new unless the options give one."""
+        return Run(
+            run_id=options.run_id or new_run_id(),
+            kind=kind,
+            use_case=self.use_case,
+            origins=origins,
+            is_as_issued=is_as_issued,
+            selection=options.selection or Selection(self.use_case.include),
+            shard=options.shard,
+            settings_digest=self.settings.digest,
+        )
+
+
+def open_workplace(
+    use_case: str | None = None, *, n_jobs: int = -1, progress: Progress = no_progress
+) -> Workplace:
+    """Open the workplace that environment and settings describe.
+
+    Args:
+        use_case: its name; may be left out where there is only one.
+        n_jobs: processes for local families.
+        progress: told what goes on.
+
+    Raises:
+        SettingsError: the settings are wrong (all faults named).
+    """
+    project = project_dir()
+    settings = load_settings(project)
+    return Workplace(
+        project,
+        connection(),
+        settings,
+        settings.use_case(use_case),
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def weekly(
+    place: Workplace, options: RunOptions | None = None, *, now: datetime | None = None
+) -> PredictReport:
+    """Issue this week's forecasts: check the models, dbt before, predict, dbt after.
+
+    Args:
+        place: where.
+        options: series, run id, lease.
+        now: the instant of the run; the clock's, unless a test says otherwise.
+
+    Raises:
+        RunStopped: it is too late to issue for this origin, too many models or regressors are
+            missing, or actuals are stale and the settings say stop.
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    run = open_weekly(place, options, now=now)
+    with _leased(place, run, options):
+        _before(place, run)
+        report = forecast(place, run)
+        publish(place, run)
+    return report
+
+
+def weekly_before(place: Workplace, options: RunOptions) -> Run:
+    """The first step of `weekly` in a container of its own: open the run, keep the lease."""
+    run = open_weekly(place, options)
+    _take_lease(place, run, options)
+    _before(place, run)
+    return run
+
+
+def weekly_after(place: Workplace, options: RunOptions) -> None:
+    """The last step of `weekly` in a container of its own: it publishes and gives the lease back.
+
+    Raises:
+        RunStopped: no run of that id was opened.
+    """
+    run = _recorded_run(place, options)
+    if run is None:
+        raise RunStopped(
+            f"{place.use_case.name}: no run {options.run_id or ''} was opened. "
+            "Start with `shelfcast weekly --step before`."
+        )
+    with _leased(place, run, options):
+        publish(place, run)
+
+
+def open_weekly(
+    place: Workplace, options: RunOptions | None = None, *, now: datetime | None = None
+) -> Run:
+    """Describe the run that is issued now: that of the given id, if it was begun, else a new one.
+
+    Raises:
+        RunStopped: the issue window of its origin has closed.
+    """
+    options, instant = options or RunOptions(), now or datetime.now(UTC)
+    begun = _recorded_run(place, options) if options.run_id else None
+    run = begun or place.new_run("issued", [origin_at(place.use_case, instant)], options)
+    today = instant.astimezone(place.use_case.zone).date()
+    for origin in run.origins:
+        deadline = issue_deadline(place.use_case, origin.origin_date)
+        if today >= deadline:
+            raise RunStopped(
+                f"it is {today:%A} {today}: forecasts of origin {origin.origin_date} may be issued "
+                f"before {deadline} (issue_window_days), so that nothing is scored that was made "
+                f"after the fact. Use `shelfcast replay --from {origin.origin_date} --to {today}`."
+            )
+    return run
+
+
+def replay(
+    place: Workplace,
+    first: date,
+    last: date,
+    options: RunOptions | None = None,
+    *,
+    every: int = 1,
+    is_as_issued: bool = False,
+) -> PredictReport:
+    """Forecast again as of the scheduled instants of first..last, in one pass.
+
+    Each origin knows what was known then: a run that was issued lends its instant, the schedule
+    gives it otherwise. A series is forecast by the model that served then; where none did, models
+    are trained as of that origin first.
+
+    Args:
+        place: where.
+        first: first day of the schedule to replay.
+        last: last day of it.
+        options: series, run id, lease.
+        every: take every n-th origin only.
+        is_as_issued: publish the origins for which nothing was ever issued as if they had been.
+
+    Raises:
+        RunStopped: the schedule has no instant in first..last, one of them lies in the future, or
+            as issued was asked for an origin that has been issued.
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    origins = replayed_origins(place, first, last, every)
+    run = place.new_run("replay", origins, options, is_as_issued=is_as_issued)
+    with _leased(place, run, options):
+        if is_as_issued:
+            _refuse_issued(place, run)
+        prepare(place, run)
+        _fit_where_nothing_served(place, run)
+        report = forecast(place, run)
+        publish(place, run)
+    return report
+
+
+def replayed_origins(place: Workplace, first: date, last: date, every: int = 1) -> list[Origin]:
+    """The origins of a replay, each with its second clock. Errors: see `replay`."""
+    scheduled = scheduled_origins(place.use_case, first, last)[::every]
+    if not scheduled:
+        raise RunStopped(
+            f"no {place.use_case.schedule.weekday} lies in {first}..{last}: nothing to replay."
+        )
+    if scheduled[-1].as_of_at > datetime.now(UTC):
+        raise RunStopped(
+            f"{scheduled[-1].as_of_at:%Y-%m-%d %H:%M %Z} has not come yet: replay up to today."
+        )
+    ensure_tables(place)
+    issued = place.warehouse.read(
+        """
+        select origin_date, max(as_of_at) as as_of_at
+        from {run_origins}
+        where use_case = @use_case and run_kind = 'issued'
+        group by origin_date
+        """,
+        use_case=place.use_case.name,
+    )
+    known = {row.origin_date.date(): row.as_of_at.to_pydatetime() for row in issued.itertuples()}
+    return [replace(one, as_of_at=known.get(one.origin_date, one.as_of_at)) for one in scheduled]
+
+
+def train_models(
+    place: Workplace, options: RunOptions | None = None, *, as_of_at: datetime | None = None
+) -> TrainReport:
+    """Fit every forecastable series as of an instant and put the models in service.
+
+    Args:
+        place: where.
+        options: series, shard, run id, lease.
+        as_of_at: the instant; now, unless models are made for the past.
+
+    Raises:
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
+    run = place.new_run("train", [origin], options)
+    with _leased(place, run, options):
+        prepare(place, run)
+        return fit_models(place, run)
+
+
+def predict_models(place: Workplace, options: RunOptions | None = None) -> PredictReport:
+    """The second of the weekly run's three steps, for the run that is open; opens one if none is.
+
+    Raises:
+        RunStopped, LeaseHeld: as `weekly`.
+    """
+    options = options or RunOptions()
+    run = _open_run(place, options)
+    if run is not None:
+        _take_lease(place, run, options)
+        return forecast(place, run)
+    run = open_weekly(place, options)
+    with _leased(place, run, options):
+        _before(place, run)
+        return forecast(place, run)
+
+
+def _before(place: Workplace, run: Run) -> None:
+    """Check the models, build what the forecast is made from, and refit where that is due."""
+    if place.use_case.refit == "on_retrain":
+        check_models(place, run)
+    prepare(place, run)
+    if place.use_case.refit == "weekly":
+        fit_models(place, run)
+
+
+def check_models(place: Workplace, run: Run) -> None:
+    """Verify the models that should serve.
+
+    Raises:
+        RunStopped: more than max_refused_share of the forecastable series have no usable model.
+    """
+    try:
+        found = verify(place.warehouse, place.store, place.use_case)
+    except MissingRelation as error:
+        raise RunStopped(
+            f"{place.use_case.name}: nothing was ever built or trained here ({error}). "
+            "Run `shelfcast train` first."
+        ) from error
+    if not found.findings:
+        return
+    limit = place.use_case.max_refused_share
+    if found.n_unusable > limit * found.n_forecastable:
+        raise RunStopped(
+            f"models: {found.n_unusable} of {found.n_forecastable} forecastable series have no "
+            f"usable model, more than max_refused_share {limit:.0%}. {found} Run `shelfcast train`."
+        )
+    warn(Event.MODELS_FAULTY, f"models: {found}", run_id=run.run_id, n_faults=len(found.findings))
+
+
+def ensure_tables(place: Workplace) -> None:
+    """Create the log tables where they are missing; dbt owns what they look like."""
+    if not place.warehouse.exists("run_log"):
+        place.dbt.run("run-operation", "create_log_tables")
+
+
+def prepare(place: Workplace, run: Run) -> None:
+    """The first step: say what the run looks back from, then dbt from sources to the gate."""
+    ensure_tables(place)
+    write_origins(place.warehouse, run)
+    if run.kind == "replay" and not place.use_case.sources.sales.known_at:
+        warn(
+            Event.REPLAYED_AS_RESTATED,
+            "sales have no known_at: replayed as restated, with every correction made since.",
+            run_id=run.run_id,
+        )
+    with step(place.warehouse, run, "before_forecast"):
+        if run.kind == "issued":
+            _check_source_freshness(place)
+        place.dbt.build("before_forecast", run.use_case.name, _dbt_progress(place, "dbt before"))
+
+
+def fit_models(place: Workplace, run: Run) -> TrainReport:
+    """Train as of the run's origins."""
+    with step(place.warehouse, run, "train") as counts:
+        report = train(place.warehouse, place.store, run, place.n_jobs, place.show("train"))
+        counts.n_in, counts.n_out = report.n_series, report.n_trained
+        counts.message = f"{report.n_trained} models trained, {report.n_failed} failed"
+    return report
+
+
+def forecast(place: Workplace, run: Run) -> PredictReport:
+    """The second step: check the gate, predict, account for every series."""
+    gate = check_gate(place.warehouse, run)
+    with step(place.warehouse, run, "predict") as counts:
+        report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
+        counts.n_in, counts.n_out = len(gate), report.n_forecast
+        counts.message = str(report)
+        if len(gate) != report.n_forecast + report.n_fallback + report.n_refused:
+            raise RunStopped(
+                f"predict: {len(gate)} series-origins went in and {report}. Nothing is published; "
+                "start the run again."
+            )
+    return report
+
+
+def publish(place: Workplace, run: Run) -> None:
+    """The third step: dbt from the logs to the marts, one run at a time."""
+    lease = acquire_waiting(
+        place.store,
+        f"publish {place.connection.dataset}",
+        run.run_id,
+        "publish",
+        patience=PUBLISH_PATIENCE,
+    )
+    with released(lease), step(place.warehouse, run, "after_forecast"):
+        place.dbt.build("after_forecast", run.use_case.name, _dbt_progress(place, "dbt after"))
+
+
+def _dbt_progress(place: Workplace, what: str) -> Callable[[int, int, str], None]:
+    return lambda done, total, _: place.progress(what, done, total)
+
+
+def _check_source_freshness(place: Workplace) -> None:
+    try:
+        place.dbt.run("source freshness", "--select", f"source:{place.use_case.name}_sales")
+    except DbtFailed as error:
+        raise RunStopped(
+            f"{place.use_case.name}: the sales table is staler than error_after_days, or its "
+            f"freshness cannot be read. {error}"
+        ) from error
+
+
+@contextmanager
+def _leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+    with released(_take_lease(place, run, options)):
+        yield
+    log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
+
+
+def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
+    scope = f"{place.connection.dataset} {run.use_case.name}"
+    lease = acquire(place.store, scope, run.run_id, run.kind, take_over=options.take_over)
+    origins = ", ".join(f"{origin.origin_date}" for origin in run.origins)
+    log(
+        Event.RUN_STARTED,
+        f"{run.use_case.name} {run.kind} {run.run_id}: origin {origins}",
+        run_id=run.run_id,
+        run_kind=run.kind,
+        use_case=run.use_case.name,
+    )
+    return lease
+
+
+def _refuse_issued(place: Workplace, run: Run) -> None:
+    issued = place.warehouse.read(
+        """
+        select distinct origins.origin_date
+        from {run_origins} as origins
+        inner join {run_log} as ended
+            on origins.run_id = ended.run_id and ended.step = 'predict' and ended.status = 'done'
+        where origins.use_case = @use_case and origins.run_kind = 'issued'
+            and origins.origin_date in unnest(@origins)
+        order by origins.origin_date
+        """,
+        use_case=run.use_case.name,
+        origins=[origin.origin_date for origin in run.origins],
+    )
+    if not issued.empty:
+        dates = ", ".join(f"{day:%Y-%m-%d}" for day in issued["origin_date"])
+        raise RunStopped(
+            f"replay --as-issued: forecasts of {dates} were issued at the time and stay what they "
+            "are. Leave --as-issued out to see the replay beside them."
+        )
+
+
+def _fit_where_nothing_served(place: Workplace, run: Run) -> None:
+    """Train as of each origin that no model serves; a model then serves the later origins too,
+    unless models are refitted every week."""
+    while missing := _origins_without_models(place, run):
+        chosen = missing if place.use_case.refit == "weekly" else missing[:1]
+        fit_models(place, replace(run, origins=chosen))
+        if place.use_case.refit == "weekly":
+            return
+
+
+def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:
+    """The origins that no champion serves; where each has its own, those without one."""
+    served = place.warehouse.read(
+        TRAINED_ORIGINS if place.use_case.refit == "weekly" else SERVED_ORIGINS,
+        use_case=run.use_case.name,
+        model_name=run.use_case.champion,
+    )
+    known = {day.date() for day in served["origin_date"]}
+    return [origin for origin in run.origins if origin.origin_date not in known]
+
+
+def _open_run(place: Workplace, options: RunOptions) -> Run | None:
+    """The issued run to go on with: of this week, prepared, not predicted by this shard yet."""
+    run = _recorded_run(place, options)
+    if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
+        return None
+    steps = place.warehouse.read(
+        """
+        select step
+        from {run_log}
+        where run_id = @run_id and status = 'done'
+            and (step = 'before_forecast' or (step = 'predict' and shard = @shard))
+        """,
+        run_id=run.run_id,
+        shard=options.shard.index,
+    )
+    return run if set(steps["step"]) == {"before_forecast"} else None
+
+
+def _origin_now(place: Workplace, run: Run) -> Origin:
+    now = origin_at(place.use_case, datetime.now(UTC))
+    return replace(now, as_of_at=run.origins[0].as_of_at)
+
+
+def _recorded_run(place: Workplace, options: RunOptions) -> Run | None:
+    """The run of the given id, else the newest one of the use case, as run_origins holds it."""
+    ensure_tables(place)
+    rows = place.warehouse.read(
+        """
+        select run_id, run_kind, origin_date, as_of_at, is_as_issued, requested_at
+        from {run_origins}
+        where use_case = @use_case and (@run_id is null or run_id = @run_id)
+        qualify dense_rank() over (order by requested_at desc, run_id) = 1
+        order by origin_date
+        """,
+        use_case=place.use_case.name,
+        run_id=options.run_id,
+    )
+    if rows.empty:
+        return None
+    origins = [
+        Origin(row.origin_date.date(), row.as_of_at.to_pydatetime()) for row in rows.itertuples()
+    ]
+    first = rows.iloc[0]
+    return place.new_run(
+        first["run_kind"],
+        origins,
+        replace(options, run_id=first["run_id"]),
+        is_as_issued=bool(first["is_as_issued"]),
+    )
+
+
+def environment_selection(environment: dict[str, str] | None = None) -> Selection | None:
+    """The selection that SHELFCAST_SERIES and SHELFCAST_SERIES_TABLE ask for, if they do."""
+    given = os.environ if environment is None else environment
+    patterns, table = given.get("SHELFCAST_SERIES", ""), given.get("SHELFCAST_SERIES_TABLE", "")
+    return Selection(patterns, table) if patterns or table else None

@@ -1,0 +1,186 @@
+"""One run: its identity, its origins, its shard, and what it writes about itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import pandas as pd
+from ulid import ULID
+
+from python_jobs.errors import SettingsError, ShelfcastError
+from python_jobs.logs import Event, log
+from python_jobs.schedule import Origin
+from python_jobs.series import pattern_to_regex
+from python_jobs.settings import UseCase, code_version
+from python_jobs.warehouse import Warehouse
+
+RunKind = Literal["issued", "replay", "backtest", "train"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of the series this task has: `index` of `count`, by fingerprint of series_id."""
+
+    index: int = 0
+    count: int = 1
+
+
+def shard_of_task(environment: Mapping[str, str] = os.environ) -> Shard:
+    """The shard of a Cloud Run task (its index of how many there are), else the whole."""
+    shard = Shard(
+        int(environment.get("CLOUD_RUN_TASK_INDEX", "0")),
+        int(environment.get("CLOUD_RUN_TASK_COUNT", "1")),
+    )
+    if not 0 <= shard.index < shard.count:
+        raise SettingsError(f"CLOUD_RUN_TASK_INDEX {shard.index} is not below {shard.count}.")
+    return shard
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which series a command is for; without patterns and table, all of them.
+
+    Attributes:
+        patterns: comma-separated globs over series_id.
+        table: `project.dataset.table` with a column series_id, or the key's columns.
+    """
+
+    patterns: str = ""
+    table: str = ""
+
+    @property
+    def is_partial(self) -> bool:
+        """True where some series are left out."""
+        return bool(self.patterns or self.table)
+
+    @property
+    def regex(self) -> str:
+        """The patterns as one RE2 expression."""
+        return pattern_to_regex(self.patterns) if self.patterns else ".*"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a use case is.
+
+    Attributes:
+        run_id: Cloud Run's execution name, else a ULID; a retried task keeps it.
+        kind: what the rows it writes count as.
+        use_case: its settings.
+        origins: what it looks back from, oldest first.
+        is_as_issued: a replay that is published as if it had been issued.
+        selection: the series it is for.
+        shard: the part of them that this task has.
+        settings_digest: of all settings, for the log.
+        started_at: when it started.
+    """
+
+    run_id: str
+    kind: RunKind
+    use_case: UseCase
+    origins: list[Origin]
+    is_as_issued: bool = False
+    selection: Selection = field(default_factory=Selection)
+    shard: Shard = field(default_factory=Shard)
+    settings_digest: str = ""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def job_id(self, table: str, *parts: object) -> str:
+        """The id under which this run's rows of a table are loaded, the same on every retry."""
+        return "-".join([self.run_id, table, self.use_case.name, *map(str, parts)])
+
+
+def new_run_id(environment: Mapping[str, str] = os.environ) -> str:
+    """Cloud Run's execution name, or a new ULID."""
+    return environment.get("CLOUD_RUN_EXECUTION") or str(ULID())
+
+
+def write_origins(warehouse: Warehouse, run: Run) -> None:
+    """Tell SQL what this run looks back from: its rows in run_origins make it the active run."""
+    rows = [
+        {
+            "run_id": run.run_id,
+            "run_kind": run.kind,
+            "use_case": run.use_case.name,
+            "origin_date": origin.origin_date,
+            "as_of_at": origin.as_of_at,
+            "is_as_issued": run.is_as_issued,
+            "requested_at": run.started_at,
+        }
+        for origin in run.origins
+    ]
+    warehouse.append("run_origins", pd.DataFrame(rows), run.job_id("run_origins"))
+
+
+class StepCounts:
+    """What a step took in and gave out, filled in while it goes on."""
+
+    n_in: int = 0
+    n_out: int = 0
+    message: str = ""
+
+
+@contextmanager
+def step(warehouse: Warehouse, run: Run, name: str) -> Iterator[StepCounts]:
+    """Record a step of a run in run_log: a row when it starts, a row when it ends, well or not."""
+    counts, start = StepCounts(), time.perf_counter()
+    log(Event.STEP_STARTED, f"{name} …", run_id=run.run_id, step=name)
+    _write_step(warehouse, run, name, "started", "running", counts, 0.0)
+    try:
+        yield counts
+    except BaseException as error:
+        counts.message = str(error)[:2000]
+        seconds = time.perf_counter() - start
+        with suppress(ShelfcastError):  # the step's own error is the one to tell
+            _write_step(warehouse, run, name, "ended", "failed", counts, seconds)
+        raise
+    seconds = time.perf_counter() - start
+    _write_step(warehouse, run, name, "ended", "done", counts, seconds)
+    log(
+        Event.STEP_ENDED,
+        f"{name}: {counts.message + ', ' if counts.message else ''}{seconds:.1f} s",
+        run_id=run.run_id,
+        step=name,
+        n_in=counts.n_in,
+        n_out=counts.n_out,
+        seconds=round(seconds, 3),
+    )
+
+
+def _write_step(
+    warehouse: Warehouse,
+    run: Run,
+    name: str,
+    event: str,
+    status: str,
+    counts: StepCounts,
+    seconds: float,
+) -> None:
+    now = datetime.now(UTC)
+    row = {
+        "run_id": run.run_id,
+        "run_kind": run.kind,
+        "use_case": run.use_case.name,
+        "step": name,
+        "shard": run.shard.index,
+        "n_shards": run.shard.count,
+        "attempt": int(os.environ.get("CLOUD_RUN_TASK_ATTEMPT", "0")),
+        "event": event,
+        "status": status,
+        "n_in": counts.n_in,
+        "n_out": counts.n_out,
+        "seconds": seconds,
+        "is_partial": run.selection.is_partial,
+        "settings_hash": run.settings_digest,
+        "code_version": code_version(),
+        "message": counts.message,
+        "logged_at": now,
+    }
+    job = run.job_id("run_log", name, run.shard.index, event, now.strftime("%Y%m%dT%H%M%S%f"))
+    warehouse.append("run_log", pd.DataFrame([row]), job)

@@ -1,0 +1,54 @@
+"""The name of a series: the key's parts joined with |, and the way back.
+
+The other half is the SQL macro `series_id`. A backslash escapes \\ and |, so that a series_id
+reads as itself and splits back into exactly its parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def join_key(parts: Sequence[str]) -> str:
+    """Join the parts of a key into a series_id."""
+    return "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
+
+
+def split_key(series_id: str) -> list[str]:
+    """Split a series_id into the parts that `join_key` joined.
+
+    Raises:
+        ValueError: a backslash escapes nothing.
+    """
+    parts, part, characters = [], "", iter(series_id)
+    for character in characters:
+        if character == "\\":
+            escaped = next(characters, "")
+            if escaped not in ("\\", "|"):
+                raise ValueError(f"series_id {series_id!r}: a backslash escapes {escaped!r}")
+            part += escaped
+        elif character == "|":
+            parts.append(part)
+            part = ""
+        else:
+            part += character
+    return [*parts, part]
+
+
+def pattern_to_regex(patterns: str) -> str:
+    """Turn comma-separated glob patterns over series_id into one RE2 expression.
+
+    `*` stands for any text and `?` for one character; everything else is itself. A comma in a
+    name is written `\\,`.
+
+    Example:
+        `N1|retail|*,N2|*` -> `^(?:N1\\|retail\\|.*|N2\\|.*)$`
+    """
+    globs = [glob.replace("\\,", ",") for glob in re.split(r"(?<!\\),", patterns) if glob.strip()]
+    return "(?s)^(?:" + "|".join(_glob_to_regex(glob.strip()) for glob in globs) + ")$"
+
+
+def _glob_to_regex(glob: str) -> str:
+    wildcards = {"*": ".*", "?": "."}
+    return "".join(wildcards.get(character, re.escape(character)) for character in glob)

@@ -1,0 +1,400 @@
+"""The settings: use cases from `vars:` in dbt_project.yml, connections from the environment.
+
+SQL and Python read the same keys. The defaults stand once, under `use_case_defaults`,
+`source_defaults` and `regressor_defaults`; a key that is not there is refused by name. A
+deployment's own settings are a file named by SHELFCAST_SETTINGS: its top-level keys replace those
+of `vars:`, for dbt too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import os
+from collections.abc import Mapping
+from datetime import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from python_jobs.errors import SettingsError
+from python_jobs.families.base import FamilySettings
+
+REQUIRED = "required"
+Weekday = Literal[
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "daily"
+]
+WhenMissing = Literal[
+    "refuse_series", "carry_last", "carry_regular_price", "climatology", "none", "stop_run"
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Schedule(_Frozen):
+    """When the weekly run starts, in the use case's time zone."""
+
+    weekday: Weekday
+    time: str
+
+    @field_validator("time")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        time.fromisoformat(value)
+        return value
+
+
+class Regressor(_Frozen):
+    """A future-known column: where its future comes from and what a hole means."""
+
+    future: Literal["plan", "weather", "calendar"]
+    when_missing: WhenMissing
+    names: tuple[str, ...]
+
+
+class SalesSource(_Frozen):
+    """How the sales table maps onto the use case's key, date and quantity."""
+
+    table: str
+    grain: Literal["", "day", "week"]
+    date_means: Literal["period_start", "period_end"]
+    label_offset_days: int
+    columns: dict[str, str]
+    known_at: str
+    negative_quantity: Literal["reject", "return", "keep"]
+    warn_after_days: int
+    error_after_days: int
+
+
+class PromotionsSource(_Frozen):
+    """How the promotion plan's table maps onto key, window, price and regressors."""
+
+    table: str
+    columns: dict[str, str]
+    known_at: str
+    no_row_means: Literal["none", "unknown"]
+
+
+class WeatherSource(_Frozen):
+    """How the weather table maps onto location, date and regressors."""
+
+    table: str
+    columns: dict[str, str]
+    known_at: str
+    location_of_series: str
+
+
+class CalendarSource(_Frozen):
+    """Which countries' holidays count."""
+
+    countries: tuple[str, ...]
+
+
+class Sources(_Frozen):
+    """The tables that a use case reads."""
+
+    sales: SalesSource
+    promotions: PromotionsSource | None = None
+    weather: WeatherSource | None = None
+    calendar: CalendarSource | None = None
+
+
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no time zone is named '{name}'") from error
+    return name
+
+
+class UseCase(_Frozen):
+    """One forecasting problem; each key is explained beside its default in dbt_project.yml."""
+
+    name: str
+    grain: Literal["day", "week"]
+    week_starts_on: Weekday
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)]
+    horizon: int = Field(ge=1)
+    season: int = Field(ge=1)
+    key: dict[str, Literal["string", "int64", "date"]]
+    measure: Literal["quantity", "price"]
+    aggregate: Literal["sum", "mean", "min", "max", "last"]
+    gaps_mean: Literal["unknown", "zero"]
+    min_observations: int = Field(ge=1)
+    inactive_after: int = Field(ge=1)
+    max_periods_stale: int = Field(ge=0)
+    when_stale: Literal["fallback", "warn", "stop_run"]
+    max_refused_share: float = Field(ge=0, le=1)
+    refit: Literal["weekly", "on_retrain"]
+    schedule: Schedule
+    issue_window_days: int = Field(ge=1, le=7)
+    families: tuple[str, ...] = Field(min_length=1)
+    family_options: dict[str, dict[str, Any]]
+    interval: float = Field(gt=0, lt=1)
+    seed: int
+    value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
+    include: str
+    regressors: dict[str, Regressor]
+    sources: Sources
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days and the schedule are meant."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def period_days(self) -> int:
+        """Days in a period."""
+        return 7 if self.grain == "week" else 1
+
+    @property
+    def champion(self) -> str:
+        """The family whose forecast is served."""
+        return self.families[0]
+
+    def family_settings(self, family: str) -> FamilySettings:
+        """What the named family may see of these settings."""
+        return FamilySettings(
+            grain=self.grain,
+            horizon=self.horizon,
+            season=self.season,
+            regressors=tuple(self.regressors),
+            is_nonnegative=self.measure == "quantity",
+            interval=self.interval,
+            seed=self.seed,
+            options=self.family_options.get(family, {}),
+        )
+
+
+class Connection(_Frozen):
+    """Where the warehouse and the model store are, from the environment; read only here."""
+
+    target: str
+    dataset: str
+    project: str | None
+    location: str | None
+    keyfile: str | None
+    bigquery_endpoint: str | None
+    bigquery_grpc_endpoint: str | None
+    models_uri: str | None
+
+
+def connection(environment: Mapping[str, str] = os.environ) -> Connection:
+    """Read the connection from environment variables (README, "Environment")."""
+    return Connection(
+        target=environment.get("SHELFCAST_TARGET", "local"),
+        dataset=environment.get("SHELFCAST_DATASET", "shelfcast"),
+        project=environment.get("SHELFCAST_PROJECT") or None,
+        location=environment.get("SHELFCAST_LOCATION") or None,
+        keyfile=environment.get("SHELFCAST_KEYFILE") or None,
+        bigquery_endpoint=environment.get("SHELFCAST_BIGQUERY_ENDPOINT") or None,
+        bigquery_grpc_endpoint=environment.get("SHELFCAST_BIGQUERY_GRPC_ENDPOINT") or None,
+        models_uri=environment.get("SHELFCAST_MODELS_URI") or None,
+    )
+
+
+def project_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """The dbt project: SHELFCAST_PROJECT_DIR, else this folder, else where the package lies.
+
+    Raises:
+        SettingsError: none of them holds a dbt_project.yml.
+    """
+    named = environment.get("SHELFCAST_PROJECT_DIR")
+    places = [Path(named)] if named else [Path.cwd(), Path(__file__).resolve().parent.parent]
+    for place in places:
+        if (place / "dbt_project.yml").is_file():
+            return place
+    raise SettingsError(
+        f"no dbt_project.yml in {', '.join(str(place) for place in places)}. "
+        "Run from the project's folder, or set SHELFCAST_PROJECT_DIR."
+    )
+
+
+class Settings(_Frozen):
+    """Every use case, and what must be handed to dbt so that SQL sees the same.
+
+    Attributes:
+        use_cases: by name.
+        dbt_vars: `--vars` for dbt; empty where dbt_project.yml says everything.
+        digest: SHA-256 of all settings, recorded with each run.
+    """
+
+    use_cases: dict[str, UseCase]
+    dbt_vars: dict[str, Any]
+    digest: str
+
+    def use_case(self, name: str | None) -> UseCase:
+        """The use case of that name; without a name, the only one.
+
+        Raises:
+            SettingsError: there is none, or several and no name.
+        """
+        known = ", ".join(self.use_cases)
+        if name is None and len(self.use_cases) == 1:
+            return next(iter(self.use_cases.values()))
+        if name is None:
+            raise SettingsError(f"several use cases are set ({known}). Name one with --use-case.")
+        if name not in self.use_cases:
+            raise SettingsError(f"no use case named '{name}' in the settings (known: {known}).")
+        return self.use_cases[name]
+
+
+def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        project: folder of dbt_project.yml.
+        environment: SHELFCAST_SETTINGS may name a file whose keys replace those of `vars:`.
+
+    Raises:
+        SettingsError: a file cannot be read, a key is unknown or missing, a value is not allowed;
+            all faults at once, each with its place.
+    """
+    variables = _read_yaml(project / "dbt_project.yml").get("vars", {})
+    own = environment.get("SHELFCAST_SETTINGS")
+    dbt_vars = _read_yaml(Path(own)) if own else {}
+    unknown = [key for key in dbt_vars if key not in variables]
+    if unknown:
+        raise SettingsError(f"{own}: {_unknown_key('', unknown[0], list(variables))}")
+    variables = {**variables, **dbt_vars}
+    faults: list[str] = []
+    use_cases = {
+        name: use_case
+        for name, given in variables.get("use_cases", {}).items()
+        if (use_case := _use_case(name, given, variables, faults)) is not None
+    }
+    if faults:
+        raise SettingsError("settings: " + "; ".join(faults))
+    return Settings(use_cases=use_cases, dbt_vars=dbt_vars, digest=_digest(variables))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} holds no settings (a mapping of keys is expected).")
+    return content
+
+
+def _digest(variables: dict[str, Any]) -> str:
+    packed = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(packed).hexdigest()
+
+
+def _use_case(
+    name: str, given: dict[str, Any], variables: dict[str, Any], faults: list[str]
+) -> UseCase | None:
+    where = f"use_cases.{name}"
+    merged = _merge(where, given, variables["use_case_defaults"], faults)
+    for part, defaults in (
+        ("sources", variables["source_defaults"]),
+        ("regressors", None),
+    ):
+        section = merged.get(part)
+        if not isinstance(section, dict):
+            continue
+        merged[part] = {
+            key: _merge(
+                f"{where}.{part}.{key}",
+                value,
+                variables["regressor_defaults"] if defaults is None else defaults.get(key, {}),
+                faults,
+            )
+            for key, value in section.items()
+            if defaults is None or _is_known(f"{where}.{part}", key, list(defaults), faults)
+        }
+    if faults:
+        return None
+    try:
+        use_case = UseCase(name=name, **merged)
+    except ValidationError as error:
+        faults.extend(_describe(where, fault) for fault in error.errors())
+        return None
+    faults.extend(_inconsistencies(where, use_case))
+    return use_case
+
+
+def _merge(
+    where: str, given: dict[str, Any], defaults: dict[str, Any], faults: list[str]
+) -> dict[str, Any]:
+    for key in given:
+        _is_known(where, key, list(defaults), faults)
+    missing = [key for key, value in defaults.items() if value == REQUIRED and key not in given]
+    faults.extend(f"{where}: '{key}' is missing" for key in missing)
+    return {**defaults, **given}
+
+
+def _is_known(where: str, key: str, known: list[str], faults: list[str]) -> bool:
+    if key in known:
+        return True
+    faults.append(_unknown_key(where, key, known))
+    return False
+
+
+def _unknown_key(where: str, key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    return f"{where + ': ' if where else ''}unknown key '{key}' ({hint})"
+
+
+def _describe(where: str, fault: Mapping[str, Any]) -> str:
+    place = ".".join([where, *(str(part) for part in fault["loc"])])
+    return f"{place}: {fault['msg']} (found {fault['input']!r})"
+
+
+def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
+    """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
+    faults = []
+    sources = use_case.sources
+    needed: list[tuple[str, dict[str, str], list[str]]] = [
+        ("sales", sources.sales.columns, [*use_case.key, "date", "quantity"])
+    ]
+    if sources.promotions:
+        columns = sources.promotions.columns
+        needed.append(("promotions", columns, [*use_case.key, "start_date", "end_date"]))
+    if sources.weather:
+        needed.append(("weather", sources.weather.columns, ["location", "date"]))
+    for source, columns, names in needed:
+        faults += [
+            f"{where}.sources.{source}.columns: '{name}' is missing"
+            for name in names
+            if name not in columns
+        ]
+    for name, regressor in use_case.regressors.items():
+        faults += _regressor_faults(where, name, regressor, sources)
+    return faults
+
+
+def _regressor_faults(where: str, name: str, regressor: Regressor, sources: Sources) -> list[str]:
+    source = {"plan": "promotions", "weather": "weather", "calendar": "calendar"}[regressor.future]
+    configured = getattr(sources, source)
+    if configured is None:
+        return [
+            f"{where}.regressors.{name}: future is '{regressor.future}' "
+            f"but sources has no '{source}'"
+        ]
+    columns = getattr(configured, "columns", None)
+    if columns is not None and name != "log_price_ratio" and name not in columns:
+        return [
+            f"{where}.sources.{source}.columns: '{name}' is missing, "
+            "and the regressor of that name needs it"
+        ]
+    return []
+
+
+@functools.cache
+def code_version() -> str:
+    """The version of Shelfcast that runs, for the logs."""
+    return version("shelfcast")
