@@ -1,0 +1,173 @@
+"""The golden fortnight, mart by mart; then a second use case on the same spine.
+
+The data and what follows from it are in tests/support/golden.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from python_jobs import pipeline
+from python_jobs.errors import RunStopped
+from tests.support import golden, second_use_case
+from tests.support.site import Site, without_data_tests
+
+
+@pytest.fixture(scope="module")
+def site(make_site: Callable[[], Site]) -> Site:
+    """Both use cases, trained and replayed in turns: first, second, first again."""
+    site = make_site()
+    golden.sku_settings(site)
+    project = site.copy_project()
+    second_use_case.add_models(project)
+    first = site.use_cases["sku_weekly"]
+    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    site.in_bucket()
+    golden.make(site)
+    sales = golden.sku_sales().query("sku_id in ('A', 'B')")
+    site.write(
+        "store_sales",
+        pd.DataFrame(
+            {
+                "store": 1,
+                "dept": sales["sku_id"].map({"A": 10, "B": 20}),
+                "week_start": sales["week_start"],
+                "dollars": sales["units_sold"] * 100,
+            }
+        ),
+    )
+    site.write("store_promotions", golden.plan(store="*", dept="10"))
+    golden.play(site, "sku_weekly")
+    return site
+
+
+def test_planners_read_one_row_a_series_and_week(site: Site) -> None:
+    assert golden.table(site, golden.PLANNERS_READ) == golden.PLANNERS_ROWS
+
+
+def test_every_series_that_got_no_forecast_of_its_own_says_why(site: Site) -> None:
+    rows = golden.table(
+        site,
+        """
+        select series_id, origin_date, outcome, reason, n_rows
+        from {forecast_exceptions} where use_case = 'sku_weekly' order by 1, 2
+        """,
+    )
+    assert rows == [
+        (golden.C, golden.ORIGIN_1, "fallback", "too_short", 2),
+        (golden.C, golden.ORIGIN_2, "fallback", "too_short", 2),
+        (golden.D, golden.ORIGIN_1, "refused", "inactive", 2),
+        (golden.D, golden.ORIGIN_2, "refused", "inactive", 2),
+    ]
+
+
+def test_accuracy_by_week(site: Site) -> None:
+    """W7: A alone is comparable (B has no seasonal naive, C fell back). W8: A, both Wednesdays."""
+    rows = golden.table(
+        site,
+        """
+        select target_date, basis, model_name, n_scored, n_removed, n_unscored, wape, rmse, bias,
+            forecast_value_added
+        from {accuracy_by_week}
+        where use_case = 'sku_weekly' and n_scored > 0
+        order by 1, 2, 3
+        """,
+    )
+    w7, w8 = str(golden.WEEK["W7"]), str(golden.WEEK["W8"])
+    mean_8 = 5 + 16 - 76 / 7
+    assert rows == [
+        (w7, "comparable", "level", 1, 2, 0, 0.1, 1.0, 0.1, 0.1),
+        (w7, "comparable", "mean_4", 1, 2, 0, 0.1, 1.0, 0.1, 0.1),
+        (w7, "comparable", "mean_8", 1, 2, 0, 0.1, 1.0, 0.1, 0.1),
+        (w7, "comparable", "naive", 1, 2, 0, 0.2, 2.0, 0.2, 0.0),
+        (w7, "comparable", "seasonal_naive", 1, 0, 2, 0.2, 2.0, -0.2, 0.0),
+        (w7, "served", "served", 3, 0, 0, *nine(1 / 18, math.sqrt(1 / 3), 1 / 18), None),
+        (w8, "comparable", "level", 2, 2, 2, *nine(1 / 32, 0.5, 1 / 32, 9 / 32)),
+        (
+            *(w8, "comparable", "mean_4", 2, 2, 2),
+            *nine(9.5 / 32, math.sqrt((25 + 20.25) / 2), -9.5 / 32, 0.5 / 32),
+        ),
+        (
+            *(w8, "comparable", "mean_8", 2, 2, 2),
+            *nine(
+                mean_8 / 32,
+                math.sqrt((25 + (16 - 76 / 7) ** 2) / 2),
+                -mean_8 / 32,
+                (10 - mean_8) / 32,
+            ),
+        ),
+        (w8, "comparable", "naive", 2, 2, 2, *nine(10 / 32, math.sqrt(26), -10 / 32, 0.0)),
+        (
+            *(w8, "comparable", "seasonal_naive", 2, 0, 4),
+            *nine(12 / 32, 6.0, -12 / 32, -2 / 32),
+        ),
+        (w8, "served", "served", 4, 0, 2, *nine(1 / 38, math.sqrt(0.125), 1 / 38), None),
+    ]
+
+
+def nine(*values: float) -> tuple[float, ...]:
+    return tuple(round(value, 9) for value in values)
+
+
+def test_a_second_replay_gives_the_same_rows_beside_the_issued_ones(site: Site) -> None:
+    before = golden.public_tables(site)
+    with without_data_tests():
+        pipeline.replay(site.place(), golden.FIRST, golden.SECOND)
+    assert golden.public_tables(site) == before
+    runs = site.read(
+        """
+        select run_id, series_id, origin_date, target_date, yhat, yhat_lower, fallback_model
+        from {replay_forecasts} where use_case = 'sku_weekly'
+        order by series_id, origin_date, target_date
+        """
+    )
+    one, other = (rows.drop(columns="run_id").to_csv() for _, rows in runs.groupby("run_id"))
+    assert strip_index(one) == strip_index(other)
+
+
+def strip_index(csv: str) -> list[str]:
+    return [line.split(",", maxsplit=1)[1] for line in csv.splitlines()]
+
+
+def test_what_was_issued_is_not_published_over(site: Site) -> None:
+    place = site.place()
+    origin = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.FIRST)[0]
+    run = place.new_run("issued", [origin], pipeline.RunOptions(run_id="ISSUED"))
+    with without_data_tests():
+        pipeline.prepare(place, run)
+    pipeline.forecast(place, run)
+    with pytest.raises(RunStopped, match=r"2026-02-15 were issued"):
+        pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
+
+
+def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
+    """Both touch the partitions of the same two origins of the same tables."""
+    first = golden.public_tables(site, "sku_weekly")
+    golden.play(site, second_use_case.NAME)
+    second = golden.public_tables(site, second_use_case.NAME)
+    assert golden.public_tables(site, "sku_weekly") == first
+    # 2 series x 2 Wednesdays x 3 weeks
+    assert len(second["forecasts"]) == 12
+    with without_data_tests():
+        pipeline.replay(site.place("sku_weekly"), golden.FIRST, golden.SECOND)
+    assert golden.public_tables(site, second_use_case.NAME) == second
+    assert golden.public_tables(site, "sku_weekly") == first
+
+
+def test_the_second_use_case_has_its_own_key_and_a_global_model(site: Site) -> None:
+    keys = golden.table(site, "select store, dept from {store_weekly_keys} order by 1, 2")
+    assert keys == [(1, 10), (1, 20)]
+    models = golden.table(
+        site,
+        """
+        select series_id, model_name, stage, n_obs from {models}
+        where use_case = 'store_weekly'
+        """,
+    )
+    assert models == [(None, "ridge", "serving", 8)]
+    names = [stored.name for stored in site.place().store.list("models/store_weekly/")]
+    assert names == ["models/store_weekly/ridge/model.json"]

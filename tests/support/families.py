@@ -1,0 +1,102 @@
+"""Families simple enough that their forecasts are worked out by hand.
+
+Importing this module registers them, in this process and in every child that imports it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from python_jobs import families
+from python_jobs.families.base import GLOBAL_SERIES, FamilySettings, Fitted, FittedModel
+
+
+@dataclass
+class LevelFamily:
+    """Local: the mean of y, half as much again in a week that is all promotion; +- 10 %."""
+
+    settings: FamilySettings
+    name: str = "level"
+    scope: str = "local"
+
+    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[float]:
+        models = {
+            str(series_id): FittedModel(
+                float(rows["y"].mean()), rows["ds"].min(), rows["ds"].max(), len(rows)
+            )
+            for series_id, rows in panel.groupby("series_id")
+        }
+        return Fitted(models)
+
+    def predict(self, models: dict[str, float], future: pd.DataFrame) -> pd.DataFrame:
+        level = future["model_version"].map(models).astype(float)
+        yhat = level * (1 + 0.5 * future["promo_share"])
+        return pd.DataFrame(
+            {
+                "yhat": yhat,
+                "yhat_lower": 0.9 * yhat,
+                "yhat_upper": 1.1 * yhat,
+                "interval_source": "ten_percent",
+                "reason": None,
+            },
+            index=future.index,
+        )
+
+    def dumps(self, model: float) -> bytes:
+        return json.dumps({"level": model}).encode()
+
+    def loads(self, data: bytes) -> float:
+        return float(json.loads(data)["level"])
+
+
+@dataclass
+class RidgeFamily:
+    """Global: y on promo_share and y_lag1, penalised; the lag of later steps is the forecast."""
+
+    settings: FamilySettings
+    name: str = "ridge"
+    scope: str = "global"
+
+    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[list[float]]:
+        rows = panel.dropna(subset=["y_lag1"])
+        x = self._design(rows["promo_share"], rows["y_lag1"])
+        beta = np.linalg.solve(x.T @ x + 0.1 * np.eye(3), x.T @ rows["y"].to_numpy())
+        fitted = FittedModel(beta.tolist(), rows["ds"].min(), rows["ds"].max(), len(rows))
+        return Fitted({GLOBAL_SERIES: fitted})
+
+    def _design(self, promo: pd.Series, lag: pd.Series) -> np.ndarray:
+        return np.column_stack([np.ones(len(promo)), promo, lag])
+
+    def predict(self, models: dict[str, list[float]], future: pd.DataFrame) -> pd.DataFrame:
+        answers = future.assign(yhat=np.nan, lag=future["y_lag1"])
+        for step in range(1, self.settings.horizon + 1):
+            now = answers["horizon_step"] == step
+            beta = np.array(answers.loc[now, "model_version"].map(models).tolist())
+            design = self._design(answers.loc[now, "promo_share"], answers.loc[now, "lag"])
+            answers.loc[now, "yhat"] = (design * beta).sum(axis=1)
+            answers["lag"] = answers.groupby(["series_id", "origin_date"])["yhat"].shift(1)
+        return pd.DataFrame(
+            {
+                "yhat": answers["yhat"],
+                "yhat_lower": None,
+                "yhat_upper": None,
+                "interval_source": None,
+                "reason": None,
+            },
+            index=future.index,
+        )
+
+    def dumps(self, model: list[float]) -> bytes:
+        return json.dumps(model).encode()
+
+    def loads(self, data: bytes) -> list[float]:
+        return [float(value) for value in json.loads(data)]
+
+
+families.register("level", LevelFamily)
+families.register("ridge", RidgeFamily)
