@@ -69,12 +69,15 @@ def acquire(
     there = store.stat(name)
     if there is not None and not (take_over or _may_enter(store, name, run_id)):
         raise LeaseHeld(_taken(store, name, "is held"))
+    content = _content(run_id, purpose)
     try:
-        generation = store.put(
-            name, _content(run_id, purpose), generation=there.generation if there else 0
-        )
+        generation = store.put(name, content, generation=there.generation if there else 0)
     except AlreadyThere as error:
-        raise LeaseHeld(_taken(store, name, "is held")) from error
+        # A create whose answer was lost is tried again by the client and meets its own object.
+        now_there = store.stat(name)
+        if now_there is None or store.get(name) != content:
+            raise LeaseHeld(_taken(store, name, "is held")) from error
+        generation = now_there.generation
     return Lease(store, name, run_id, purpose, generation)
 
 

@@ -138,8 +138,8 @@ class Warehouse:
         Args:
             destination: `project.dataset.table`; its schema decides types and column order.
             frame: the table's columns by name; a column that is absent is null.
-            job_id: stable over retries. BigQuery refuses a second job of that id, and the first
-                one's result is taken instead.
+            job_id: stable over retries, unique within the dataset. BigQuery refuses a second job
+                of that id, and the first one's result is taken instead.
 
         Returns:
             True where this call wrote the rows, False where an earlier one had.
@@ -160,7 +160,8 @@ class Warehouse:
             source_format=bigquery.SourceFormat.PARQUET,
             write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         )
-        return self._load_once(table, destination, config, job_id)
+        dataset = destination.split(".")[-2]  # job ids are the project's, run ids a deployment's
+        return self._load_once(table, destination, config, f"{dataset}-{job_id}")
 
     def _load_once(
         self, table: pa.Table, destination: str, config: bigquery.LoadJobConfig, job_id: str

@@ -89,9 +89,8 @@ def test_two_commands_started_at_once_make_one_run(make_site: Callable[[], Site]
     site = golden.make(make_site().in_bucket())
     train = ("train", "--as-of", f"{golden.FIRST}T22:00")
     both = [children.start(site, *train, "--run-id", name) for name in ("R1", "R2")]
-    ended = [(child.communicate(timeout=300)[1], child.returncode) for child in both]
-    assert sorted(code for _, code in ended) == [0, 1]
-    message = next(text for text, code in ended if code == 1)
-    assert "is held by run" in message
+    ended = [child.wait() for child in both]
+    assert sorted(one.returncode for one in ended) == [0, 1]
+    assert "is held by run" in next(one.stderr for one in ended if one.returncode == 1)
     runs = site.read("select distinct run_id from {model_log}")
     assert len(runs) == 1

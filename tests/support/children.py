@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
+from typing import IO
 
 from tests.support.site import ROOT, Site
 
@@ -31,23 +35,52 @@ main(sys.argv[1:], prog_name="shelfcast")
 """
 
 
-def start(site: Site, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+@dataclass
+class Child:
+    """A command at work. It writes to files: workers that outlive a killed parent hold no pipe."""
+
+    process: subprocess.Popen[str]
+    arguments: tuple[str, ...]
+    out: IO[str]
+    err: IO[str]
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end, and end the workers that a killed command has left."""
+        try:
+            code = self.process.wait(timeout=300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return subprocess.CompletedProcess(
+            self.arguments, code, _written(self.out), _written(self.err)
+        )
+
+
+def start(site: Site, *arguments: str, **environment: str) -> Child:
     """Start `shelfcast` for a site."""
-    return subprocess.Popen(
+    out, err = (tempfile.TemporaryFile("w+") for _ in range(2))
+    process = subprocess.Popen(
         [sys.executable, "-c", PREPARE, *arguments],
         cwd=ROOT,
         env={**os.environ, **site.environment(), "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
         text=True,
+        start_new_session=True,
     )
+    return Child(process, arguments, out, err)
 
 
 def shelfcast(site: Site, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `shelfcast` for a site to its end."""
-    child = start(site, *arguments, **environment)
-    out, err = child.communicate(timeout=300)
-    return subprocess.CompletedProcess(arguments, child.returncode, out, err)
+    return start(site, *arguments, **environment).wait()
+
+
+def _written(file: IO[str]) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 def was_killed(child: subprocess.CompletedProcess[str]) -> bool:
