@@ -58,7 +58,7 @@ class Child:
 
 def start(site: Site, *arguments: str, **environment: str) -> Child:
     """Start `shelfcast` for a site."""
-    out, err = (tempfile.TemporaryFile("w+") for _ in range(2))
+    out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
     process = subprocess.Popen(
         [sys.executable, "-c", PREPARE, *arguments],
         cwd=ROOT,
