@@ -48,7 +48,7 @@ class Selection:
 
     Attributes:
         patterns: comma-separated globs over series_id.
-        table: `project.dataset.table` with a column series_id, or the key's columns.
+        table: `project.dataset.table` that holds the key's columns.
     """
 
     patterns: str = ""
