@@ -235,8 +235,10 @@ class Settings(_Frozen):
         """The use case of that name; without a name, the only one.
 
         Raises:
-            SettingsError: there is none, or several and no name.
+            SettingsError: none is set, none has that name, or there are several and no name.
         """
+        if not self.use_cases:
+            raise SettingsError("no use case is set. Add one under vars: use_cases:.")
         known = ", ".join(self.use_cases)
         if name is None and len(self.use_cases) == 1:
             return next(iter(self.use_cases.values()))

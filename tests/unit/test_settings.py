@@ -1,0 +1,160 @@
+"""Settings: the same keys for SQL and Python, every mistake named with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from python_jobs.errors import SettingsError
+from python_jobs.settings import Settings, connection, load_settings, project_dir
+from tests.support.site import ROOT, project_vars
+
+
+@pytest.fixture
+def use_cases() -> dict[str, Any]:
+    return project_vars()["use_cases"]
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    def load(content: Any) -> Settings:
+        path = tmp_path / "settings.yml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return load_settings(ROOT, {"SHELFCAST_SETTINGS": str(path)})
+
+    return load
+
+
+def test_the_projects_own_settings_are_sound():
+    settings = load_settings(ROOT, {})
+    assert list(settings.use_cases) == ["sku_weekly"]
+    assert settings.dbt_vars == {}
+    assert settings.use_case(None).horizon == 4
+
+
+def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases):
+    use_cases["sku_weekly"]["horizon"] = 6
+    settings = load({"use_cases": use_cases})
+    assert settings.use_case("sku_weekly").horizon == 6
+    assert settings.dbt_vars == {"use_cases": use_cases}
+    assert settings.digest != load_settings(ROOT, {}).digest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"horizn": 4}, "use_cases.sku_weekly: unknown key 'horizn' (did you mean 'horizon'?)"),
+        ({"horizon": 0}, "use_cases.sku_weekly.horizon: Input should be greater than"),
+        ({"horizon": "four"}, "use_cases.sku_weekly.horizon: Input should be a valid integer"),
+        ({"time_zone": "Europe/Moskow"}, "no time zone is named 'Europe/Moskow'"),
+        ({"gaps_mean": "carry_last"}, "use_cases.sku_weekly.gaps_mean: Input should be 'unknown'"),
+        ({"schedule": {"weekday": "daily", "time": "25:00"}}, "use_cases.sku_weekly.schedule.time"),
+        ({"schedule": {"weekdy": "friday"}}, "use_cases.sku_weekly.schedule"),
+        ({"families": []}, "use_cases.sku_weekly.families"),
+        (
+            {"regressors": {"promo_share": {"future": "plan", "when_mising": "none"}}},
+            "use_cases.sku_weekly.regressors.promo_share: unknown key 'when_mising' "
+            "(did you mean 'when_missing'?)",
+        ),
+        (
+            {"regressors": {"snow": {"future": "weather", "when_missing": "none"}}},
+            "use_cases.sku_weekly.sources.weather.columns: 'snow' is missing",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(load, use_cases, change, message):
+    use_cases["sku_weekly"] |= change
+    with pytest.raises(SettingsError) as error:
+        load({"use_cases": use_cases})
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda use_case: use_case.pop("key"), "use_cases.sku_weekly: 'key' is missing"),
+        (
+            lambda use_case: use_case["sources"].pop("weather"),
+            "use_cases.sku_weekly.regressors.temperature_c: future is 'weather' "
+            "but sources has no 'weather'",
+        ),
+        (
+            lambda use_case: use_case["sources"]["sales"]["columns"].pop("quantity"),
+            "use_cases.sku_weekly.sources.sales.columns: 'quantity' is missing",
+        ),
+        (
+            lambda use_case: use_case["sources"]["sales"].update(tabel="x"),
+            "use_cases.sku_weekly.sources.sales: unknown key 'tabel' (did you mean 'table'?)",
+        ),
+        (
+            lambda use_case: use_case["sources"].update(sale={}),
+            "use_cases.sku_weekly.sources: unknown key 'sale' (did you mean 'sales'?)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_does_not_fit_is_named(load, use_cases, spoil, message):
+    spoil(use_cases["sku_weekly"])
+    with pytest.raises(SettingsError) as error:
+        load({"use_cases": use_cases})
+    assert message in str(error.value)
+
+
+def test_every_mistake_is_told_at_once(load, use_cases):
+    use_cases["sku_weekly"] |= {"horizn": 4, "sesson": 52}
+    with pytest.raises(SettingsError, match=r"'horizn'.*; .*'sesson'"):
+        load({"use_cases": use_cases})
+
+
+def test_an_unknown_top_level_key_is_named(load):
+    with pytest.raises(SettingsError, match=r"unknown key 'usecases' \(did you mean 'use_cases'"):
+        load({"usecases": {}})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a: [", "is not YAML"), ("- 1", "holds no settings"), ("", "holds no settings")],
+)
+def test_a_file_that_is_no_settings_is_refused(load, content, message):
+    with pytest.raises(SettingsError, match=message):
+        load(content)
+
+
+def test_a_settings_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"nowhere\.yml cannot be read: No such file"):
+        load_settings(ROOT, {"SHELFCAST_SETTINGS": str(tmp_path / "nowhere.yml")})
+
+
+def test_a_use_case_is_asked_for_by_name_where_there_are_several(load, use_cases):
+    settings = load({"use_cases": {**use_cases, "other": use_cases["sku_weekly"]}})
+    assert settings.use_case("other").name == "other"
+    with pytest.raises(SettingsError, match=r"several use cases are set \(other, sku_weekly\)"):
+        settings.use_case(None)
+    with pytest.raises(
+        SettingsError, match=r"no use case named 'skus' .*\(known: other, sku_weekly\)"
+    ):
+        settings.use_case("skus")
+
+
+def test_settings_without_a_use_case_say_so(load):
+    with pytest.raises(SettingsError, match="no use case is set"):
+        load({"use_cases": {}}).use_case(None)
+
+
+def test_the_connection_comes_from_the_environment_and_empty_means_unset():
+    assert connection({}).model_dump(exclude_none=True) == {
+        "target": "local",
+        "dataset": "shelfcast",
+    }
+    given = connection(
+        {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
+    )
+    assert (given.target, given.project, given.keyfile) == ("prod", "p", None)
+
+
+def test_the_project_is_found_or_the_places_are_named(tmp_path):
+    assert project_dir({"SHELFCAST_PROJECT_DIR": str(ROOT)}) == ROOT
+    with pytest.raises(SettingsError, match=r"no dbt_project.yml in .*SHELFCAST_PROJECT_DIR"):
+        project_dir({"SHELFCAST_PROJECT_DIR": str(tmp_path)})
