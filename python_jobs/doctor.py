@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from python_jobs.errors import ShelfcastError, first_few
 from python_jobs.families import make_family
+from python_jobs.jobs.sources import examine_source, require_rows, table_of
 from python_jobs.jobs.verify import verify
 from python_jobs.pipeline import Workplace
 from python_jobs.warehouse import MissingRelation
@@ -101,32 +102,14 @@ def _models(place: Workplace) -> str:
 
 
 def _source(kind: str) -> Callable[[Workplace], str]:
-    """A check that a source table is there and every mapped expression means something in it."""
+    """A check that a source table is there, filled and mapped rightly."""
 
     def look(place: Workplace) -> str:
-        source = getattr(place.use_case.sources, kind)
-        if source is None:
+        n_rows = examine_source(place.warehouse, place.use_case, kind)
+        if n_rows is None:
             return "not used by this use case"
-        name = f"{place.use_case.name}_{kind}.rows"
-        table = place.warehouse.relation(name).replace("`", "")
-        columns = ", ".join(f"({text}) as {column}" for column, text in source.columns.items())
-        known_at = f", ({source.known_at}) as known_at" if source.known_at else ""
-        try:
-            counted = place.warehouse.read(f"select count(*) as n from {{{name}}}")
-            place.warehouse.read(f"select {columns}{known_at} from {{{name}}} limit 0")
-        except MissingRelation as error:
-            raise ShelfcastError(
-                f"{table} does not exist. `shelfcast load FILE --as {kind}` makes it, or name your "
-                f"own table under vars: use_cases: {place.use_case.name}: sources: {kind}: table:."
-            ) from error
-        except ShelfcastError as error:
-            raise ShelfcastError(
-                f"{table}: a mapped column is not in it. {error} "
-                f"It has {', '.join(place.warehouse.columns(table) or {})}."
-            ) from error
-        if counted["n"].iloc[0] == 0:
-            raise ShelfcastError(f"{table} is empty. `shelfcast load FILE --as {kind}` fills it.")
-        return f"{counted['n'].iloc[0]} rows in {table}"
+        require_rows(place.warehouse, place.use_case, kind, n_rows)
+        return f"{n_rows} rows in {table_of(place.warehouse, place.use_case, kind)}"
 
     return look
 

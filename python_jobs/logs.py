@@ -70,8 +70,9 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(entry, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def set_up(stream: TextIO = sys.stderr, *, as_json: bool | None = None) -> None:
-    """Send the log to a stream: text where it is a terminal, JSON otherwise, unless told."""
+def set_up(stream: TextIO | None = None, *, as_json: bool | None = None) -> None:
+    """Send the log to a stream (stderr): text on a terminal, JSON elsewhere, unless told."""
+    stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     is_json = not stream.isatty() if as_json is None else as_json
     handler.setFormatter(JsonFormatter() if is_json else TextFormatter())

@@ -14,6 +14,8 @@ from python_jobs.dbt_runner import Dbt, names_of
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError
 from python_jobs.jobs.gate import check_gate
 from python_jobs.jobs.predict import PredictReport, predict
+from python_jobs.jobs.scope import series_in_scope
+from python_jobs.jobs.sources import check_sources
 from python_jobs.jobs.train import TrainReport, train
 from python_jobs.jobs.verify import verify
 from python_jobs.lease import Lease, acquire, acquire_waiting, released
@@ -35,6 +37,14 @@ SERVED_ORIGINS = """
 select distinct origin_date
 from {serving_models}
 where use_case = @use_case and model_name = @model_name and train_end <= origin_date
+"""
+
+WHY_NONE = """
+select coalesce(reason, 'forecastable, yet without a row to train on') as reason, count(*) as n
+from {series}
+where {scope}
+group by 1
+order by n desc
 """
 
 TRAINED_ORIGINS = """
@@ -313,6 +323,7 @@ def train_models(
         as_of_at: the instant; now, unless models are made for the past.
 
     Raises:
+        RunStopped: no series can be forecast (the reasons are counted).
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
@@ -320,7 +331,10 @@ def train_models(
     run = place.new_run("train", [origin], options)
     with _leased(place, run, options):
         prepare(place, run)
-        return fit_models(place, run)
+        report = fit_models(place, run)
+        if not report.n_trained:
+            raise RunStopped(_why_none(place, run))
+    return report
 
 
 def predict_models(place: Workplace, options: RunOptions | None = None) -> PredictReport:
@@ -380,8 +394,14 @@ def ensure_tables(place: Workplace) -> None:
 
 
 def prepare(place: Workplace, run: Run) -> None:
-    """The first step: say what the run looks back from, then dbt from sources to the gate."""
+    """The first step: say what the run looks back from, then dbt from sources to the gate.
+
+    Raises:
+        RunStopped: a source table is missing or lacks a column, sales are empty, or too old.
+        DbtFailed: dbt did.
+    """
     ensure_tables(place)
+    check_sources(place.warehouse, place.use_case)
     write_origins(place.warehouse, run)
     if run.kind == "replay" and not place.use_case.sources.sales.known_at:
         warn(
@@ -491,12 +511,29 @@ def _refuse_issued(place: Workplace, run: Run) -> None:
 
 def _fit_where_nothing_served(place: Workplace, run: Run) -> None:
     """Train as of each origin that no model serves; a model then serves the later origins too,
-    unless models are refitted every week."""
-    while missing := _origins_without_models(place, run):
+    unless models are refitted every week. An origin at which no series can be trained is left to
+    the baselines."""
+    missing = _origins_without_models(place, run)
+    while missing:
         chosen = missing if place.use_case.refit == "weekly" else missing[:1]
-        fit_models(place, replace(run, origins=chosen))
-        if place.use_case.refit == "weekly":
-            return
+        report = fit_models(place, replace(run, origins=chosen))
+        if not report.n_trained:
+            warn(Event.SERIES_FELL_BACK, _why_none(place, run), run_id=run.run_id)
+        tried = set(chosen)
+        still = _origins_without_models(place, run)
+        missing = [origin for origin in missing if origin in still and origin not in tried]
+
+
+def _why_none(place: Workplace, run: Run) -> str:
+    condition, parameters = series_in_scope(run)
+    statement = WHY_NONE.replace("{series}", f"{{{place.use_case.name}_series}}")
+    found = place.warehouse.read(statement.replace("{scope}", condition), **parameters)
+    reasons = ", ".join(f"{row.n} {row.reason}" for row in found.itertuples())
+    return (
+        f"{place.use_case.name}: no model was trained as of {run.origins[-1].origin_date}; "
+        f"{int(found['n'].sum())} series are in scope{f' ({reasons})' if reasons else ''}. Look at "
+        "--series, at --as-of, and at min_observations in the settings."
+    )
 
 
 def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:

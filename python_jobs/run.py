@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +22,9 @@ from python_jobs.settings import UseCase, code_version
 from python_jobs.warehouse import Warehouse
 
 RunKind = Literal["issued", "replay", "backtest", "train"]
+
+
+TABLE = re.compile(r"[\w-]+\.[\w$-]+\.[\w$-]+")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,15 @@ class Selection:
 
     patterns: str = ""
     table: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no table's name.
+
+        Raises:
+            SettingsError: the inclusion table is not named as project.dataset.table.
+        """
+        if self.table and not TABLE.fullmatch(self.table):
+            raise SettingsError(f"'{self.table}' is not named as project.dataset.table.")
 
     @property
     def is_partial(self) -> bool:

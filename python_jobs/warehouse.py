@@ -16,7 +16,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import (
+    BadRequest,
+    Conflict,
+    GoogleAPICallError,
+    NotFound,
+    RetryError,
+)
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
@@ -100,6 +106,21 @@ class Warehouse:
             raise MissingRelation(f"a table is missing: {error.message}") from error
         except (GoogleAPICallError, RetryError) as error:
             raise _explained(error) from error
+
+    def is_valid(self, statement: str) -> bool:
+        """Whether BigQuery would run a statement; it is not run and costs nothing.
+
+        Raises:
+            ShelfcastError: BigQuery cannot be asked.
+        """
+        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+        try:
+            self.client.query(self.render(statement), job_config=config)
+        except BadRequest:
+            return False
+        except GoogleAPICallError as error:
+            raise _explained(error) from error
+        return True
 
     def exists(self, name: str) -> bool:
         """Whether the relation of a dbt name exists."""

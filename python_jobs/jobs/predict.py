@@ -149,9 +149,9 @@ def assign_models(
         )
     ]
     faulty = rows["model_key"].isin(loaded.faults)
-    rows.loc[faulty, "reason"] = "model_unreadable: " + rows.loc[faulty, "model_key"].map(
-        loaded.faults
-    )
+    rows.loc[faulty, "reason"] = [
+        f"model_unreadable: {loaded.faults[one]}" for one in rows.loc[faulty, "model_key"]
+    ]
     rows.loc[faulty, "model_key"] = None
     return Assigned(rows, loaded.models)
 

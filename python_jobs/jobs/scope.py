@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
-from python_jobs.errors import SettingsError
 from python_jobs.run import Run
 from python_jobs.warehouse import Value
-
-TABLE = re.compile(r"[\w-]+\.[\w$-]+\.[\w$-]+")
 
 
 def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str, Value]]:
@@ -17,9 +12,6 @@ def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str,
     Args:
         run: whose selection and shard count.
         column: the series_id column, with its alias.
-
-    Raises:
-        SettingsError: the inclusion table is not named as project.dataset.table.
     """
     shard = f"mod(mod(farm_fingerprint({column}), @n_shards) + @n_shards, @n_shards) = @shard"
     conditions = [f"regexp_contains({column}, @series_pattern)", shard]
@@ -36,8 +28,6 @@ def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str,
 def _included(run: Run) -> str:
     """The inclusion table's series: it holds the key's columns, as the sales table names them."""
     table = run.selection.table
-    if not TABLE.fullmatch(table):
-        raise SettingsError(f"'{table}' is not named as project.dataset.table.")
     keys = run.use_case.key
     same = " and ".join(f"keys.{part} = included.{part}" for part in keys)
     return (
