@@ -70,6 +70,7 @@ class SalesSource(_Frozen):
     columns: dict[str, str]
     known_at: str
     negative_quantity: Literal["reject", "return", "keep"]
+    duplicates: Literal["reject", "keep"]
     warn_after_days: int
     error_after_days: int
 

@@ -81,7 +81,9 @@ select
         {%- if sales.negative_quantity == 'reject' %}
         when y < 0 then 'negative_quantity'
         {%- endif %}
+        {%- if sales.duplicates == 'reject' %}
         when _copy_number > 1 then 'duplicate'
+        {%- endif %}
     end as rejected_because
 from counted
 {%- endmacro %}

@@ -29,9 +29,10 @@ def connect(project: Path) -> None:
 
 
 def use(endpoints: stack.Endpoints) -> None:
-    """Set a stack's endpoints in the environment, and make its bucket for models."""
+    """Set a stack's endpoints in the environment, and make its bucket: a folder a dataset."""
     os.environ.update(endpoints.environment())
     client = storage.Client(project="shelfcast-local")
     if client.lookup_bucket(BUCKET) is None:
         client.create_bucket(BUCKET)
-    os.environ.setdefault("SHELFCAST_MODELS_URI", f"gs://{BUCKET}")
+    dataset = os.environ.get("SHELFCAST_DATASET", "shelfcast")
+    os.environ.setdefault("SHELFCAST_MODELS_URI", f"gs://{BUCKET}/{dataset}")
