@@ -72,7 +72,7 @@ What to type next:
   shelfcast sql "select * from {distributor_forecasts_weekly} where sku_id = 'A17' order by 4, 6"
   shelfcast sql "select * from {forecast_exceptions} order by origin_date desc"
   shelfcast sql "select rejected_because, count(*) as n from {rejected_sales} group by 1"
-  shelfcast models list --series 'N1|retail|*'
+  shelfcast models list --series 'Kazan|retail|*'
   shelfcast models verify
   shelfcast weekly            (on a day from Monday to Friday: this week's forecasts, issued)
   shelfcast doctor
