@@ -20,19 +20,28 @@ def connect(project: Path) -> None:
     Raises:
         ConnectionFailed: no stack runs and no endpoint is set.
     """
-    if "SHELFCAST_BIGQUERY_ENDPOINT" in os.environ:
-        return
-    endpoints = stack.status(project / STATE_DIR).endpoints
-    if endpoints is None:
-        raise ConnectionFailed("no emulator is running. Start them with `shelfcast local start`.")
-    use(endpoints)
+    if "SHELFCAST_BIGQUERY_ENDPOINT" not in os.environ:
+        endpoints = stack.status(project / STATE_DIR).endpoints
+        if endpoints is None:
+            raise ConnectionFailed(
+                "no emulator is running. Start them with `shelfcast local start`."
+            )
+        os.environ.update(endpoints.environment())
+    _use_bucket()
 
 
 def use(endpoints: stack.Endpoints) -> None:
-    """Set a stack's endpoints in the environment, and make its bucket: a folder a dataset."""
+    """Set a stack's endpoints in the environment."""
     os.environ.update(endpoints.environment())
+    _use_bucket()
+
+
+def _use_bucket() -> None:
+    """Make the emulator's bucket for models, a folder a dataset, unless another store is set."""
+    if "SHELFCAST_MODELS_URI" in os.environ or "STORAGE_EMULATOR_HOST" not in os.environ:
+        return
     client = storage.Client(project="shelfcast-local")
     if client.lookup_bucket(BUCKET) is None:
         client.create_bucket(BUCKET)
     dataset = os.environ.get("SHELFCAST_DATASET", "shelfcast")
-    os.environ.setdefault("SHELFCAST_MODELS_URI", f"gs://{BUCKET}/{dataset}")
+    os.environ["SHELFCAST_MODELS_URI"] = f"gs://{BUCKET}/{dataset}"

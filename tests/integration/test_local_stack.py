@@ -17,7 +17,7 @@ from google.api_core.exceptions import Conflict
 from google.cloud import bigquery
 from requests.exceptions import ConnectionError as Disconnected
 
-from python_jobs.local import stack
+from python_jobs.local import environment, stack
 from tests.support import clients
 from tests.support.clients import rows
 
@@ -309,3 +309,19 @@ class TestKills:
         with pytest.raises(Conflict):
             client.query(script, job_id="script-0")
         assert rows(client, "select count(*) from d.script") == [(1,)]
+
+
+def test_endpoints_that_are_set_already_get_a_store_of_the_datasets_own(
+    local_stack, storage_client, monkeypatch
+):
+    for name, value in local_stack.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SHELFCAST_DATASET", "mine")
+    monkeypatch.setenv("SHELFCAST_MODELS_URI", "taken away when the test ends")
+    monkeypatch.delenv("SHELFCAST_MODELS_URI")
+    environment.connect(Path("nowhere"))
+    assert os.environ["SHELFCAST_MODELS_URI"] == "gs://shelfcast-models/mine"
+    assert storage_client.lookup_bucket("shelfcast-models") is not None
+    monkeypatch.setenv("SHELFCAST_MODELS_URI", "gs://my-own/store")
+    environment.connect(Path("nowhere"))
+    assert os.environ["SHELFCAST_MODELS_URI"] == "gs://my-own/store"
