@@ -32,11 +32,15 @@ SAFE = "-_.~"
 OWN_FILES = (".writing/", ".lock")
 
 
-class ObjectMissing(ShelfcastError):
+class ObjectFault(ShelfcastError):
+    """One object cannot be used; others may be."""
+
+
+class ObjectMissing(ObjectFault):
     """An object that should be there is not."""
 
 
-class ObjectCorrupt(ShelfcastError):
+class ObjectCorrupt(ObjectFault):
     """An object's bytes are not those that its checksum names."""
 
 
@@ -150,6 +154,10 @@ class ModelStore(Protocol):
         """Write many objects at once, replacing what is there."""
         ...
 
+    def get_many(self, names: Sequence[str]) -> dict[str, bytes | ObjectFault]:
+        """Read many objects at once: the bytes of each, or what is wrong with it."""
+        ...
+
 
 def sha256_of(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
@@ -160,6 +168,13 @@ def _check(name: str, data: bytes, expected: str | None) -> bytes:
     if expected is not None and sha256_of(data) != expected:
         raise ObjectCorrupt(f"{name}: its bytes are not those of its checksum {expected[:12]}….")
     return data
+
+
+def _checked(name: str, data: bytes, expected: str | None) -> bytes | ObjectFault:
+    try:
+        return _check(name, data, expected)
+    except ObjectCorrupt as fault:
+        return fault
 
 
 def open_store(uri: str, project: str | None = None) -> ModelStore:
@@ -257,6 +272,33 @@ class BucketStore:
                 f"(first: {failed[0]}). Run the command again."
             )
 
+    def get_many(self, names: Sequence[str]) -> dict[str, bytes | ObjectFault]:
+        """See ModelStore."""
+        from google.cloud.storage import transfer_manager
+
+        with ThreadPoolExecutor(WORKERS) as pool, self._explain(self.uri):
+            blobs = dict(zip(names, pool.map(self._described, names), strict=True))
+        wanted = {name: (blob, io.BytesIO()) for name, blob in blobs.items() if blob is not None}
+        results = transfer_manager.download_many(
+            list(wanted.values()),
+            worker_type=transfer_manager.THREAD,
+            max_workers=WORKERS,
+            download_kwargs={"checksum": "crc32c", "retry": DEFAULT_RETRY},
+        )
+        found: dict[str, bytes | ObjectFault] = {
+            name: ObjectMissing(f"{self.uri}: {name} does not exist.")
+            for name in names
+            if name not in wanted
+        }
+        for (name, (blob, file)), result in zip(wanted.items(), results, strict=True):
+            if isinstance(result, Exception):
+                raise ConnectionFailed(f"{self.uri} cannot be reached for {name}: {result}")
+            found[name] = _checked(name, file.getvalue(), (blob.metadata or {}).get("sha256"))
+        return found
+
+    def _described(self, name: str) -> storage.Blob | None:
+        return self.bucket.get_blob(self.prefix + name)
+
     def _blob(self, name: str) -> storage.Blob:
         return self.bucket.blob(self.prefix + name)
 
@@ -332,6 +374,16 @@ class FolderStore:
         """See ModelStore."""
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda item: self.put(*item), objects.items()))
+
+    def get_many(self, names: Sequence[str]) -> dict[str, bytes | ObjectFault]:
+        """See ModelStore."""
+        found: dict[str, bytes | ObjectFault] = {}
+        for name in names:
+            try:
+                found[name] = self.get(name)
+            except ObjectMissing as fault:
+                found[name] = fault
+        return found
 
     def _stored(self, path: Path) -> Stored:
         name = path.relative_to(self.folder).as_posix()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from python_jobs.families.base import GLOBAL_SERIES, Family
 from python_jobs.jobs.packing import unpack
 from python_jobs.jobs.scope import series_in_scope
-from python_jobs.model_store import ModelStore, ObjectCorrupt, ObjectMissing, sha256_of
+from python_jobs.model_store import ModelStore, ObjectFault, sha256_of
 from python_jobs.run import Run
 from python_jobs.warehouse import Warehouse
 
@@ -59,15 +58,22 @@ def load_models(store: ModelStore, family: Family[Any], serving: pd.DataFrame) -
     An object that is missing or corrupt costs the models in it, never the run.
     """
     loaded = LoadedModels()
+    read = store.get_many([str(name) for name in serving["object"].dropna().unique()])
     for name, wanted in serving.groupby("object"):
         try:
-            packed = unpack(store.get(str(name)), str(name))
-        except (ObjectMissing, ObjectCorrupt) as error:
-            loaded.faults.update({_key_of(row): str(error) for row in wanted.itertuples()})
+            packed = _unpacked(read[str(name)], str(name))
+        except ObjectFault as fault:
+            loaded.faults.update({_key_of(row): str(fault) for row in wanted.itertuples()})
             continue
         for row in wanted.drop_duplicates(["series_id", "model_version"]).itertuples():
             _load_one(family, row, packed, loaded)
     return loaded
+
+
+def _unpacked(read: bytes | ObjectFault, name: str) -> dict[str, bytes]:
+    if isinstance(read, ObjectFault):
+        raise read
+    return unpack(read, name)
 
 
 def _load_one(
@@ -94,8 +100,3 @@ def _series_of(row: Any) -> str:  # noqa: ANN401 - a row of itertuples
 
 def _key_of(row: Any) -> str:  # noqa: ANN401 - a row of itertuples
     return key(row.model_version, _series_of(row))
-
-
-def objects_of(serving: pd.DataFrame) -> Iterable[str]:
-    """The distinct objects that serving models lie in."""
-    return [str(name) for name in serving["object"].dropna().unique()]

@@ -41,6 +41,10 @@ def test_every_operation_outlives_two_answers_of_503(flaky, open_bucket):
     store.put("leases/a.json", b"mine", generation=0)
     store.put_many({f"models/{n}.json": str(n).encode() for n in range(20)})
     assert store.get("leases/a.json") == b"mine"
+    assert store.get_many(["models/0.json", "models/7.json"]) == {
+        "models/0.json": b"0",
+        "models/7.json": b"7",
+    }
     assert [stored.name for stored in store.list("models/1")] == sorted(
         f"models/{n}.json" for n in (1, *range(10, 20))
     )
@@ -73,6 +77,10 @@ def test_bytes_that_are_not_those_of_their_checksum_are_refused(local_stack, ope
     changed.upload_from_string(b"evil")
     with pytest.raises(ObjectCorrupt, match=r"runs/R1/models\.jsonl: its bytes are not those"):
         store.get("runs/R1/models.jsonl")
+    store.put("runs/R2/models.jsonl", b"good")
+    many = store.get_many(["runs/R1/models.jsonl", "runs/R2/models.jsonl"])
+    assert isinstance(many["runs/R1/models.jsonl"], ObjectCorrupt)
+    assert many["runs/R2/models.jsonl"] == b"good"
 
 
 def test_a_bucket_that_does_not_exist_is_named(local_stack, monkeypatch):

@@ -60,6 +60,7 @@ def test_odd_parts_are_objects_of_their_own(store):
     assert len(objects) == len(keys)
     store.put_many(objects)
     assert {stored.name for stored in store.list("models/sku_weekly/")} == set(objects)
+    assert store.get_many(list(objects)) == objects
     for name, data in objects.items():
         assert store.get(name) == data
         assert store.stat(name).sha256 == sha256_of(data)
@@ -97,6 +98,15 @@ def test_what_is_not_there_says_so(store):
     for operation in (store.get, store.delete):
         with pytest.raises(ObjectMissing, match="nothing does not exist"):
             operation("nothing")
+
+
+def test_of_many_each_is_read_or_says_what_is_wrong(store):
+    store.put_many({"a": b"1", "b": b""})
+    found = store.get_many(["a", "nothing", "b"])
+    assert {name: found[name] for name in ("a", "b")} == {"a": b"1", "b": b""}
+    assert isinstance(found["nothing"], ObjectMissing)
+    assert "nothing does not exist" in str(found["nothing"])
+    assert store.get_many([]) == {}
 
 
 def test_an_overwrite_replaces_bytes_and_checksum(store):
