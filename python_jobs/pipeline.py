@@ -144,7 +144,8 @@ class Workplace:
             use_case=self.use_case,
             origins=origins,
             is_as_issued=is_as_issued,
-            selection=options.selection or Selection(self.use_case.include),
+            selection=options.selection
+            or Selection(self.use_case.include, self.use_case.include_table),
             shard=options.shard,
             settings_digest=self.settings.digest,
         )

@@ -143,6 +143,7 @@ class UseCase(_Frozen):
     seed: int
     value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
     include: str
+    include_table: str
     regressors: dict[str, Regressor]
     sources: Sources
 

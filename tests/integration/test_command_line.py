@@ -107,22 +107,33 @@ def test_a_partial_run_hides_no_other_series(site: Site):
     assert partial == [("R1", False), ("R2", True)]
 
 
-@pytest.mark.parametrize("way", ["flag", "environment", "table", "setting"])
+WAYS = ["flag", "environment", "setting", "table", "table by environment", "table by setting"]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_the_series_of_a_run_are_chosen(site: Site, way):
+    """Each way is understood, shown by a dry run; one of either kind is forecast."""
     table = f"shelfcast-local.{site.dataset}_raw.only_a"
-    site.write("only_a", pd.DataFrame({"unit": ["N1"], "channel": ["retail"], "sku_id": ["A"]}))
-    environment = {"SHELFCAST_SERIES": "*|A"} if way == "environment" else {}
+    if site.warehouse.columns(table) is None:
+        site.write("only_a", pd.DataFrame({"unit": ["N1"], "channel": ["retail"], "sku_id": ["A"]}))
     arguments = {"flag": ("--series", "*|A"), "table": ("--series-table", table)}.get(way, ())
-    if way == "setting":
-        site.use_cases["sku_weekly"]["include"] = "*|A"
+    environment = {
+        "environment": {"SHELFCAST_SERIES": "*|A"},
+        "table by environment": {"SHELFCAST_SERIES_TABLE": table},
+    }.get(way, {})
+    setting = {"setting": {"include": "*|A"}, "table by setting": {"include_table": table}}
+    site.use_cases["sku_weekly"] |= setting.get(way, {})
     try:
-        done(site, "predict", "--run-id", f"P-{way}", *arguments, **environment)
+        told = done(site, "predict", "--dry-run", *arguments, **environment)
+        assert f"series {table if 'table' in way else '*|A'}\n" in told.stdout
+        if way in ("setting", "table by environment"):
+            run_id = way.replace(" ", "-")
+            done(site, "predict", "--run-id", run_id, *arguments, **environment)
+            assert golden.table(
+                site, f"select distinct series_id from {{forecast_log}} where run_id = '{run_id}'"
+            ) == [(A,)]
     finally:
-        site.use_cases["sku_weekly"]["include"] = ""
-    logged = golden.table(
-        site, f"select distinct series_id from {{forecast_log}} where run_id = 'P-{way}'"
-    )
-    assert logged == [(A,)]
+        site.use_cases["sku_weekly"] |= {"include": "", "include_table": ""}
 
 
 def test_three_steps_in_three_containers(site: Site):
