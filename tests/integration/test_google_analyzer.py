@@ -360,7 +360,7 @@ def test_google_accepts_the_statements_that_rebuild_a_partition(site, tables, fi
         project, dataset, table = compiled.table_name(node)
         warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
         warehouse.create_table(f"{project}.{dataset}.{table}", compiled.contract(node))
-    again = compiled.compile_project(site, "--select", "config.materialized:incremental")
+    again = compiled.compile_project(site, "", "--select", "config.materialized:incremental")
     for name, node in incremental.items():
         rebuilt = again["nodes"][node["unique_id"]]
         assert rebuilt["compiled_code"] != node["compiled_code"], name
@@ -391,6 +391,27 @@ def spelled(columns: Columns) -> dict[str, str]:
     """Types of BigQuery's API as GoogleSQL writes them."""
     names = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
     return {column: names.get(kind, kind) for column, kind in columns.items()}
+
+
+def test_a_use_case_that_the_settings_leave_out_takes_no_part(make_site, tables):
+    """And Google accepts the rest: here what all use cases share is of one use case alone."""
+    site = make_site()
+    second_use_case.add_models(site.copy_project())
+    site.use_cases = {second_use_case.NAME: store_weekly()}
+    pipeline.ensure_tables(site.place(second_use_case.NAME))
+    manifest = compiled.compile_project(site, second_use_case.NAME)
+    analysis = compiled.analyse(manifest, renamed(tables, site.dataset))
+    assert {f"{second_use_case.NAME}_gate", "forecasts", "forecast_errors"} <= set(analysis.types)
+    assert not those_of(analysis.types, "sku_weekly")
+    assert not analysis.refused, listed(analysis.refused)
+
+
+def renamed(tables: dict[TableName, Columns], prefix: str) -> dict[TableName, Columns]:
+    """The same tables in another deployment's datasets."""
+    return {
+        (project, f"{prefix}_{dataset.rpartition('_')[2]}", name): columns
+        for (project, dataset, name), columns in tables.items()
+    }
 
 
 class TestTheTestsThemselves:

@@ -16,12 +16,12 @@ from tests.support.site import Site
 Node = dict[str, Any]
 
 
-def compile_project(site: Site, *arguments: str) -> dict[str, Any]:
+def compile_project(site: Site, use_case: str = "", *arguments: str) -> dict[str, Any]:
     """Compile a site's project; the manifest's nodes then hold their SQL.
 
     The log tables must exist: dates of the active run are read while a model is rendered.
     """
-    place = site.place()
+    place = site.place(use_case)
     place.dbt.run("compile", "--exclude", "test_type:unit", *arguments)
     return json.loads((place.dbt.target_path / "manifest.json").read_text())
 
@@ -83,7 +83,8 @@ def analyse(
     places = {**manifest["sources"], **manifest["nodes"]}
     chosen = None if only is None else set(only)
     for node in in_order(manifest["nodes"]):
-        if chosen is not None and node["name"] not in chosen:
+        is_left_out = chosen is not None and node["name"] not in chosen
+        if is_left_out or not node["config"]["enabled"]:
             continue
         kind = node["resource_type"]
         if kind == "seed":
