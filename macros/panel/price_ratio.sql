@@ -5,6 +5,7 @@
 {% macro price_ratio(use_case) -%}
 {%- set days = period_days(use_case) -%}
 case
+            when reference_price is null then null
             when horizon_step is null
                 then ln(if(price > 0, price, null) / reference_price)
             when n_priced_days + n_discounted_days > 0
@@ -13,6 +14,6 @@ case
                     + coalesce(sum_discounted, 0)
                     + {{ days }} - n_priced_days - n_discounted_days
                 ) / {{ days }}, 0))
-            when promo_source = 'plan' then ln(reference_price / reference_price)
+            when promo_source = 'plan' then 0
         end
 {%- endmacro %}

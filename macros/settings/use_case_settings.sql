@@ -1,14 +1,19 @@
 {# The settings of one use case: defaults, then what `vars: use_cases:` says. The same merge as
    python_jobs/settings.py; `validate_settings` refuses unknown and missing keys before any
-   model runs. #}
+   model runs. dbt reads the models of a use case that the settings leave out, too, to find that
+   they are disabled: for that the least will do. #}
 {% macro use_case_settings(use_case) -%}
-    {%- if use_case not in var('use_cases') -%}
+    {%- if use_case not in var('use_cases') and execute -%}
         {{ exceptions.raise_compiler_error(
             "settings: no use case named '" ~ use_case ~ "' under vars: use_cases: (known: "
             ~ use_cases() | join(', ') ~ ")"
         ) }}
     {%- endif -%}
-    {%- set given = var('use_cases')[use_case] -%}
+    {%- set left_out = {
+        'grain': 'week', 'horizon': 1, 'season': 1, 'key': {}, 'families': [none],
+        'sources': {'sales': {'columns': {}}},
+    } -%}
+    {%- set given = var('use_cases').get(use_case, left_out) -%}
     {%- set settings = dict(var('use_case_defaults'), **given) -%}
     {%- set sources = {} -%}
     {%- for name, source in (given.get('sources') or {}).items() -%}

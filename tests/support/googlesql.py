@@ -64,7 +64,8 @@ def analyse(sql: str, tables: Mapping[TableName, Columns]) -> dict[str, str]:
     """Type a query.
 
     Args:
-        sql: one query, or one CREATE TABLE ... AS. A path may be back-ticked whole or in parts.
+        sql: one query, or one CREATE TABLE, with AS or with columns. A path may be back-ticked
+            whole or in parts.
         tables: {(project, dataset, table): {column: type}} of every table that it reads.
 
     Returns:
@@ -80,8 +81,10 @@ def analyse(sql: str, tables: Mapping[TableName, Columns]) -> dict[str, str]:
         options=_options(),
         simple_catalog=_catalog(tables),
     )
-    columns = response.resolved_statement.output_column_list
-    return {column.name: type_name(column.column.type) for column in columns}
+    resolved = response.resolved_statement
+    if defined := getattr(resolved, "column_definition_list", None):
+        return {column.name: type_name(column.type) for column in defined}
+    return {column.name: type_name(column.column.type) for column in resolved.output_column_list}
 
 
 def execute(sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
