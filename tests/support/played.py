@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +33,7 @@ class Played:
 def play(site: Site) -> Played:
     """Replay both Wednesdays where nothing was ever built; then W9 arrives, and monitoring runs."""
     golden.make(site)
-    stages: dict[str, dict[str, str]] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dbt, "build", _recorded(stages))
+    with recorded_stages() as stages:
         place = site.place()
         pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())
@@ -47,12 +47,17 @@ def w9() -> pd.DataFrame:
     return rows.assign(week_start=golden.WEEK["W9"], units_sold=[11.0, 4.0])
 
 
-def _recorded(stages: dict[str, dict[str, str]]) -> Any:
+@contextmanager
+def recorded_stages() -> Iterator[dict[str, dict[str, str]]]:
+    """Fill a dictionary with each stage that dbt runs within, and the status of its nodes."""
+    stages: dict[str, dict[str, str]] = {}
     build = Dbt.build
 
-    def building(self: Dbt, selector: str, *rest: Any) -> None:
+    def recorded(self: Dbt, selector: str, *rest: Any) -> None:
         build(self, selector, *rest)
         results = json.loads((self.target_path / "run_results.json").read_text())["results"]
         stages[selector] = {node["unique_id"]: node["status"] for node in results}
 
-    return building
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dbt, "build", recorded)
+        yield stages
