@@ -19,6 +19,13 @@ VERSIONS = """
 select distinct cast(known_at as string), cast(superseded_at as string) from {sku_weekly_actuals}
 """
 ALWAYS = [("1970-01-01 00:00:00+00", "9999-12-31 00:00:00+00")]
+BUILD = (
+    "--select",
+    "+sku_weekly_actuals",
+    "rejected_sales",
+    "--exclude-resource-type",
+    "unit_test",
+)
 NO_OTHER_SOURCE: dict[str, Any] = {"families": ["level"], "regressors": {}}
 
 
@@ -34,7 +41,7 @@ def make_own(make_site: Callable[[], Site]) -> Callable[..., Site]:
         place = site.place()
         place.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)
         site.write(name, rows, own["table"])
-        place.dbt.run("build", "--select", "+sku_weekly_actuals", "rejected_sales")
+        place.dbt.run("build", *BUILD)
         return site
 
     return make

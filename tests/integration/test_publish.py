@@ -36,7 +36,7 @@ def make_twin(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def twin(make_twin: Any, played: Played) -> Site:
     twin = make_twin(**{MART: f"{played.site.dataset}_rich.forecasts_by_week"})
-    twin.place().dbt.run("build", "--select", MART)
+    twin.place().dbt.run("build", "--select", MART, "--exclude-resource-type", "unit_test")
     return twin
 
 
