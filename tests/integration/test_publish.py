@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.cloud import bigquery
 
 from python_jobs.errors import DbtFailed
 from tests.support import golden
@@ -40,6 +41,11 @@ def twin(make_twin: Any, played: Played) -> Site:
     return twin
 
 
+def table_of(site: Site) -> bigquery.Table:
+    warehouse = site.place().warehouse
+    return warehouse.client.get_table(warehouse.relation(MART).replace("`", ""))
+
+
 def test_a_published_mart_holds_the_rows_of_the_mart(twin: Site, played: Played) -> None:
     own = golden.table(played.site, ROWS % MART)
     rich = f"select * from {twin.dataset}_rich.forecasts_by_week "
@@ -48,23 +54,18 @@ def test_a_published_mart_holds_the_rows_of_the_mart(twin: Site, played: Played)
     assert published == own
 
 
-def test_jobs_and_other_models_find_a_published_mart_where_it_is(
+def test_jobs_find_a_published_mart_where_it_is_and_nothing_else_has_moved(
     twin: Site, played: Played
 ) -> None:
-    place = twin.place()
-    assert place.warehouse.relation(MART).endswith(f"`{twin.dataset}_rich`.`forecasts_by_week`")
-    # Only the mart has moved.
-    here, there = place.warehouse.names, played.site.place().warehouse.names
-    assert {name for name in there if here[name] != there[name]} == {MART}
+    moved, own = twin.place().warehouse.names, played.site.place().warehouse.names
+    assert moved[MART].endswith(f"`{twin.dataset}_rich`.`forecasts_by_week`")
+    assert {name for name in own if own[name] != moved[name]} == {MART}
 
 
 def test_a_published_mart_keeps_its_description_and_its_columns_descriptions(
     twin: Site, played: Played
 ) -> None:
-    own, published = (
-        place.warehouse.client.get_table(place.warehouse.relation(MART).replace("`", ""))
-        for place in (played.site.place(), twin.place())
-    )
+    own, published = (table_of(site) for site in (played.site, twin))
     assert published.description
     assert published.description == own.description
     assert [(c.name, c.field_type, c.description) for c in published.schema] == [
