@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint format docs clean
+.PHONY: setup demo test lint format docs lock clean
 
 setup: $(READY) profiles.yml
 
@@ -34,6 +34,11 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/sqlfluff fix models tests/data
+
+# Of what is built on the emulators (`make demo` builds it); `$(BIN)/dbt docs serve` shows it.
+docs: setup
+	env $$($(BIN)/shelfcast local start) sh -c \
+		"$(BIN)/dbt --quiet run-operation create_log_tables && $(BIN)/dbt docs generate"
 
 # The lock files name no registry; `pip install uv` where it is missing.
 lock:

@@ -3,7 +3,7 @@
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
     {%- set published = (var('publish', {}) or {}).get(node.name) -%}
     {%- if published -%}
-        {{ published.split('.')[1] }}
+        {{ published.split('.')[-1] }}
     {%- elif custom_alias_name -%}
         {{ custom_alias_name | trim }}
     {%- else -%}

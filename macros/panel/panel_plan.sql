@@ -5,9 +5,9 @@
 {% macro panel_plan(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set days = period_days(use_case) -%}
-with origins as (
-    select * from {{ ref('origins') }}
-    where use_case = '{{ use_case }}'
+{# Of the series known at the origin: a plan for all ('*') names each series that sales know now. #}
+with series as (
+    select * from {{ ref(use_case ~ '_series') }}
 ),
 
 plan_days as (
@@ -17,7 +17,7 @@ plan_days as (
 
 select
     plan_days.series_id,
-    origins.origin_date,
+    series.origin_date,
     {{ period_start(use_case, 'plan_days.plan_date') }} as ds,
     {%- for regressor in regressors_from(use_case, 'plan') %}
     sum(plan_days.{{ regressor }}) / {{ days }} as {{ regressor }},
@@ -27,7 +27,9 @@ select
     countif(plan_days.price is null and plan_days.discount is not null) as n_discounted_days,
     sum(if(plan_days.price is null, 1 - plan_days.discount, null)) as sum_discounted
 from plan_days
-inner join origins
-    on {{ known_as_of('plan_days', 'origins.as_of_at') }}
-group by plan_days.series_id, origins.origin_date, ds
+inner join series
+    on
+        plan_days.series_id = series.series_id
+        and {{ known_as_of('plan_days', 'series.as_of_at') }}
+group by plan_days.series_id, series.origin_date, ds
 {%- endmacro %}

@@ -18,6 +18,7 @@
             {%- do check_values(errors, where, use_case_settings(use_case)) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if execute -%}{%- do check_publish(errors, var('publish') or {}) -%}{%- endif -%}
     {%- if errors and execute -%}
         {{ exceptions.raise_compiler_error("settings: " ~ errors | join("; ")) }}
     {%- endif -%}
@@ -68,5 +69,18 @@
         {%- do errors.append(
             where ~ "." ~ key ~ ": '" ~ given[key] ~ "' is not one of " ~ allowed | join(', ')
         ) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{% macro check_publish(errors, published) -%}
+    {%- for name, place in published.items() -%}
+        {%- if 'model.' ~ project_name ~ '.' ~ name not in graph.nodes -%}
+            {%- do errors.append("publish: no model is named '" ~ name ~ "'") -%}
+        {%- endif -%}
+        {%- if (place | string).split('.') | select | list | length != 2 -%}
+            {%- do errors.append(
+                "publish." ~ name ~ ": '" ~ place ~ "' is not 'dataset.name'"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}

@@ -1,0 +1,63 @@
+"""The golden fortnight played on a fresh warehouse, with what each dbt stage built on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from python_jobs import pipeline
+from python_jobs.dbt_runner import Dbt
+from tests.support import golden
+from tests.support.site import Site
+
+
+@dataclass
+class Played:
+    """A site where a run has been.
+
+    Attributes:
+        site: whoever changes its tables puts them back.
+        stages: each stage of dbt in the order run, with the status of each of its nodes.
+    """
+
+    site: Site
+    stages: dict[str, dict[str, str]]
+
+
+def play(site: Site) -> Played:
+    """Replay both Wednesdays where nothing was ever built; then W9 arrives, and monitoring runs."""
+    golden.make(site)
+    with recorded_stages() as stages:
+        place = site.place()
+        pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
+        site.write("sales", w9())
+        place.dbt.build("monitoring", "sku_weekly")
+    return Played(site, stages)
+
+
+def w9() -> pd.DataFrame:
+    """What A and B sold in the week after the golden ones."""
+    rows = golden.sku_sales().query("sku_id in ('A', 'B')").drop_duplicates("sku_id")
+    return rows.assign(week_start=golden.WEEK["W9"], units_sold=[11.0, 4.0])
+
+
+@contextmanager
+def recorded_stages() -> Iterator[dict[str, dict[str, str]]]:
+    """Fill a dictionary with each stage that dbt runs within, and the status of its nodes."""
+    stages: dict[str, dict[str, str]] = {}
+    build = Dbt.build
+
+    def recorded(self: Dbt, selector: str, *rest: Any) -> None:
+        build(self, selector, *rest)
+        results = json.loads((self.target_path / "run_results.json").read_text())["results"]
+        stages[selector] = {node["unique_id"]: node["status"] for node in results}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dbt, "build", recorded)
+        yield stages
