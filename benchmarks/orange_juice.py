@@ -83,6 +83,16 @@ group by model_name, outcome, reason
 order by model_name, n desc
 """
 
+FITS = """
+select count(*) as n_fits, countif(status = 'failed') as n_failed
+from {model_log}
+"""
+
+SERIES = """
+select count(distinct series_id) as n_series
+from {run_forecasts}
+"""
+
 SECONDS = """
 select step, sum(seconds) as seconds
 from {run_log}
@@ -282,11 +292,15 @@ def main() -> None:
             steps = read(SECONDS).set_index("step")["seconds"]
             seconds |= {f"replay_{stage}": float(steps[stage]) for stage in STAGES}
             by_step, overall, outcomes = read(BY_STEP), read(OVERALL), read(OUTCOMES)
+            fits, series = read(FITS).iloc[0], read(SERIES).iloc[0]
     seconds["total"] = time.perf_counter() - began
     say(outcomes.to_string(index=False))
     print(tables(by_step, overall))
     result = {
         **figures(overall),
+        "n_fits": int(fits["n_fits"]),
+        "n_fits_failed": int(fits["n_failed"]),
+        "n_series": int(series["n_series"]),
         "n_origins": args.origins,
         "seconds": {stage: round(value, 1) for stage, value in seconds.items()},
         "peak_mb": round(memory.megabytes),
