@@ -161,7 +161,7 @@ filled as (
         ds,
         horizon_step,
         {%- for regressor, rule in settings.regressors.items() %}
-        round({{ fill_missing(regressor, rule.when_missing) }}, 12) as {{ regressor }},
+        round({{ fill_missing(regressor, rule.when_missing) }}, 9) as {{ regressor }},
         {%- endfor %}
         promo_source,
         weather_source
