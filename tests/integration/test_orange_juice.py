@@ -166,12 +166,12 @@ def test_future_regressors_are_the_raw_file_s(played: Played) -> None:
     assert (found.loc[found["week"].isna(), "promo_source"] == "unknown").all()
     assert known["deal"].nunique() == 2 and known["log_price_ratio"].std() > 0.05
     for name in ("deal", "feat"):
-        np.testing.assert_allclose(known[name], known[f"{name}_raw"], atol=1e-12)
+        np.testing.assert_allclose(known[name], known[f"{name}_raw"], atol=1e-9)
     past = dict(list(played.raw[played.raw["week"] < ORIGIN].groupby("series_id")))
     expected = [
         expected_log_price_ratio(past[row.series_id], row.price) for row in known.itertuples()
     ]
-    np.testing.assert_allclose(known["log_price_ratio"], expected, atol=1e-12)
+    np.testing.assert_allclose(known["log_price_ratio"], expected, atol=1e-9)
 
 
 def test_past_regressors_look_back_from_the_week_before(played: Played) -> None:
@@ -188,7 +188,16 @@ def test_past_regressors_look_back_from_the_week_before(played: Played) -> None:
         before = rows.loc[weeks[ds - pd.Timedelta(days=7)]]
         ratio = expected_log_price_ratio(rows.loc[: weeks[ds] - 1], row["price"])
         expected = [ratio, row["deal"], row["feat"], before["ounces"]]
-        np.testing.assert_allclose(found.to_numpy(dtype=float), expected, atol=1e-12)
+        np.testing.assert_allclose(found.to_numpy(dtype=float), expected, atol=1e-9)
+
+
+def test_regressors_carry_no_noise_of_float_sums(played: Played) -> None:
+    """Sums of floats end in other bits each time, and a fit makes much of little."""
+    for relation in ("sku_weekly_training_panel", "sku_weekly_future_panel"):
+        values = played.read(
+            f"select log_price_ratio, deal, feat, temperature_c from {{{relation}}}"
+        )
+        np.testing.assert_allclose(values, values.round(9), rtol=0, atol=1e-14)
 
 
 def test_prophet_beats_the_baselines_on_the_rows_that_all_forecast(played: Played) -> None:
