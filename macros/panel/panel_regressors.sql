@@ -153,7 +153,8 @@ with_price_ratio as (
 ),
 
 {# Sums and means of floats differ in their last bits from run to run, and a fit makes much of
-   little: rounded, the same inputs give the same models. #}
+   little: rounded, the same inputs give the same models. A log ratio is small, and so is its
+   noise: it keeps more decimals. #}
 filled as (
     select
         series_id,
@@ -161,7 +162,10 @@ filled as (
         ds,
         horizon_step,
         {%- for regressor, rule in settings.regressors.items() %}
-        round({{ fill_missing(regressor, rule.when_missing) }}, 9) as {{ regressor }},
+        round(
+            {{ fill_missing(regressor, rule.when_missing) }},
+            {{ 12 if regressor == 'log_price_ratio' else 9 }}
+        ) as {{ regressor }},
         {%- endfor %}
         promo_source,
         weather_source
