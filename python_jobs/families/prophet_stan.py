@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from python_jobs.families.prophet_paths import FloatArray
 
 if TYPE_CHECKING:
     from prophet import Prophet
+
+FOLDERS = re.compile(r"(?<![\w.])/(?:[^/\s]+/)+")
+"""Folders of this machine, which Stan's messages name and nobody else should keep."""
 
 TWO_YEARS = pd.Timedelta(days=730)
 
@@ -173,7 +177,7 @@ def _refusal(verb: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = " ".join(str(error).split())[:300]
+        text = FOLDERS.sub("", " ".join(str(error).split()))[:300]
         raise SeriesRefusedError(
             f"Prophet could not {verb}: {type(error).__name__}: {text}"
         ) from error

@@ -13,7 +13,14 @@ import pytest
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings
 from python_jobs.families.prophet_model import parse_options
-from python_jobs.families.prophet_stan import fit_series, load_prophet, rebuild, store
+from python_jobs.families.prophet_stan import (
+    SeriesRefusedError,
+    _refusal,
+    fit_series,
+    load_prophet,
+    rebuild,
+    store,
+)
 
 REGRESSORS = ("promo", "price")
 N_WEEKS = 112
@@ -541,3 +548,12 @@ print(len(fit_local(family, panel, n_jobs=2).models))
     )
     assert (done.stdout, done.stderr) == ("4\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reason_names_no_folder_of_the_machine():
+    said = "Command '/opt/env/lib/stan_model/prophet.bin data=/tmp/x1/in.json a/b 1/2' failed"
+    with pytest.raises(SeriesRefusedError) as refused, _refusal("fit"):
+        raise RuntimeError(said)
+    assert str(refused.value) == (
+        "Prophet could not fit: RuntimeError: Command 'prophet.bin data=in.json a/b 1/2' failed"
+    )
