@@ -70,11 +70,21 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(entry, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to what sys.stderr is at that moment, so that lines stand above progress bars."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def set_up(stream: TextIO | None = None, *, as_json: bool | None = None) -> None:
     """Send the log to a stream (stderr): text on a terminal, JSON elsewhere, unless told."""
-    stream = stream or sys.stderr
-    handler = logging.StreamHandler(stream)
-    is_json = not stream.isatty() if as_json is None else as_json
+    handler = _ToStderr() if stream is None else logging.StreamHandler(stream)
+    is_json = not handler.stream.isatty() if as_json is None else as_json
     handler.setFormatter(JsonFormatter() if is_json else TextFormatter())
     LOGGER.handlers = [handler]
     LOGGER.setLevel(logging.INFO)

@@ -107,12 +107,17 @@ def play(today: date, *, keep: bool) -> None:
         _say(f"shelfcast replay --from {first} --to {last} --as-issued")
         pipeline.replay(place, first, last, is_as_issued=True)
     _show(place)
-    click.echo(f"{time.monotonic() - started:.0f} s in all", err=True)
+    _tell(f"{time.monotonic() - started:.0f} s in all")
     click.echo(NEXT)
 
 
 def _say(what: str) -> None:
-    click.secho(f"▸ {what}", err=True, bold=sys.stderr.isatty())
+    _tell(click.style(f"▸ {what}", bold=True) if sys.stderr.isatty() else f"▸ {what}")
+
+
+def _tell(what: str) -> None:
+    """Write a line to stderr, above the progress bars; click would write past them."""
+    sys.stderr.write(f"{what}\n")
 
 
 def _clear(state: Path) -> None:
@@ -151,8 +156,8 @@ def _load(place: pipeline.Workplace, folder: Path, today: date) -> None:
             place.warehouse, place.connection, place.use_case, str(folder / name), kind
         )
         place.progress("load", done, len(FILES))
-        click.echo(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows", err=True)
-    click.echo(f"  {data.facts.n_series} series; what was injected: {data.facts_json}", err=True)
+        _tell(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows")
+    _tell(f"  {data.facts.n_series} series; what was injected: {data.facts_json}")
 
 
 def _last_origins(place: pipeline.Workplace, today: date) -> list[Origin]:

@@ -37,11 +37,13 @@ def use(endpoints: stack.Endpoints) -> None:
 
 
 def _use_bucket() -> None:
-    """Make the emulator's bucket for models, a folder a dataset, unless another store is set."""
-    if "SHELFCAST_MODELS_URI" in os.environ or "STORAGE_EMULATOR_HOST" not in os.environ:
+    """Make the emulator's bucket the store, a folder a dataset, unless another store is set."""
+    if "STORAGE_EMULATOR_HOST" not in os.environ:
+        return
+    dataset = os.environ.get("SHELFCAST_DATASET", "shelfcast")
+    uri = os.environ.setdefault("SHELFCAST_MODELS_URI", f"gs://{BUCKET}/{dataset}")
+    if not uri.startswith(f"gs://{BUCKET}/"):
         return
     client = storage.Client(project="shelfcast-local")
     if client.lookup_bucket(BUCKET) is None:
         client.create_bucket(BUCKET)
-    dataset = os.environ.get("SHELFCAST_DATASET", "shelfcast")
-    os.environ["SHELFCAST_MODELS_URI"] = f"gs://{BUCKET}/{dataset}"

@@ -321,6 +321,9 @@ def test_endpoints_that_are_set_already_get_a_store_of_the_datasets_own(
     monkeypatch.delenv("SHELFCAST_MODELS_URI")
     environment.connect(Path("nowhere"))
     assert os.environ["SHELFCAST_MODELS_URI"] == "gs://shelfcast-models/mine"
+    bucket = storage_client.lookup_bucket("shelfcast-models")
+    bucket.delete()  # as a stack that starts from nothing has none
+    environment.connect(Path("nowhere"))
     assert storage_client.lookup_bucket("shelfcast-models") is not None
     monkeypatch.setenv("SHELFCAST_MODELS_URI", "gs://my-own/store")
     environment.connect(Path("nowhere"))
