@@ -1,8 +1,12 @@
-{# The setting `aggregate` over a value: sum, mean, min, max, or last in the order given. #}
+{# The setting `aggregate` over a value: sum, mean, min, max, or last in the order given. Sums and
+   means of floats differ in their last bits from run to run; rounded, the same rows give the
+   same y, and so the same model. #}
 {% macro aggregate_of(aggregate, value, ordered_by) -%}
     {%- if aggregate == 'last' -%}
         any_value({{ value }} having max {{ ordered_by }})
+    {%- elif aggregate in ('sum', 'mean') -%}
+        round({{ {'sum': 'sum', 'mean': 'avg'}[aggregate] }}({{ value }}), 9)
     {%- else -%}
-        {{ {'sum': 'sum', 'mean': 'avg', 'min': 'min', 'max': 'max'}[aggregate] }}({{ value }})
+        {{ aggregate }}({{ value }})
     {%- endif -%}
 {%- endmacro %}
