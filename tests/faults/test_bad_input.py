@@ -15,7 +15,7 @@ from python_jobs.errors import RunStopped
 from python_jobs.logs import LOGGER
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import ROOT, Site, day, without_data_tests
+from tests.support.site import ROOT, Site, day, instant, without_data_tests
 
 TRAIN = ("train", "--as-of", f"{golden.FIRST}T22:00")
 REPLAY = ("replay", "--from", str(golden.SECOND), "--to", str(golden.SECOND))
@@ -266,6 +266,22 @@ def test_stale_actuals_name_the_newest_week_and_the_one_expected(holey: Site, ca
         caplog.clear()
         assert forecast_late(site, day("2026-03-18"))[golden.A][0] == outcome
         assert said in caplog.text
+
+
+@pytest.mark.parametrize("days_old", [2, 40])
+def test_an_issued_run_asks_dbt_whether_its_source_is_fresh(site: Site, days_old):
+    """40 days are more than error_after_days (24), whatever the weeks in the table say."""
+    loaded_at = pd.Timestamp.now(tz="UTC") - pd.Timedelta(days=days_old)
+    site.write("sales", golden.sku_sales().assign(loaded_at=loaded_at))
+    site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
+    sales_settings(site)["known_at"] = "loaded_at"
+    site.use_cases["sku_weekly"]["refit"] = "weekly"
+    place = site.place()
+    with pytest.raises(RunStopped) as stopped:
+        pipeline.weekly(place, now=instant("2026-02-18 19:00"))
+    # Rows that arrived after that Wednesday were not known then: the fresh table has no series.
+    expected = "staler than error_after_days" if days_old == 40 else "no series is known"
+    assert expected in str(stopped.value)
 
 
 # Names that look like something else
