@@ -19,6 +19,8 @@ from python_jobs.errors import LeaseHeld
 from python_jobs.model_store import AlreadyThere, ModelStore, ObjectMissing, encode_part
 
 HOLD = timedelta(hours=2)
+ATTEMPTS = 100
+"""Looks at a lease that others write at the same time; the tasks of one run may be many."""
 
 
 @dataclass
@@ -66,19 +68,20 @@ def acquire(
         LeaseHeld: another run holds it and it has not expired.
     """
     name = f"leases/{encode_part(scope)}.json"
-    there = store.stat(name)
-    if there is not None and not (take_over or _may_enter(store, name, run_id)):
-        raise LeaseHeld(_taken(store, name, "is held"))
-    content = _content(run_id, purpose)
-    try:
-        generation = store.put(name, content, generation=there.generation if there else 0)
-    except AlreadyThere as error:
-        # A create whose answer was lost is tried again by the client and meets its own object.
-        now_there = store.stat(name)
-        if now_there is None or store.get(name) != content:
-            raise LeaseHeld(_taken(store, name, "is held")) from error
-        generation = now_there.generation
-    return Lease(store, name, run_id, purpose, generation)
+    for _ in range(ATTEMPTS):
+        there = store.stat(name)
+        if there is not None and not (take_over or _may_enter(store, name, run_id)):
+            break
+        try:
+            generation = store.put(
+                name, _content(run_id, purpose), generation=there.generation if there else 0
+            )
+        except AlreadyThere:
+            # Another run, another task of this one, or our own create whose answer was lost.
+            take_over = False
+            continue
+        return Lease(store, name, run_id, purpose, generation)
+    raise LeaseHeld(_taken(store, name, "is held"))
 
 
 def acquire_waiting(

@@ -201,10 +201,17 @@ def weekly(
 
 
 def weekly_before(place: Workplace, options: RunOptions) -> Run:
-    """The first step of `weekly` in a container of its own: open the run, keep the lease."""
+    """The first step of `weekly` in a container of its own: open the run, keep the lease.
+
+    A run that fails here gives its lease back.
+    """
     run = open_weekly(place, options)
-    _take_lease(place, run, options)
-    _before(place, run)
+    lease = _take_lease(place, run, options)
+    try:
+        _before(place, run)
+    except BaseException:
+        lease.release()
+        raise
     return run
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from python_jobs import lease
 from python_jobs.errors import LeaseHeld
-from python_jobs.model_store import ModelStore, open_store
+from python_jobs.model_store import AlreadyThere, ModelStore, open_store
 from tests.support import children, golden
 from tests.support.site import Site
 
@@ -39,6 +39,29 @@ def test_of_eight_runs_at_once_one_gets_the_lease(store: ModelStore) -> None:
     assert len(got) == 1
     with pytest.raises(LeaseHeld, match=rf"is held by run {got[0]} \(weekly\) since .*--take-over"):
         lease.acquire(store, "sku_weekly", "R9", "weekly")
+
+
+def test_all_tasks_of_one_run_enter_at_once(store: ModelStore) -> None:
+    def enter(_: int) -> str:
+        return lease.acquire(store, "sku_weekly", "R1", "weekly").run_id
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(enter, range(12))) == ["R1"] * 12
+
+
+def test_a_create_whose_answer_was_lost_is_ours(store: ModelStore, monkeypatch) -> None:
+    put, answers = type(store).put, []
+
+    def lost(self: ModelStore, name: str, data: bytes, **more: int) -> int:
+        generation = put(self, name, data, **more)
+        answers.append(generation)
+        if len(answers) == 1:
+            raise AlreadyThere("what a client's second try of the same request is told")
+        return generation
+
+    monkeypatch.setattr(type(store), "put", lost)
+    assert lease.acquire(store, "sku_weekly", "R1", "weekly").run_id == "R1"
+    assert len(answers) == 2
 
 
 def test_the_holder_may_enter_again_and_others_once_it_is_released(store: ModelStore) -> None:

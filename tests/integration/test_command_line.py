@@ -149,6 +149,17 @@ def test_three_steps_in_three_containers(site: Site):
     assert {run for (run,) in forecasts(site, "run_id")} == {"R3"}
 
 
+def test_a_first_step_that_fails_gives_the_lease_back(site: Site):
+    site.use_cases["sku_weekly"]["sources"]["promotions"]["table"] = "nowhere"
+    try:
+        failed = shelfcast(site, "weekly", "--step", "before", "--run-id", "R6")
+    finally:
+        site.use_cases["sku_weekly"]["sources"]["promotions"]["table"] = "promotions"
+    assert failed.exit_code == 1
+    assert "_raw.nowhere does not exist" in error_of(failed)
+    assert list(site.place().store.list("leases/")) == []
+
+
 def test_a_step_of_a_run_that_nobody_opened(site: Site):
     refused = shelfcast(site, "weekly", "--step", "after", "--run-id", "R9")
     assert refused.exit_code == 1
