@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from google.cloud import bigquery, storage
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
@@ -12,6 +13,11 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from python_jobs.local import stack
 from tests.support import clients
 from tests.support.site import Site
+
+# A machine under load is slow, not wrong; CI tries the same examples each time.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(scope="session")
