@@ -42,10 +42,10 @@ docs: setup
 
 # The lock files name no registry; `pip install uv` where it is missing.
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url \
-		--no-emit-find-links --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --custom-compile-command "make lock" \
+		--quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --all-extras --constraint requirements.lock --universal \
-		--python-version 3.11 --no-emit-index-url --no-emit-find-links --quiet \
+		--python-version 3.11 --custom-compile-command "make lock" --quiet \
 		--output-file requirements-dev.lock
 
 clean:

@@ -60,19 +60,9 @@ order by horizon_step, model_name
 """
 
 OVERALL = """
-select
-    model_name,
-    sum(n_scored) as n_scored,
-    sum(n_removed) as n_removed,
-    sum(n_unscored) as n_unscored,
-    sum(sum_abs_error) / sum(sum_abs_y) as wape,
-    sum(smape * n_scored) / sum(n_scored) as smape,
-    sqrt(sum(rmse * rmse * n_scored) / sum(n_scored)) as rmse,
-    sum(bias * sum_abs_y) / sum(sum_abs_y) as bias,
-    sum(coverage * n_scored) / sum(n_scored) as coverage
-from {accuracy_by_horizon_step}
+select model_name, n_scored, n_removed, n_unscored, wape, smape, rmse, bias, coverage
+from {accuracy_by_use_case}
 where basis = 'comparable'
-group by model_name
 order by model_name
 """
 

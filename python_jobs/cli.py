@@ -64,17 +64,16 @@ def main(context: click.Context, target: str, use_case: str | None, n_jobs: int)
 
     logs.set_up()
     os.environ["SHELFCAST_TARGET"] = target
-    context.obj = {"use_case": use_case, "n_jobs": n_jobs, "target": target}
+    context.obj = {"use_case": use_case, "n_jobs": n_jobs}
 
 
 def open_place(
     context: click.Context, progress: pipeline.Progress = pipeline.no_progress
 ) -> pipeline.Workplace:
     """Open the workplace of a command; on the local target, at the emulators that run."""
-    if context.obj["target"] == "local":
-        from python_jobs.local import environment
+    from python_jobs.local import environment
 
-        environment.connect(project_dir())
+    environment.connect(project_dir())
     return pipeline.open_workplace(
         context.obj["use_case"], n_jobs=context.obj["n_jobs"], progress=progress
     )

@@ -24,7 +24,6 @@ class Event(StrEnum):
     RUN_FAILED = "run_failed"
     STEP_STARTED = "step_started"
     STEP_ENDED = "step_ended"
-    LEASE_TAKEN = "lease_taken"
     STALE_ACTUALS = "stale_actuals"
     REPLAYED_AS_RESTATED = "replayed_as_restated"
     SERIES_FELL_BACK = "series_fell_back"

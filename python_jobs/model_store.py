@@ -313,7 +313,9 @@ class BucketStore:
         except PreconditionFailed as error:
             raise AlreadyThere(f"{self.uri}: {name} has another generation.") from error
         except NotFound as error:
-            raise ObjectMissing(f"{self.uri}: {name} does not exist, or its bucket.") from error
+            raise ObjectMissing(
+                f"{self.uri}: {name} does not exist, or its bucket. Is SHELFCAST_MODELS_URI right?"
+            ) from error
         except (GoogleAPICallError, GoogleAuthError, RetryError, OSError) as error:
             raise ConnectionFailed(f"{self.uri} cannot be reached for {name}: {error}") from error
 

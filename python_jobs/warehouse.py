@@ -74,6 +74,10 @@ class Warehouse:
             raise ShelfcastError(f"the dbt project has no relation named '{name}'.")
         return self.names[name]
 
+    def table(self, name: str) -> str:
+        """`project.dataset.table` of a dbt name. Errors are those of `relation`."""
+        return self.relation(name).replace("`", "")
+
     def render(self, statement: str) -> str:
         """Put relations in the place of their names in braces."""
         return re.sub(r"\{([\w.]+)\}", lambda match: self.relation(match[1]), statement)
@@ -125,7 +129,7 @@ class Warehouse:
     def exists(self, name: str) -> bool:
         """Whether the relation of a dbt name exists."""
         try:
-            self.client.get_table(self.relation(name).replace("`", ""))
+            self.client.get_table(self.table(name))
         except NotFound:
             return False
         except GoogleAPICallError as error:
@@ -151,7 +155,7 @@ class Warehouse:
 
     def append(self, name: str, frame: pd.DataFrame, job_id: str) -> bool:
         """Append rows to the table of a dbt name. Arguments and errors are those of `append_to`."""
-        return self.append_to(self.relation(name).replace("`", ""), frame, job_id)
+        return self.append_to(self.table(name), frame, job_id)
 
     def append_to(self, destination: str, frame: pd.DataFrame, job_id: str) -> bool:
         """Append rows to a table with one load job; the same job id appends them once only.

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from google.cloud import storage
 
 from python_jobs.errors import SettingsError, ShelfcastError, first_few
+from python_jobs.jobs.sources import table_of
 from python_jobs.settings import Connection, UseCase
 from python_jobs.warehouse import Warehouse
 
@@ -107,7 +108,7 @@ def _own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, 
             f"{use_case.name} has no source '{kind}'. Add it under vars: use_cases: "
             f"{use_case.name}: sources: in the settings."
         )
-    table = warehouse.relation(f"{use_case.name}_{kind}.rows").replace("`", "")
+    table = table_of(warehouse, use_case, kind)
     if table.split(".")[1] != f"{connection.dataset}_raw":
         raise SettingsError(
             f"{use_case.name} reads {kind} from {table}, which is not Shelfcast's to write. "

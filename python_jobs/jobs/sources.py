@@ -78,7 +78,7 @@ def require_rows(warehouse: Warehouse, use_case: UseCase, kind: str, n_rows: int
 
 def table_of(warehouse: Warehouse, use_case: UseCase, kind: str) -> str:
     """`project.dataset.table` of a source."""
-    return warehouse.relation(f"{use_case.name}_{kind}.rows").replace("`", "")
+    return warehouse.table(f"{use_case.name}_{kind}.rows")
 
 
 def _meaningless(warehouse: Warehouse, name: str, source: Source) -> list[str]:

@@ -38,10 +38,9 @@ order by target_date, model_name = 'prophet' desc, model_name
 """
 
 ALL_WEEKS = """
-select model_name, sum(n_scored) as n_scored, sum(sum_abs_error) / sum(sum_abs_y) as wape
-from {accuracy_by_week}
+select model_name, n_scored, wape, smape, mae, rmse, bias
+from {accuracy_by_use_case}
 where use_case = 'sku_weekly' and basis = 'comparable'
-group by model_name
 order by wape
 """
 

@@ -9,7 +9,9 @@ from google.cloud import storage
 
 from python_jobs.errors import ConnectionFailed
 from python_jobs.local import stack
+from python_jobs.settings import connection
 
+LOCAL = "local"
 STATE_DIR = ".local"
 BUCKET = "shelfcast-models"
 
@@ -17,9 +19,13 @@ BUCKET = "shelfcast-models"
 def connect(project: Path) -> None:
     """Set the endpoints of the running stack in the environment, unless they are set already.
 
+    Any other target than the local one is left alone.
+
     Raises:
         ConnectionFailed: no stack runs and no endpoint is set.
     """
+    if connection().target != LOCAL:
+        return
     if "SHELFCAST_BIGQUERY_ENDPOINT" not in os.environ:
         endpoints = stack.status(project / STATE_DIR).endpoints
         if endpoints is None:

@@ -316,6 +316,7 @@ def test_endpoints_that_are_set_already_get_a_store_of_the_datasets_own(
 ):
     for name, value in local_stack.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SHELFCAST_TARGET", "local")
     monkeypatch.setenv("SHELFCAST_DATASET", "mine")
     monkeypatch.setenv("SHELFCAST_MODELS_URI", "taken away when the test ends")
     monkeypatch.delenv("SHELFCAST_MODELS_URI")
@@ -328,3 +329,11 @@ def test_endpoints_that_are_set_already_get_a_store_of_the_datasets_own(
     monkeypatch.setenv("SHELFCAST_MODELS_URI", "gs://my-own/store")
     environment.connect(Path("nowhere"))
     assert os.environ["SHELFCAST_MODELS_URI"] == "gs://my-own/store"
+
+
+def test_a_target_in_the_cloud_is_left_alone(monkeypatch):
+    monkeypatch.setenv("SHELFCAST_TARGET", "prod")
+    monkeypatch.delenv("SHELFCAST_BIGQUERY_ENDPOINT", raising=False)
+    before = dict(os.environ)
+    environment.connect(Path("nowhere"))
+    assert dict(os.environ) == before
