@@ -26,7 +26,7 @@ import pandas as pd
 
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, FamilySettings
-from python_jobs.families.prophet_stan import load_prophet
+from python_jobs.families.prophet.stan import load_prophet
 from python_jobs.jobs.pool import fit_local, predict_local
 
 REGRESSORS = ("promo_share", "log_price_ratio")

@@ -25,8 +25,8 @@ class _Lazy:
 
 
 _REGISTRY: dict[str, Factory] = {
-    "prophet": _Lazy("python_jobs.families.prophet", "ProphetFamily"),
-    "prophet_no_lag": _Lazy("python_jobs.families.prophet", "ProphetNoLagFamily"),
+    "prophet": _Lazy("python_jobs.families.prophet.family", "ProphetFamily"),
+    "prophet_no_lag": _Lazy("python_jobs.families.prophet.family", "ProphetNoLagFamily"),
 }
 
 

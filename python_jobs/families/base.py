@@ -78,6 +78,22 @@ class Fitted(Generic[ModelT]):
     failures: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What earlier runs learned and a fit may use; nothing in it is younger than the fit's origin.
+
+    Attributes:
+        recipes: by segment, the options chosen for it, which replace those of the settings.
+        segments: segment by series_id; a series without one has the settings' own options.
+        priors: one row per recipe, coefficient: centre, spread (both in the coefficient's own
+            units), n_series; None where nothing is pooled.
+    """
+
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    segments: dict[str, str] = field(default_factory=dict)
+    priors: pd.DataFrame | None = None
+
+
 class Family(Protocol[ModelT]):
     """A way to forecast: fit, predict, and a safe text or binary form of what was fitted.
 

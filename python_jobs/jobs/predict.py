@@ -46,7 +46,7 @@ where use_case = @use_case and model_name = @model_name and status = 'failed'
 group by series_id
 """
 
-FORECAST = ("yhat", "yhat_lower", "yhat_upper", "interval_source")
+FORECAST = ("yhat", "yhat_lower", "yhat_upper", "interval_source", "half_width", "transform")
 
 
 @dataclass
@@ -181,8 +181,9 @@ def forecast(
     """Ask the family for the rows that have a model; keep every row.
 
     Returns:
-        The rows of `assigned`, with yhat, yhat_lower, yhat_upper, interval_source (null where there
-        is no forecast), reason and outcome (forecast | fallback | refused).
+        The rows of `assigned`, with yhat, yhat_lower, yhat_upper, interval_source, half_width,
+        transform (null where there is no forecast), reason and outcome (forecast | fallback |
+        refused).
     """
     rows = assigned.rows
     asked = rows[rows["model_key"].notna()].drop(columns=["model_version", "reason"])
@@ -191,7 +192,7 @@ def forecast(
         answers = predict_local(family, assigned.models, asked, n_jobs, on_progress)
     else:
         answers = family.predict(assigned.models, asked)
-    rows = rows.join(answers[list(FORECAST)])
+    rows = rows.join(answers.reindex(columns=list(FORECAST)))
     failed = answers["reason"].notna()
     rows.loc[answers.index[failed], "reason"] = "predict_failed: " + answers.loc[failed, "reason"]
     rows["outcome"] = np.select(

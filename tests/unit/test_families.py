@@ -65,7 +65,7 @@ def test_making_a_family_does_not_import_its_heavy_package():
     script = """
 import sys
 from python_jobs.families import make_family
-assert "pandas" in sys.modules and "python_jobs.families.prophet" not in sys.modules
+assert "pandas" in sys.modules and "python_jobs.families.prophet.family" not in sys.modules
 from python_jobs.families.base import FamilySettings
 make_family("prophet", FamilySettings("week", 4, 52))
 assert "prophet" not in sys.modules

@@ -12,8 +12,8 @@ import pytest
 
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings
-from python_jobs.families.prophet_model import parse_options
-from python_jobs.families.prophet_stan import (
+from python_jobs.families.prophet.model import parse_options
+from python_jobs.families.prophet.stan import (
     SeriesRefusedError,
     _refusal,
     fit_series,

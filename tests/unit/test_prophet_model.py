@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_jobs.families.base import FamilySettings
-from python_jobs.families.prophet import ProphetFamily, ProphetNoLagFamily
-from python_jobs.families.prophet_model import ProphetModel, parse_options
+from python_jobs.families.prophet.family import ProphetFamily, ProphetNoLagFamily
+from python_jobs.families.prophet.model import ProphetModel, parse_options
 
 Z80 = NormalDist().inv_cdf(0.9)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from python_jobs.families.prophet_paths import (
+from python_jobs.families.prophet.paths import (
     Dynamics,
     draw_noise,
     draw_trend_shift,
@@ -193,7 +193,7 @@ def test_a_series_has_the_same_paths_alone_and_in_a_portfolio(monkeypatch):
     base, gain = np.arange(24.0).reshape(6, 4), np.ones((6, 4))
     moves = dynamics([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], change_rate=0.2)
     whole = path_quantiles(base, gain, moves, 0.0, interval=0.8, n_paths=200)
-    monkeypatch.setattr("python_jobs.families.prophet_paths._MAX_DRAWS", 2 * 4 * 200)
+    monkeypatch.setattr("python_jobs.families.prophet.paths._MAX_DRAWS", 2 * 4 * 200)
     batched = path_quantiles(base, gain, moves, 0.0, interval=0.8, n_paths=200)
     alone = path_quantiles(base[4:5], gain[4:5], moves[4:5], 0.0, interval=0.8, n_paths=200)
     np.testing.assert_array_equal(whole, batched)

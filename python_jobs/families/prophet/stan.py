@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from python_jobs.families.prophet_model import (
+from python_jobs.families.prophet.model import (
     FamilyName,
     ProphetModel,
     ProphetOptions,
@@ -22,7 +22,7 @@ from python_jobs.families.prophet_model import (
     Season,
     Switch,
 )
-from python_jobs.families.prophet_paths import FloatArray
+from python_jobs.families.prophet.paths import FloatArray
 
 if TYPE_CHECKING:
     from prophet import Prophet

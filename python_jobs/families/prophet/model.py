@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from python_jobs.families.prophet_paths import FloatArray
+from python_jobs.families.prophet.paths import FloatArray
 
 FORMAT = "shelfcast-prophet"
 FORMAT_VERSION = 1

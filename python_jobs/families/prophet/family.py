@@ -10,15 +10,15 @@ import pandas as pd
 
 from python_jobs.families.base import FamilySettings, Fitted, FittedModel, Scope
 from python_jobs.families.frames import require_columns, series_starts
-from python_jobs.families.prophet_forecast import KEY, forecast
-from python_jobs.families.prophet_model import (
+from python_jobs.families.prophet.forecast import KEY, forecast
+from python_jobs.families.prophet.model import (
     ProphetModel,
     ProphetOptions,
     dump_model,
     load_model,
     parse_options,
 )
-from python_jobs.families.prophet_stan import SeriesRefusedError, fit_series, store
+from python_jobs.families.prophet.stan import SeriesRefusedError, fit_series, store
 
 
 class ProphetFamily:

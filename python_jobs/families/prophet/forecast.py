@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from python_jobs.families.base import FamilySettings
-from python_jobs.families.prophet_model import ProphetModel
-from python_jobs.families.prophet_paths import (
+from python_jobs.families.prophet.model import ProphetModel
+from python_jobs.families.prophet.paths import (
     Dynamics,
     FloatArray,
     IntArray,
@@ -19,7 +19,7 @@ from python_jobs.families.prophet_paths import (
     path_seed,
     recursive_forecast,
 )
-from python_jobs.families.prophet_stan import SeriesRefusedError, Terms, evaluate
+from python_jobs.families.prophet.stan import SeriesRefusedError, Terms, evaluate
 
 KEY = ["model_version", "series_id", "origin_date", "horizon_step"]
 INTERVAL_SOURCE = "simulated_paths"

@@ -1,0 +1,1 @@
+"""Prophet for a whole portfolio: fit, score and store many series as arrays."""
