@@ -72,10 +72,14 @@ class Fitted(Generic[ModelT]):
     Attributes:
         models: by series_id; a global family has one, under GLOBAL_SERIES.
         failures: by series_id, the reason in one sentence.
+        coefficients: of a family that pools, one row per series_id and coefficient: series_id,
+            recipe, coefficient (str), estimate and std_error (float, in the coefficient's own
+            units, so that those of one recipe compare between series); None where nothing pools.
     """
 
     models: dict[str, FittedModel[ModelT]]
     failures: dict[str, str] = field(default_factory=dict)
+    coefficients: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,9 @@ class Tuned:
     Attributes:
         recipes: by segment, the options chosen for it, which replace those of the settings.
         segments: segment by series_id; a series without one has the settings' own options.
-        priors: one row per recipe, coefficient: centre, spread (both in the coefficient's own
-            units), n_series; None where nothing is pooled.
+        priors: one row per recipe, coefficient: centre, spread (float, in the coefficient's own
+            units), n_series; of the normal prior that stands in for the family's own. None, or
+            no row for a coefficient: the family's own prior.
     """
 
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -105,7 +110,12 @@ class Family(Protocol[ModelT]):
     scope: Scope
     settings: FamilySettings
 
-    def fit(self, panel: pd.DataFrame, start: dict[str, ModelT] | None = None) -> Fitted[ModelT]:
+    def fit(
+        self,
+        panel: pd.DataFrame,
+        start: dict[str, ModelT] | None = None,
+        tuned: Tuned | None = None,
+    ) -> Fitted[ModelT]:
         """Fit every series of a panel; a series that cannot be fitted is a failure, not an error.
 
         Args:
@@ -115,6 +125,8 @@ class Family(Protocol[ModelT]):
                 then the regressors (float, never null).
             start: models to start from, by series_id (fine-tuning, warm starts);
                 None starts afresh.
+            tuned: recipes and priors in force as of the panel's origin; families that are neither
+                tuned nor pooled do not read it.
 
         Returns:
             A model or a failure for each series_id of the panel.
@@ -156,5 +168,21 @@ class Family(Protocol[ModelT]):
 
         Raises:
             ValueError: not a model of this family and format version; the message says why.
+        """
+        ...
+
+
+class TunableFamily(Family[ModelT], Protocol[ModelT]):
+    """A family whose options are chosen by backtest and whose coefficients are pooled."""
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a fit reads priors, so that training is fit, priors, fit again."""
+        ...
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """The recipes to choose from: options that replace those of the settings.
+
+        The simplest first; the settings' own, `{}`, among them.
         """
         ...

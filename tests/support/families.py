@@ -24,7 +24,7 @@ class LevelFamily:
     name: str = "level"
     scope: str = "local"
 
-    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[float]:
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[float]:
         models = {
             str(series_id): FittedModel(
                 float(rows["y"].mean()), rows["ds"].min(), rows["ds"].max(), len(rows)
@@ -62,7 +62,7 @@ class RidgeFamily:
     name: str = "ridge"
     scope: str = "global"
 
-    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[list[float]]:
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[list[float]]:
         rows = panel.dropna(subset=["y_lag1"])
         x = self._design(rows["promo_share"], rows["y_lag1"])
         beta = np.linalg.solve(x.T @ x + 0.1 * np.eye(3), x.T @ rows["y"].to_numpy())

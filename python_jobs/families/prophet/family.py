@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from python_jobs.families.base import FamilySettings, Fitted, FittedModel, Scope
+from python_jobs.families.base import FamilySettings, Fitted, FittedModel, Scope, Tuned
 from python_jobs.families.frames import require_columns, series_starts
 from python_jobs.families.prophet.forecast import KEY, forecast
 from python_jobs.families.prophet.model import (
@@ -50,7 +50,10 @@ class ProphetFamily:
         return [*self.settings.regressors, *(["y_lag1"] if self.options.y_lag1 else [])]
 
     def fit(
-        self, panel: pd.DataFrame, start: dict[str, ProphetModel] | None = None
+        self,
+        panel: pd.DataFrame,
+        start: dict[str, ProphetModel] | None = None,
+        tuned: Tuned | None = None,
     ) -> Fitted[ProphetModel]:
         """Fit every series; arguments and errors as `Family.fit`.
 
