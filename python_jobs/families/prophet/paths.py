@@ -42,8 +42,8 @@ def recursive_forecast(
         ValueError: shapes disagree (names and shapes given), or y_lag1 is not finite where there
             is a lag effect (series counted).
     """
+    _check_recursion(base, lag_effect, y_lag1)
     by_step = lag_effect if lag_effect.ndim == 2 else lag_effect[:, None]
-    _check_recursion(base, by_step, y_lag1)
     yhat = np.empty_like(base)
     previous = y_lag1
     for step in range(base.shape[1]):
@@ -57,13 +57,14 @@ def recursive_forecast(
 
 
 def _check_recursion(base: FloatArray, lag_effect: FloatArray, y_lag1: FloatArray) -> None:
-    shapes = ((*base.shape[:1], 1), base.shape)
+    shapes = (base.shape[:1], base.shape)
     if base.ndim != 2 or lag_effect.shape not in shapes or y_lag1.shape != base.shape[:1]:
         raise ValueError(
             "recursive_forecast: expected base (n_series, horizon), lag_effect (n_series,) and "
             f"y_lag1 (n_series,), got {base.shape}, {lag_effect.shape} and {y_lag1.shape}"
         )
-    has_lag = (np.nan_to_num(lag_effect) != 0).any(axis=1)
+    has_lag = np.nan_to_num(lag_effect) != 0
+    has_lag = has_lag.any(axis=1) if has_lag.ndim == 2 else has_lag
     n_bad = int(np.sum(~np.isfinite(y_lag1) & has_lag))
     if n_bad:
         raise ValueError(f"recursive_forecast: y_lag1 is not finite for {n_bad} series")
