@@ -103,7 +103,8 @@ class Family(Protocol[ModelT]):
     """A way to forecast: fit, predict, and a safe text or binary form of what was fitted.
 
     `scope` is "local" (a model a series; jobs cut the panel into chunks of series and fit them in a
-    process pool) or "global" (one model for the whole panel, fitted in one call).
+    process pool) or "global" (one model for the whole panel, fitted in one call). A local family
+    that works on many series at once may say how many a worker should get: `series_per_chunk`.
     """
 
     name: str

@@ -50,6 +50,7 @@ def run_chunks(
         Exception: whatever the function raised first; the rest is then given up.
     """
     results: list[ResultT] = []
+    n_jobs = 1 if len(chunks) == 1 else n_jobs  # starting processes for one chunk is waste
     with parallel_config(backend="loky", inner_max_num_threads=1, max_nbytes=None):
         pool = Parallel(n_jobs=n_jobs, return_as="generator")
         for result in pool(delayed(function)(chunk) for chunk in chunks):
@@ -140,8 +141,11 @@ def _series_chunks(
         raise ValueError(f"family {family.name} is {family.scope}: it is not cut into series")
     require_columns(frame, ["series_id"], name)
     starts = series_starts(frame, name).tolist()
-    share = math.ceil(len(starts) / (4 * effective_n_jobs(n_jobs)))
-    edges = [*starts[:: max(1, min(share, MAX_SERIES_PER_CHUNK))], len(frame)]
+    size = getattr(family, "series_per_chunk", None)
+    if size is None:
+        share = math.ceil(len(starts) / (4 * effective_n_jobs(n_jobs)))
+        size = max(1, min(share, MAX_SERIES_PER_CHUNK))
+    edges = [*starts[::size], len(frame)]
     return [frame.iloc[first:after] for first, after in pairwise(edges)]
 
 
