@@ -58,7 +58,7 @@ def main(context: click.Context, target: str, use_case: str | None, n_jobs: int)
       shelfcast load sales.csv --as sales
       shelfcast train
       shelfcast weekly
-      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
     import os
 
@@ -302,7 +302,7 @@ def sql(context: click.Context, statement: str, as_csv: bool) -> None:
 
     \b
     Example:
-      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
     with workplace(context) as place:
         frame = place.warehouse.read(statement)

@@ -43,20 +43,21 @@ ERRORS = """(
 )"""
 PARTS = f"(select s, {{{{ error_parts('y', 'yhat', 'yhat_lower', 'yhat_upper') }}}} from {ERRORS})"
 
-# What forecast_errors holds: a week of two series, of which b has no seasonal naive.
+# What forecast_errors holds: a week of two series, of which b has no seasonal naive, and a backtest.
 FORECAST_ERRORS = """
 select
-    'sku_weekly' as use_case, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
+    'sku_weekly' as use_case, x.run_kind, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
     x.is_baseline, x.is_scored, x.is_comparable, 1 as horizon_step,
     {{ error_parts('x.y', 'x.yhat', 'x.lower_end', 'x.upper_end') }}
 from unnest(array<struct<
-    series_id string, model_name string, y float64, yhat float64, lower_end float64,
+    run_kind string, series_id string, model_name string, y float64, yhat float64, lower_end float64,
     upper_end float64, is_champion bool, is_baseline bool, is_scored bool, is_comparable bool
 >>[
-    ('a', 'prophet', 10, 12, 9, 15, true, false, true, true),
-    ('a', 'naive', 10, 6, null, null, false, true, true, true),
-    ('b', 'prophet', 20, 21, 22, 25, true, false, true, false),
-    ('b', 'naive', 20, null, null, null, false, true, false, false)
+    ('issued', 'a', 'prophet', 10, 12, 9, 15, true, false, true, true),
+    ('issued', 'a', 'naive', 10, 6, null, null, false, true, true, true),
+    ('issued', 'b', 'prophet', 20, 21, 22, 25, true, false, true, false),
+    ('issued', 'b', 'naive', 20, null, null, null, false, true, false, false),
+    ('backtest', 'a', 'prophet', 10, 15, 9, 15, true, false, true, true)
 ]) as x
 """
 HOLIDAYS = """
@@ -183,13 +184,17 @@ METRICS: dict[str, Case] = {
     ),
     "accuracy_by": (
         """
-        select basis, model_name, is_baseline, n_scored, n_removed, n_unscored, sum_abs_error,
-            sum_abs_y, wape, mae, bias, coverage, forecast_value_added
-        from ({{ accuracy_by(['use_case', 'horizon_step']) }})""",
+        select run_kind, basis, model_name, is_baseline, n_scored, n_removed, n_unscored,
+            sum_abs_error, sum_abs_y, wape, mae, bias, coverage, forecast_value_added
+        from ({{ accuracy_by(['horizon_step']) }})""",
         [
-            ("comparable", "naive", True, 1, 0, 1, 4.0, 10.0, 0.4, 4.0, -0.4, None, 0.0),
-            ("comparable", "prophet", False, 1, 1, 0, 2.0, 10.0, 0.2, 2.0, 0.2, 1.0, 0.2),
-            ("served", "served", False, 2, 0, 0, 3.0, 30.0, 0.1, 1.5, 0.1, 0.5, None),
+            ("issued", "comparable", "naive", True, 1, 0, 1, 4.0, 10.0, 0.4, 4.0, -0.4, None, 0.0),
+            ("issued", "comparable", "prophet", False, 1, 1, 0, 2.0, 10.0, 0.2, 2.0, 0.2, 1.0, 0.2),
+            ("issued", "served", "served", False, 2, 0, 0, 3.0, 30.0, 0.1, 1.5, 0.1, 0.5, None),
+            *(
+                ("backtest", basis, name, False, 1, 0, 0, 5.0, 10.0, 0.5, 5.0, 0.5, 1.0, None)
+                for basis, name in (("comparable", "prophet"), ("served", "served"))
+            ),
         ],
     ),
 }
