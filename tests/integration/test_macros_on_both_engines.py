@@ -43,15 +43,16 @@ ERRORS = """(
 )"""
 PARTS = f"(select s, {{{{ error_parts('y', 'yhat', 'yhat_lower', 'yhat_upper') }}}} from {ERRORS})"
 
-# What forecast_errors holds: a week of two series, of which b has no seasonal naive, and a backtest.
+# What forecast_errors holds: a week of two series, b without a seasonal naive; and a backtest.
 FORECAST_ERRORS = """
 select
     'sku_weekly' as use_case, x.run_kind, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
     x.is_baseline, x.is_scored, x.is_comparable, 1 as horizon_step,
     {{ error_parts('x.y', 'x.yhat', 'x.lower_end', 'x.upper_end') }}
 from unnest(array<struct<
-    run_kind string, series_id string, model_name string, y float64, yhat float64, lower_end float64,
-    upper_end float64, is_champion bool, is_baseline bool, is_scored bool, is_comparable bool
+    run_kind string, series_id string, model_name string, y float64, yhat float64,
+    lower_end float64, upper_end float64, is_champion bool, is_baseline bool, is_scored bool,
+    is_comparable bool
 >>[
     ('issued', 'a', 'prophet', 10, 12, 9, 15, true, false, true, true),
     ('issued', 'a', 'naive', 10, 6, null, null, false, true, true, true),
