@@ -23,6 +23,7 @@ from python_jobs.jobs.predict import (
     log_rows,
     read_future,
     tell_outcomes,
+    with_factors,
     with_versions,
 )
 from python_jobs.jobs.registry import LoadedModels, key
@@ -35,7 +36,7 @@ STATUS = {"trained": "backtest", "failed": "backtest_failed"}
 """What model_log says of a fit that never serves, by what it says of one that does."""
 
 
-@dataclass
+@dataclass(eq=False)
 class InHand:
     """A family and the models of it that serve now.
 
@@ -67,17 +68,21 @@ def backtest(warehouse: Warehouse, run: Run, n_jobs: int, on_progress: OnProgres
         InHand(make_family(name, run.use_case.family_settings(name)))
         for name in run.use_case.families
     ]
+    rows_of = {
+        one.family.name: with_factors(warehouse, run, one.family.name, future) for one in in_hand
+    }
     report, progress = PredictReport(), _Progress(on_progress, future, len(in_hand))
     for origin in run.origins:
-        rows = future[future["origin_date"] == pd.Timestamp(origin.origin_date)]
-        if rows.empty:
+        is_now = future["origin_date"] == pd.Timestamp(origin.origin_date)
+        if not is_now.any():
             continue
         due = [one for one in in_hand if run.use_case.refit == "weekly" or not one.fitted.models]
         panel = read_panel(warehouse, run, origin) if due else pd.DataFrame()
         for one in in_hand:
             if one in due:
                 _fit(warehouse, run, origin, one, panel, n_jobs, progress.within)
-            told = _forecast(warehouse, run, origin, one, rows.reset_index(drop=True), n_jobs)
+            rows = rows_of[one.family.name][is_now].reset_index(drop=True)
+            told = _forecast(warehouse, run, origin, one, rows, n_jobs)
             if one.family.name == run.use_case.champion:
                 report += told
             progress.ended(rows)

@@ -39,6 +39,31 @@ where {scope}
 order by future.series_id, future.origin_date, future.horizon_step
 """
 
+FACTORS = """
+with chosen as (
+    select
+        series.series_id, calibration.origin_date, calibration.horizon_step, calibration.factor,
+        calibration.segment
+    from {interval_calibration} as calibration
+    inner join {series} as series
+        on calibration.origin_date = series.origin_date
+        and calibration.segment in (series.demand_class, 'all')
+    where calibration.use_case = @use_case and calibration.model_name = @model_name and {scope}
+    qualify row_number() over (
+        partition by series.series_id, calibration.origin_date, calibration.horizon_step
+        order by if(calibration.segment = 'all', 1, 0)
+    ) = 1
+)
+select
+    series_id, origin_date, horizon_step, segment,
+    max(factor) over (
+        partition by series_id, origin_date order by horizon_step
+    ) as interval_factor
+from chosen
+"""
+"""Of the series' own demand class where it has a factor for the step, else of all series; a step
+with the one after a step with the other is no narrower for it."""
+
 FAILED_FITS = """
 select series_id, any_value(error having max trained_at) as error
 from {model_log}
@@ -90,7 +115,9 @@ def predict(
     report = PredictReport()
     for name in run.use_case.families:
         family = make_family(name, run.use_case.family_settings(name))
-        told = assign_models(warehouse, store, run, family, future)
+        told = assign_models(
+            warehouse, store, run, family, with_factors(warehouse, run, name, future)
+        )
         rows = forecast(family, told, n_jobs, on_progress)
         warehouse.append(
             "forecast_log",
@@ -118,6 +145,28 @@ def read_future(warehouse: Warehouse, run: Run) -> pd.DataFrame:
         .replace("{scope}", condition)
     )
     return warehouse.read(statement, **parameters)
+
+
+def with_factors(
+    warehouse: Warehouse, run: Run, model_name: str, future: pd.DataFrame
+) -> pd.DataFrame:
+    """Put beside each row by how much its interval's half width is multiplied.
+
+    Returns:
+        The rows of `future`, with interval_factor and segment (whose factor it is); both null where
+        too little was forecast so far.
+    """
+    use_case = run.use_case
+    condition, parameters = series_in_scope(run, "series.series_id")
+    statement = FACTORS.replace("{series}", f"{{{use_case.name}_series}}")
+    factors = warehouse.read(
+        statement.replace("{scope}", condition),
+        use_case=use_case.name,
+        model_name=model_name,
+        **parameters,
+    )
+    keys = ["series_id", "origin_date", "horizon_step"]
+    return future.merge(factors, how="left", on=keys, validate="many_to_one")
 
 
 @dataclass(frozen=True)
@@ -227,7 +276,7 @@ def forecast(
 
 
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Shape forecast rows as forecast_log holds them."""
+    """Shape forecast rows `with_factors` as forecast_log holds them."""
     known = ["promo_source", "weather_source", "y_lag1", *run.use_case.regressors]
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(
@@ -242,13 +291,19 @@ def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
         use_case=run.use_case.name,
         model_name=model_name,
         model_version=rows["model_version"].where(rows["yhat"].notna(), None),
-        interval_calibration="none",
+        interval_calibration=_calibrations(rows),
         regressors_as_known=[_json(record) for record in records],
         outcome=rows["outcome"],
         reason=reason.where(rows["yhat"].isna(), None),
         code_version=code_version(),
         issued_at=datetime.now(UTC),
     )
+
+
+def _calibrations(rows: pd.DataFrame) -> pd.Series:
+    """What calibrated each row's interval; a family that reports no half width has used nothing."""
+    used = rows["interval_factor"].notna() & rows["half_width"].notna()
+    return ("conformal:" + rows["segment"].astype("string")).where(used, "none")
 
 
 def _json(record: dict[str, Any]) -> str:

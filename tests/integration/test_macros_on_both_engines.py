@@ -183,6 +183,38 @@ METRICS: dict[str, Case] = {
             (3, "good", None),
         ],
     ),
+    # ln(1 + e - 1) is 1; -1 and below have no logarithm, a transform nobody knows has no scale.
+    "model_space": (
+        """
+        select x.id, {{ model_space('x.v', 'x.t') }} as g
+        from unnest(array<struct<id int64, v float64, t string>>[
+            (1, 5, 'none'), (2, exp(1) - 1, 'log1p'), (3, 0, 'log1p'), (4, -1, 'log1p'),
+            (5, -3, 'log1p'), (6, 5, 'sqrt'), (7, null, 'none'), (8, 5, null)
+        ]) as x""",
+        [(1, 5.0), (2, 1.0), (3, 0.0), *((n, None) for n in (4, 5, 6, 7, 8))],
+    ),
+    "residual_score": (
+        """
+        select x.id, {{ residual_score('x.y', 'x.yhat', 'x.h', 'x.t') }} as score
+        from unnest(array<struct<id int64, y float64, yhat float64, h float64, t string>>[
+            (1, 7, 10, 2, 'none'), (2, exp(2) - 1, 0, 0.5, 'log1p'), (3, 7, 10, 0, 'none'),
+            (4, null, 10, 2, 'none'), (5, 7, 7, 2, 'none'), (6, 7, 10, null, 'none')
+        ]) as x""",
+        [(1, 1.5), (2, 4.0), (3, None), (4, None), (5, 0.0), (6, None)],
+    ),
+    # n 4: the ceil(5 * 0.8) = 4th; n 3: the 4th of 3 is none; n 99: the 55th, not the 56th.
+    "conformal_factor": (
+        """
+        select n, {{ conformal_factor('s', 'r', 'n', 'c') }} as factor
+        from (
+            select x.n, x.c, r, 10.0 * r as s
+            from unnest(array<struct<n int64, c float64>>[(4, 0.8), (3, 0.8), (99, 0.55)]) as x
+            cross join unnest(generate_array(1, 99)) as r
+            where r <= x.n
+        )
+        group by n""",
+        [(3, None), (4, 40.0), (99, 550.0)],
+    ),
     "accuracy_by": (
         """
         select run_kind, basis, model_name, is_baseline, n_scored, n_removed, n_unscored,
