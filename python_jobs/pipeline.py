@@ -193,7 +193,7 @@ def weekly(
     """
     options = options or RunOptions()
     run = open_weekly(place, options, now=now)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         _before(place, run)
         report = forecast(place, run)
         publish(place, run)
@@ -221,13 +221,13 @@ def weekly_after(place: Workplace, options: RunOptions) -> None:
     Raises:
         RunStopped: no run of that id was opened.
     """
-    run = _recorded_run(place, options)
+    run = recorded_run(place, options)
     if run is None:
         raise RunStopped(
             f"{place.use_case.name}: no run {options.run_id or ''} was opened. "
             "Start with `shelfcast weekly --step before`."
         )
-    with _leased(place, run, options):
+    with leased(place, run, options):
         publish(place, run)
 
 
@@ -240,7 +240,7 @@ def open_weekly(
         RunStopped: the issue window of its origin has closed.
     """
     options, instant = options or RunOptions(), now or datetime.now(UTC)
-    begun = _recorded_run(place, options) if options.run_id else None
+    begun = recorded_run(place, options) if options.run_id else None
     run = begun or place.new_run("issued", [origin_at(place.use_case, instant)], options)
     today = instant.astimezone(place.use_case.zone).date()
     for origin in run.origins:
@@ -285,7 +285,7 @@ def replay(
     options = options or RunOptions()
     origins = replayed_origins(place, first, last, every)
     run = place.new_run("replay", origins, options, is_as_issued=is_as_issued)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         if is_as_issued:
             _refuse_issued(place, run)
         prepare(place, run)
@@ -337,7 +337,7 @@ def train_models(
     options = options or RunOptions()
     origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
     run = place.new_run("train", [origin], options)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         prepare(place, run)
         report = fit_models(place, run)
         if not report.n_trained:
@@ -357,7 +357,7 @@ def predict_models(place: Workplace, options: RunOptions | None = None) -> Predi
         _take_lease(place, run, options)
         return forecast(place, run)
     run = open_weekly(place, options)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         _before(place, run)
         return forecast(place, run)
 
@@ -411,7 +411,7 @@ def prepare(place: Workplace, run: Run) -> None:
     ensure_tables(place)
     check_sources(place.warehouse, place.use_case)
     write_origins(place.warehouse, run)
-    if run.kind == "replay" and not place.use_case.sources.sales.known_at:
+    if run.kind in ("replay", "backtest") and not place.use_case.sources.sales.known_at:
         warn(
             Event.REPLAYED_AS_RESTATED,
             "sales have no known_at: replayed as restated, with every correction made since.",
@@ -439,12 +439,21 @@ def forecast(place: Workplace, run: Run) -> PredictReport:
         report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
-        if len(gate) != report.n_forecast + report.n_fallback + report.n_refused:
-            raise RunStopped(
-                f"predict: {len(gate)} series-origins went in and {report}. Nothing is published; "
-                "start the run again."
-            )
+        check_account("predict", len(gate), report)
     return report
+
+
+def check_account(job: str, n_in: int, report: PredictReport) -> None:
+    """Compare what went into a job with what came out of it.
+
+    Raises:
+        RunStopped: a series-origin is neither forecast, nor fallen back, nor refused.
+    """
+    if n_in != report.n_forecast + report.n_fallback + report.n_refused:
+        raise RunStopped(
+            f"{job}: {n_in} series-origins went in and {report}. Nothing is published; "
+            "start the run again."
+        )
 
 
 def publish(place: Workplace, run: Run) -> None:
@@ -475,7 +484,8 @@ def _check_source_freshness(place: Workplace) -> None:
 
 
 @contextmanager
-def _leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+    """Hold the use case's lease for a run, and say when the run is done."""
     with released(_take_lease(place, run, options)):
         yield
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
@@ -557,7 +567,7 @@ def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:
 
 def _open_run(place: Workplace, options: RunOptions) -> Run | None:
     """The issued run to go on with: of this week, prepared, not predicted by this shard yet."""
-    run = _recorded_run(place, options)
+    run = recorded_run(place, options)
     if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
         return None
     steps = place.warehouse.read(
@@ -578,7 +588,7 @@ def _origin_now(place: Workplace, run: Run) -> Origin:
     return replace(now, as_of_at=run.origins[0].as_of_at)
 
 
-def _recorded_run(place: Workplace, options: RunOptions) -> Run | None:
+def recorded_run(place: Workplace, options: RunOptions) -> Run | None:
     """The run of the given id, else the newest one of the use case, as run_origins holds it."""
     ensure_tables(place)
     rows = place.warehouse.read(

@@ -145,12 +145,17 @@ class Family(Protocol[ModelT]):
             future: one row per series_id, origin_date, horizon_step, sorted by them. Columns:
                 model_version (str, the model to use), series_id (str),
                 origin_date and target_date (datetime64), horizon_step (int, 1..horizon),
-                y_lag1 (float, last observed y, repeated on each row), then the regressors (float).
+                y_lag1 (float, last observed y, repeated on each row), then the regressors (float),
+                and interval_factor (float, by how much half_width is multiplied; null: by 1), for
+                families whose intervals can be calibrated.
 
         Returns:
             The rows of `future`, same order and index. Columns: yhat, yhat_lower, yhat_upper
             (float, units per period, lower <= yhat <= upper; null where the family could not
-            forecast), interval_source (str), reason (str, null where yhat is a number).
+            forecast), interval_source (str), reason (str, null where yhat is a number). A family
+            that applies interval_factor returns half_width (float, above 0, half the width of
+            the interval before that) on the scale of transform (str: none or log1p); without
+            them a row is neither calibrated nor calibrates others.
 
         Raises:
             ValueError: a column is missing (named) or a model_version is not in `models` (counted).
