@@ -48,7 +48,10 @@ def weekly(sales: pd.DataFrame) -> pd.DataFrame:
     starts = sales.groupby("series_id")["ds"].min()
     weeks = [pd.date_range(first, last, freq=WEEK) for first in starts]
     calendar = pd.DataFrame(
-        {"series_id": np.repeat(starts.index, [len(each) for each in weeks]), "ds": np.hstack(weeks)}
+        {
+            "series_id": np.repeat(starts.index, [len(each) for each in weeks]),
+            "ds": np.hstack(weeks),
+        }
     )
     return calendar.merge(sales, on=["series_id", "ds"], how="left", validate="one_to_one")
 
@@ -78,7 +81,7 @@ def complete_series(sales: pd.DataFrame) -> pd.DataFrame:
 
 
 def origins(panel: pd.DataFrame, n: int = 3, every: int = 4) -> list[pd.Timestamp]:
-    """List the last n origins whose horizons of `every` weeks do not overlap; the earliest first."""
+    """List the last n origins, earliest first; their horizons of `every` weeks do not overlap."""
     last_day = panel["ds"].max() + WEEK - DAY
     return [last_day - every * back * WEEK for back in range(n, 0, -1)]
 
