@@ -29,10 +29,10 @@ LAST_WEEKS, MAX_MISSING, MIN_WEEKS = 16, 0.12, 100
 def read_sales(path: Path) -> pd.DataFrame:
     """Read the file: one row per series_id and recorded week `ds`, ounces and regressors."""
     raw = pd.read_csv(path, parse_dates=["week_start"])
-    keys = raw[["unit", "channel", "sku_id"]].astype(str).agg("|".join, axis=1)
+    unit, sku_id = raw["unit"].astype(str), raw["sku_id"].astype(str)
     return pd.DataFrame(
         {
-            "series_id": keys,
+            "series_id": unit + "|" + raw["channel"] + "|" + sku_id,
             "ds": raw["week_start"] + LABEL_OFFSET,
             "y": (raw["units_sold"] * raw["size_oz"]).astype(float),
             "log_price": np.log(raw["price"]),

@@ -53,6 +53,11 @@ class Round:
     last_known_week: int
     target_weeks: tuple[int, ...]
 
+    @property
+    def origin(self) -> pd.Timestamp:
+        """The last day of the last known week."""
+        return FIRST_WEEK_START + pd.Timedelta(days=7 * self.last_known_week - 1)
+
 
 def tsperf_rounds() -> list[Round]:
     """List the 12 rounds: each knows two weeks more and forecasts weeks 2 and 3 ahead.
@@ -94,11 +99,32 @@ def tsperf_mape(forecasts: pd.DataFrame, actuals: pd.DataFrame) -> float:
         A fraction (TSPerf prints percent); both sides rounded to whole ounces first.
         Null when no forecast has an actual.
     """
-    scored = forecasts.merge(
+    scored = forecasts[["series_id", "week", "yhat"]].merge(
         actuals[["series_id", "week", "y"]], on=["series_id", "week"], validate="many_to_one"
     )
     y = scored["y"].round()
     return float(((scored["yhat"].round() - y).abs() / y).mean())
+
+
+def by_round(rows: pd.DataFrame) -> pd.DataFrame:
+    """Number the rounds and weeks of forecasts, and leave out what no round asks for.
+
+    Args:
+        rows: forecasts with series_id, origin (a last known day) and target (a week's first day).
+
+    Returns:
+        The rows of targets 2 and 3 weeks ahead of a round's origin, with round and week.
+    """
+    asked = pd.DataFrame(
+        [
+            (each.number, each.origin, week)
+            for each in tsperf_rounds()
+            for week in each.target_weeks
+        ],
+        columns=["round", "origin", "week"],
+    )
+    numbered = rows.assign(week=week_number(rows["target"]))
+    return numbered.merge(asked, on=["origin", "week"], validate="many_to_one")
 
 
 def filled(sales: pd.DataFrame, last_known_week: int) -> pd.DataFrame:
