@@ -84,7 +84,7 @@ def quick_copy(_original: object) -> Callable[[exp.Expression, object], exp.Expr
     """Copy a tree without deepcopy's book of what it met, which takes most of the time."""
 
     def copy_tree(tree: exp.Expression, _memo: object) -> exp.Expression:
-        root = _bare_copy(tree)
+        root: exp.Expression = _bare_copy(tree)
         open_nodes = [(tree, root)]
         while open_nodes:
             node, copied = open_nodes.pop()
