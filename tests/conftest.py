@@ -20,6 +20,25 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file on one worker, and all files that read the session's played site on the same.
+
+    What takes longest starts first, so that no worker is left alone with it at the end.
+    """
+    files = {item.path for item in items if _reads_the_played_site(item)}
+    for item in items:
+        group = "played" if item.path in files else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path not in files)
+
+
+def _reads_the_played_site(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "_fixtureinfo", None)
+    defined = fixtures.name2fixturedefs.get("played", ()) if fixtures else ()
+    return bool(defined) and defined[-1].scope == "session"
+
+
 @pytest.fixture(scope="session")
 def local_stack() -> Iterator[stack.Endpoints]:
     """One BigQuery in memory and one Cloud Storage for the whole session."""

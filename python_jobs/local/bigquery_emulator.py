@@ -6,6 +6,7 @@ Add `--persistent --data-dir DIR` to keep data. What is fixed, and why, is liste
 `emulator_patches.PATCHES`.
 """
 
+import gc
 import importlib
 import sys
 
@@ -21,6 +22,10 @@ def main(arguments: list[str]) -> None:
     # What the fixes import logs its set-up while it is imported.
     configure_logging(level=LogLevel.WARNING, fmt=LogFormat.JSON)
     importlib.import_module("python_jobs.local.emulator_patches").apply()
+    # Trees of SQL come and go by the hundred thousand, in circles: looking for them that often as
+    # Python does by itself takes longer than making them.
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
     bqemulator(args=lifeline.hold_on(arguments), prog_name="bigquery_emulator")
 
 

@@ -4,6 +4,7 @@ Each function takes the emulator's original and returns what stands in its place
 replaces, and why, is written in `emulator_patches.PATCHES`.
 """
 
+import copy
 import re
 import threading
 from collections.abc import Callable, Hashable
@@ -77,6 +78,57 @@ def remember_trees(original: Callable[..., Any]) -> Callable[..., Any]:
         return tree.copy()  # rewrites change it in place
 
     return parse_one
+
+
+def quick_copy(_original: object) -> Callable[[exp.Expression, object], exp.Expression]:
+    """Copy a tree without deepcopy's book of what it met, which takes most of the time."""
+
+    def copy_tree(tree: exp.Expression, _memo: object) -> exp.Expression:
+        root: exp.Expression = _bare_copy(tree)
+        open_nodes = [(tree, root)]
+        while open_nodes:
+            node, copied = open_nodes.pop()
+            for key, value in node.args.items():
+                if isinstance(value, exp.Expr):
+                    copied.args[key] = _child(value, copied, key, None, open_nodes)
+                elif type(value) is list:
+                    copied.args[key] = [
+                        _child(one, copied, key, index, open_nodes)
+                        if isinstance(one, exp.Expr)
+                        else one
+                        for index, one in enumerate(value)
+                    ]
+                else:
+                    copied.args[key] = value
+        return root
+
+    return copy_tree
+
+
+def _child(
+    node: Any, parent: Any, key: str, index: int | None, open_nodes: list[tuple[Any, Any]]
+) -> Any:
+    copied = _bare_copy(node)
+    copied.parent, copied.arg_key, copied.index = parent, key, index
+    open_nodes.append((node, copied))
+    return copied
+
+
+def _bare_copy(node: Any) -> Any:
+    """Copy a node without its arguments; its type is a tree, its notes are plain values."""
+    copied = node.__class__.__new__(node.__class__)
+    copied.args, copied.parent, copied.arg_key, copied.index = {}, None, None, None
+    copied.comments = None if node.comments is None else list(node.comments)
+    copied._type = None if node._type is None else copy.deepcopy(node._type)
+    copied._meta = None if node._meta is None else _copied_notes(node._meta)
+    copied._hash = node._hash
+    return copied
+
+
+def _copied_notes(notes: dict[str, Any]) -> dict[str, Any]:
+    if all(type(value) in (str, int, bool) for value in notes.values()):
+        return dict(notes)
+    return copy.deepcopy(notes)
 
 
 def set_session(original: Callable[[DuckDBEngine], None]) -> Callable[[DuckDBEngine], None]:

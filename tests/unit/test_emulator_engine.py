@@ -1,6 +1,7 @@
 """What the launcher keeps in memory, and the types that the Storage Read API answers with."""
 
 import asyncio
+import copy
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from python_jobs.local.emulator_engine import (
     connection_of_thread,
     in_small_batches,
     only_where_it_matters,
+    quick_copy,
     set_session,
     skip_extension,
     with_bigquery_types,
@@ -219,3 +221,38 @@ class TestImplicitUnnest:
         name = "_implicit_unnests_to_explicit"
         monkeypatch.setattr(Parser, name, only_where_it_matters(fail))
         sqlglot.parse_one("select * from (select 1 as a) as t, u join v on u.a = v.a", "bigquery")
+
+
+class TestQuickCopy:
+    QUERIES = (
+        "select a, b.c as d /* why */ from t join u using (k) where a in (1, 2) group by 1",
+        "create table p.d.t (a int64 not null, b struct<x string>) partition by date(a)",
+        "select sum(a) over (partition by b order by c) from unnest([1, 2]) as a",
+    )
+
+    @pytest.mark.parametrize("query", QUERIES)
+    def test_is_what_deepcopy_makes(self, query):
+        tree = sqlglot.parse_one(query, read="bigquery")
+        tree.find(sqlglot.exp.Identifier).meta["noted"] = ["a list"]
+        slow, quick = copy.deepcopy(tree), quick_copy(None)(tree, {})
+        assert quick == slow
+        assert [described(node) for node in quick.walk()] == [
+            described(node) for node in slow.walk()
+        ]
+
+    @pytest.mark.parametrize("query", QUERIES)
+    def test_shares_nothing_that_changes_with_the_original(self, query):
+        tree = sqlglot.parse_one(query, read="bigquery")
+        before = tree.sql(dialect="bigquery")
+        made = quick_copy(None)(tree, {})
+        for identifier in made.find_all(sqlglot.exp.Identifier):
+            identifier.set("this", "changed")
+            identifier.meta["noted"] = True
+            identifier.add_comments(["changed"])
+        assert tree.sql(dialect="bigquery") == before
+        assert not any(node.meta.get("noted") for node in tree.walk())
+
+
+def described(node):
+    parent = node.parent and type(node.parent)
+    return type(node), parent, node.arg_key, node.index, node.comments, node._meta, node._type
