@@ -103,13 +103,10 @@ def store(
         )
 
 
-def rebuild(model: ProphetModel, history: pd.DataFrame | None = None) -> Prophet:
+def rebuild(model: ProphetModel) -> Prophet:
     """Make a Prophet that predicts as the fitted one did, from its parameters.
 
-    Args:
-        model: of a linear, flat or logistic trend.
-        history: ds, y and the model's regressors in model space, for Prophet's plots; without it
-            the history is one date, for Prophet asks for the last one only.
+    Its history is one date, for Prophet asks for the last one only.
     """
     prophet = _new_prophet(model.options)
     prophet.start = pd.Timestamp(model.train_start)
@@ -135,23 +132,7 @@ def rebuild(model: ProphetModel, history: pd.DataFrame | None = None) -> Prophet
         }
     prophet.component_modes = _component_modes(model)
     prophet.history = pd.DataFrame({"ds": [pd.Timestamp(model.train_end)]})
-    if history is not None:
-        _attach(prophet, model, history)
     return prophet
-
-
-def _attach(prophet: Prophet, model: ProphetModel, history: pd.DataFrame) -> None:
-    """Give a rebuilt Prophet the history that its plots and its stored form read."""
-    named = history.rename(columns={name: _column(name) for name in model.regressors})
-    if model.options.growth == "logistic":
-        named = named.assign(cap=model.options.cap_ratio * model.y_scale)
-    prophet.history = prophet.setup_dataframe(named[[*named.columns]].copy())
-    prophet.history_dates = pd.Series(pd.to_datetime(named["ds"]).unique(), name="ds")
-    days = pd.to_timedelta(model.changepoint_days, unit="D")
-    prophet.changepoints = pd.Series(pd.Timestamp(model.train_start) + days, name="ds")
-    columns = prophet.make_all_seasonality_features(prophet.history)[2]
-    prophet.train_component_cols = columns
-    prophet.fit_kwargs = {}
 
 
 @lru_cache(maxsize=1)
