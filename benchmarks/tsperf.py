@@ -17,9 +17,9 @@ sdonohoo/forecasting still has the folder). Where each fact comes from, as paths
   submissions/SeasonalNaive and submissions/MeanForecast; LightGBM's features fill them alike;
 - published scores: ../../common/TSPerfBoard-Retail.csv.
 
-TSPerf calls exp(logmove) the number of units sold; in bayesm that is ounces. The score does not
-depend on it. The examples that replaced TSPerf in that repository stop at week 156 (LAST_WEEK) and
-use 10 rounds or fewer: their scores are others.
+TSPerf calls exp(logmove) the number of units sold; it is ounces here, and the score does not depend
+on which. The examples that replaced TSPerf in that repository stop at week 156 (LAST_WEEK) and use
+10 rounds or fewer: their scores are others.
 """
 
 from __future__ import annotations
