@@ -7,7 +7,8 @@
         '{{ settings.time_zone }}' as time_zone,
         {{ settings.issue_window_days }} as issue_window_days,
         '{{ settings.families[0] }}' as champion,
-        '{{ settings.value_added_over }}' as value_added_over
+        '{{ settings.value_added_over }}' as value_added_over,
+        {{ settings.min_pooled_series }} as min_pooled_series
     {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
