@@ -7,6 +7,7 @@ reason on the row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -94,14 +95,16 @@ def predict(
     return report
 
 
-def read_future(warehouse: Warehouse, run: Run) -> pd.DataFrame:
-    """Read the future panel and the gate's verdicts for the series in scope.
+def read_future(
+    warehouse: Warehouse, run: Run, series: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read the future panel and the gate's verdicts for the series in scope (or only these).
 
     Returns:
         One row per series_id, origin_date and horizon_step, sorted by them.
     """
     use_case = run.use_case
-    condition, parameters = series_in_scope(run, "future.series_id")
+    condition, parameters = series_in_scope(run, "future.series_id", series)
     statement = (
         FUTURE.replace("{regressors}", "".join(f"future.{name}, " for name in use_case.regressors))
         .replace("{future}", f"{{{use_case.name}_future_panel}}")
