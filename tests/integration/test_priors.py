@@ -1,4 +1,4 @@
-"""Pooled priors: made between two fits, versioned by run, shared by runs that cannot make their own.
+"""Pooled priors: made between two fits, versioned by run, shared by runs that make none.
 
 Three series that sell 10, 20 and 40 each week, each level known with standard error 1. Centre 20;
 quartiles 15 and 30, so s = 15 / 1.349 and spread = sqrt(s^2 - 1) + 1e-6; a fit with the prior is
