@@ -21,7 +21,8 @@ from python_jobs import pipeline
 from python_jobs.errors import LeaseHeld, RunStopped
 from python_jobs.logs import LOGGER
 from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection, Shard
+from python_jobs.run import Selection, Shard, write_origins
+from python_jobs.schedule import origin_at
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -122,15 +123,17 @@ def test_a_run_of_one_series_shares_the_priors_in_force(site: Site) -> None:
     """As of the first Wednesday that is what was pooled then, not what came a week later."""
     train(site, "ONE", FIRST, "*|A")
     assert trained(site, "ONE") == {A: (drawn(10), {"run_id": "R1", "origin_date": ORIGIN_1})}
-    train(site, "TWO", SECOND, "*|A")
-    assert trained(site, "TWO")[A][1] == {"run_id": "R2", "origin_date": ORIGIN_2}
     made = site.read("select distinct run_id from {coefficient_log} order by 1")
     assert list(made["run_id"]) == ["R1", "R2"]
 
 
-def test_before_any_priors_a_series_is_fitted_by_itself(site: Site) -> None:
-    train(site, "EARLY", FIRST - timedelta(hours=1), "*|A")
-    assert trained(site, "EARLY") == {A: (10.0, None)}
+def test_the_priors_in_force_are_those_that_an_origin_knew(site: Site) -> None:
+    """An hour before the first ones there were none: a series would be fitted by itself."""
+    place, earlier = site.place(), FIRST - timedelta(hours=1)
+    for as_of_at, runs in ((earlier, []), (FIRST, ["R1"]), (SECOND, ["R2"])):
+        origin = origin_at(place.use_case, as_of_at)
+        write_origins(place.warehouse, place.new_run("train", [origin], RunOptions()))
+        assert list(place.warehouse.read("select run_id from {priors_in_force}")["run_id"]) == runs
 
 
 def test_one_shard_of_many_without_steps_shares_the_priors_and_says_so(
@@ -140,8 +143,7 @@ def test_one_shard_of_many_without_steps_shares_the_priors_and_says_so(
     try:
         with caplog.at_level(logging.INFO, "shelfcast"):
             for index in (0, 1):
-                with pytest.MonkeyPatch.context():
-                    _train_shard(site, index)
+                _train_shard(site, index)
     finally:
         LOGGER.removeHandler(caplog.handler)
     assert levels(site, "SHARDS") == levels(site, "R2")
