@@ -454,6 +454,8 @@ def tune(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
+    if options.shard.count > 1:
+        raise SettingsError("tune is one task: a recipe is chosen over all series of a segment.")
     families = tunable_families(place.use_case)
     current = origin_at(place.use_case, as_of_at or datetime.now(UTC))
     origins = validation_origins(place.use_case, current, n_origins, every)
