@@ -32,11 +32,11 @@ def family(solver="batch", **options):
 
 def problem_of(made, panel):
     """The problem that the family hands to the solver, and its series."""
-    recipe = Recipe(made.name, made.settings, made.options, made.features)
+    recipe = Recipe(made.name, made.settings, made.options, made.features(made.options))
     arrays, failures = read_panel(panel, recipe)
     assert not failures
     histories = fitting._padded(arrays, np.arange(len(arrays.series_id)))
-    has_season = fitting._has_season(histories, recipe, recipe.seasons)
+    has_season = fitting._has_season(histories, recipe, recipe.seasons, {})
     features = recipe.multiplicative_features
     scaled = scale(histories, recipe.options, recipe.seasons, has_season, features)
     return scaled, histories.series_id

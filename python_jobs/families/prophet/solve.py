@@ -88,6 +88,7 @@ class Mode:
         is_converged: a further round would change nothing, shape (n_series,).
         beta_sd: standard deviation of beta given the changepoints in use and sigma (Laplace's
             approximation), shape (n_series, n_terms).
+        residual: y less the mean, zero in padding, shape (n_series, n_rows).
     """
 
     k: FloatArray
@@ -98,6 +99,7 @@ class Mode:
     objective: FloatArray
     is_converged: BoolArray
     beta_sd: FloatArray
+    residual: FloatArray
 
 
 def solve(problem: Problem, tolerance: float = 1e-10) -> Mode:
@@ -313,6 +315,7 @@ class _State:
             objective=self.objective,
             is_converged=converged,
             beta_sd=self._beta_sd(),
+            residual=_residual(self.problem, self.theta)[2],
         )
 
     def _beta_sd(self) -> FloatArray:
