@@ -45,7 +45,7 @@ lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --custom-compile-command "make lock" \
 		--quiet --output-file requirements.lock
 	uv pip compile pyproject.toml --all-extras --constraint requirements.lock --universal \
-		--python-version 3.11 --custom-compile-command "make lock" --quiet \
+		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" --quiet \
 		--output-file requirements-dev.lock
 
 clean:
