@@ -40,13 +40,17 @@ docs: setup
 	env $$($(BIN)/shelfcast local start) sh -c \
 		"$(BIN)/dbt --quiet run-operation create_log_tables && $(BIN)/dbt docs generate"
 
-# The lock files name no registry; `pip install uv` where it is missing.
+# The lock files name no registry; `pip install uv` where it is missing. `bench` stays out of the
+# development lock, and its own is not universal: statsforecast has no answer for Windows.
+COMPILE := uv pip compile pyproject.toml --python-version 3.11 --quiet \
+	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links
+
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --custom-compile-command "make lock" \
-		--quiet --output-file requirements.lock
-	uv pip compile pyproject.toml --all-extras --constraint requirements.lock --universal \
-		--python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" --quiet \
+	$(COMPILE) --universal --output-file requirements.lock
+	$(COMPILE) --universal --extra dask --extra local --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
+	$(COMPILE) --python-platform linux --extra bench --constraint requirements-dev.lock \
+		--output-file requirements-bench.lock
 
 clean:
 	rm -rf target logs .local .pytest_cache .mypy_cache .ruff_cache

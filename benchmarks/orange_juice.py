@@ -55,14 +55,14 @@ STAGES = ("before_forecast", "train", "predict", "after_forecast")
 BY_STEP = """
 select horizon_step, model_name, n_scored, n_removed, n_unscored, wape, smape, rmse, bias, coverage
 from {accuracy_by_horizon_step}
-where basis = 'comparable'
+where run_kind = 'issued' and basis = 'comparable'
 order by horizon_step, model_name
 """
 
 OVERALL = """
 select model_name, n_scored, n_removed, n_unscored, wape, smape, rmse, bias, coverage
 from {accuracy_by_use_case}
-where basis = 'comparable'
+where run_kind = 'issued' and basis = 'comparable'
 order by model_name
 """
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from python_jobs import backtest as backtests
 from python_jobs import logs, pipeline
 from python_jobs.errors import SettingsError, ShelfcastError
 from python_jobs.jobs import pool
@@ -59,7 +60,7 @@ def main(context: click.Context, target: str, use_case: str | None, n_jobs: int)
       shelfcast load sales.csv --as sales
       shelfcast train
       shelfcast weekly
-      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
     import os
 
@@ -227,6 +228,38 @@ def replay(
             pipeline.replay(place, *days, options, every=every, is_as_issued=as_issued)
 
 
+@main.command()
+@run_options
+@click.option("--origins", "n_origins", default=12, help="How many origins, counted back.")
+@click.option("--every", default=1, help="Take every n-th origin only.")
+@click.option("--to", "last", type=DATE, help="Last day that may be scored; default: yesterday.")
+@click.pass_context
+def backtest(
+    context: click.Context,
+    /,
+    n_origins: int,
+    every: int,
+    last: datetime | None,
+    options: pipeline.RunOptions,
+    dry_run: bool,
+) -> None:
+    """Fit and forecast at past origins as production would have; score it, keep no model.
+
+    \b
+    Example:
+      shelfcast backtest --origins 12
+      shelfcast backtest --origins 6 --every 4 --to 2026-09-27 --series 'N1|*'
+    """
+    with workplace(context) as place:
+        to = last.date() if last else None
+        if dry_run:
+            _describe(
+                place, backtests.open_backtest(place, n_origins, options, every=every, last=to)
+            )
+        else:
+            backtests.backtest(place, n_origins, options, every=every, last=to)
+
+
 def _describe(place: pipeline.Workplace, run: Run) -> None:
     use_case = place.use_case
     click.echo(f"{use_case.name}: {run.kind} run on dataset {place.connection.dataset}")
@@ -308,7 +341,7 @@ def sql(context: click.Context, statement: str, as_csv: bool) -> None:
 
     \b
     Example:
-      shelfcast sql "select * from {accuracy_by_week} order by target_date"
+      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
     with workplace(context) as place:
         frame = place.warehouse.read(statement)

@@ -195,7 +195,7 @@ def weekly(
     """
     options = options or RunOptions()
     run = open_weekly(place, options, now=now)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         _before(place, run)
         report = forecast(place, run)
         publish(place, run)
@@ -223,13 +223,13 @@ def weekly_after(place: Workplace, options: RunOptions) -> None:
     Raises:
         RunStopped: no run of that id was opened.
     """
-    run = _recorded_run(place, options)
+    run = recorded_run(place, options)
     if run is None:
         raise RunStopped(
             f"{place.use_case.name}: no run {options.run_id or ''} was opened. "
             "Start with `shelfcast weekly --step before`."
         )
-    with _leased(place, run, options):
+    with leased(place, run, options):
         publish(place, run)
 
 
@@ -242,7 +242,7 @@ def open_weekly(
         RunStopped: the issue window of its origin has closed.
     """
     options, instant = options or RunOptions(), now or datetime.now(UTC)
-    begun = _recorded_run(place, options) if options.run_id else None
+    begun = recorded_run(place, options) if options.run_id else None
     run = begun or place.new_run("issued", [origin_at(place.use_case, instant)], options)
     today = instant.astimezone(place.use_case.zone).date()
     for origin in run.origins:
@@ -287,7 +287,7 @@ def replay(
     options = options or RunOptions()
     origins = replayed_origins(place, first, last, every)
     run = place.new_run("replay", origins, options, is_as_issued=is_as_issued)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         if is_as_issued:
             _refuse_issued(place, run)
         prepare(place, run)
@@ -339,7 +339,7 @@ def train_models(
     options = options or RunOptions()
     origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
     run = place.new_run("train", [origin], options)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         run = _prepare_for_all_tasks(place, run, options)
         report = fit_models(place, run)
         is_empty_shard = run.shard.count > 1 and not report.n_series
@@ -360,7 +360,7 @@ def _prepare_for_all_tasks(place: Workplace, run: Run, options: RunOptions) -> R
     deadline = time.monotonic() + PREPARE_PATIENCE.total_seconds()
     while not _is_prepared(place, run):
         if run.shard.index == 0:
-            prepare(place, _recorded_run(place, replace(options, run_id=run.run_id)) or run)
+            prepare(place, recorded_run(place, replace(options, run_id=run.run_id)) or run)
         elif time.monotonic() > deadline:
             raise RunStopped(
                 f"task {run.shard.index} of run {run.run_id}: task 0 has not prepared the run "
@@ -368,7 +368,7 @@ def _prepare_for_all_tasks(place: Workplace, run: Run, options: RunOptions) -> R
             )
         else:
             time.sleep(5)
-    return _recorded_run(place, replace(options, run_id=run.run_id)) or run
+    return recorded_run(place, replace(options, run_id=run.run_id)) or run
 
 
 def _is_prepared(place: Workplace, run: Run) -> bool:
@@ -399,7 +399,7 @@ def predict_models(place: Workplace, options: RunOptions | None = None) -> Predi
         _take_lease(place, run, options)
         return forecast(place, run)
     run = open_weekly(place, options)
-    with _leased(place, run, options):
+    with leased(place, run, options):
         _before(place, run)
         return forecast(place, run)
 
@@ -453,7 +453,7 @@ def prepare(place: Workplace, run: Run) -> None:
     ensure_tables(place)
     check_sources(place.warehouse, place.use_case)
     write_origins(place.warehouse, run)
-    if run.kind == "replay" and not place.use_case.sources.sales.known_at:
+    if run.kind in ("replay", "backtest") and not place.use_case.sources.sales.known_at:
         warn(
             Event.REPLAYED_AS_RESTATED,
             "sales have no known_at: replayed as restated, with every correction made since.",
@@ -481,12 +481,21 @@ def forecast(place: Workplace, run: Run) -> PredictReport:
         report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
-        if len(gate) != report.n_forecast + report.n_fallback + report.n_refused:
-            raise RunStopped(
-                f"predict: {len(gate)} series-origins went in and {report}. Nothing is published; "
-                "start the run again."
-            )
+        check_account("predict", len(gate), report)
     return report
+
+
+def check_account(job: str, n_in: int, report: PredictReport) -> None:
+    """Compare what went into a job with what came out of it.
+
+    Raises:
+        RunStopped: a series-origin is neither forecast, nor fallen back, nor refused.
+    """
+    if n_in != report.n_forecast + report.n_fallback + report.n_refused:
+        raise RunStopped(
+            f"{job}: {n_in} series-origins went in and {report}. Nothing is published; "
+            "start the run again."
+        )
 
 
 def publish(place: Workplace, run: Run) -> None:
@@ -517,7 +526,8 @@ def _check_source_freshness(place: Workplace) -> None:
 
 
 @contextmanager
-def _leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+    """Hold the use case's lease for a run, and say when the run is done."""
     with released(_take_lease(place, run, options)):
         yield
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
@@ -599,7 +609,7 @@ def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:
 
 def _open_run(place: Workplace, options: RunOptions) -> Run | None:
     """The issued run to go on with: of this week, prepared, not predicted by this shard yet."""
-    run = _recorded_run(place, options)
+    run = recorded_run(place, options)
     if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
         return None
     steps = place.warehouse.read(
@@ -620,7 +630,7 @@ def _origin_now(place: Workplace, run: Run) -> Origin:
     return replace(now, as_of_at=run.origins[0].as_of_at)
 
 
-def _recorded_run(place: Workplace, options: RunOptions) -> Run | None:
+def recorded_run(place: Workplace, options: RunOptions) -> Run | None:
     """The run of the given id, else the newest one of the use case, as run_origins holds it."""
     ensure_tables(place)
     rows = place.warehouse.read(

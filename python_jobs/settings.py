@@ -140,6 +140,7 @@ class UseCase(_Frozen):
     families: tuple[str, ...] = Field(min_length=1)
     family_options: dict[str, dict[str, Any]]
     interval: float = Field(gt=0, lt=1)
+    min_calibration_residuals: int = Field(ge=1)
     seed: int
     value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
     include: str

@@ -1,5 +1,5 @@
-{# Create the datasets that hold sources and logs, and the log tables, where they are missing.
-   Changes nothing that exists. #}
+{# Create the datasets that hold sources and logs, and the log tables, where they are missing. A
+   table that an earlier version made gets the columns that it lacks; nothing else of it changes. #}
 {% macro create_log_tables() -%}
     {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'test', 'run-operation'] -%}
         {%- for dataset in ['raw', 'logs'] -%}
@@ -9,6 +9,8 @@
         {%- endfor -%}
         {%- for name, table in log_tables().items() -%}
             {%- do run_query(log_table_ddl(name, table)) -%}
+            {%- set missing = missing_log_columns(name, table) -%}
+            {%- if missing -%}{%- do run_query(add_log_columns(name, missing)) -%}{%- endif -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
@@ -25,4 +27,23 @@ partition by {{ table.partition_by }}
 {%- if table.cluster_by %}
 cluster by {{ table.cluster_by }}
 {%- endif %}
+{%- endmacro %}
+
+{# The columns that an existing log table lacks, as {name: type}; asked without a query. #}
+{% macro missing_log_columns(name, table) -%}
+    {%- set there = adapter.get_columns_in_relation(api.Relation.create(
+        database=target.project, schema=target.schema ~ '_logs', identifier=name
+    )) | map(attribute='name') | list -%}
+    {%- set missing = {} -%}
+    {%- for column, type in table.columns.items() if column not in there -%}
+        {%- do missing.update({column: type}) -%}
+    {%- endfor -%}
+    {{ return(missing) }}
+{%- endmacro %}
+
+{% macro add_log_columns(name, columns) -%}
+alter table `{{ target.project }}`.`{{ target.schema }}_logs`.`{{ name }}`
+    {%- for column, type in columns.items() %}
+    add column if not exists {{ column }} {{ type }}{{ ',' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

@@ -1,10 +1,12 @@
-{# Accuracy by the columns named (use_case is one of them), in two bases: `comparable`, every
+{# Accuracy by use_case, run_kind and the columns named, in two bases: `comparable`, every
    model and baseline on the rows that all of them forecast (n_removed counts the scored rows
    left out for it), and `served`, the champion's rows as planners saw them, fallbacks
-   included. Ratios are made here, last, from additive parts.
-   Grain: the columns, basis, model_name. #}
+   included. Ratios are made here, last, from additive parts. Issued forecasts and backtests
+   stand side by side and are never added up.
+   Grain: use_case, run_kind, the columns, basis, model_name. #}
 {% macro accuracy_by(columns) -%}
 {%- set parts = ['error', 'abs_error', 'squared_error', 'abs_y', 'smape_term', 'is_covered'] -%}
+{%- set columns = ['use_case', 'run_kind'] + columns -%}
 {%- set grain = columns | join(', ') -%}
 with errors as (
     select * from {{ ref('forecast_errors') }}

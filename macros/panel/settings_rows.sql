@@ -7,7 +7,10 @@
         '{{ settings.time_zone }}' as time_zone,
         {{ settings.issue_window_days }} as issue_window_days,
         '{{ settings.families[0] }}' as champion,
-        '{{ settings.value_added_over }}' as value_added_over
+        '{{ settings.value_added_over }}' as value_added_over,
+        {{ period_days(use_case) }} as period_days,
+        cast({{ settings.interval }} as float64) as nominal_coverage,
+        {{ settings.min_calibration_residuals }} as min_calibration_residuals
     {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

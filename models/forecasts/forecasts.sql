@@ -34,16 +34,14 @@ newest as (
     from run_forecasts
     inner join settings
         on run_forecasts.use_case = settings.use_case
-    where
-        date(run_forecasts.as_of_at, settings.time_zone)
-        < date_add(run_forecasts.origin_date, interval settings.issue_window_days day)
+    where {{ issued_in_time('run_forecasts', 'settings') }}
     qualify rank() over (
         partition by
             run_forecasts.use_case, run_forecasts.series_id, run_forecasts.origin_date
         order by
-            if(run_forecasts.run_kind = 'issued', 1, 0) desc,
-            run_forecasts.as_of_at desc,
-            run_forecasts.run_id desc
+            {{ newest_issued_first(
+                'run_forecasts.run_kind', 'run_forecasts.as_of_at', 'run_forecasts.run_id'
+            ) }}
     ) = 1
 )
 

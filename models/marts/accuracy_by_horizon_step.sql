@@ -1,3 +1,3 @@
 {# Accuracy by how far ahead the forecast looked. One row per
-   use_case, horizon_step, basis, model_name. #}
-{{ accuracy_by(['use_case', 'horizon_step']) }}
+   use_case, run_kind, horizon_step, basis, model_name. #}
+{{ accuracy_by(['horizon_step']) }}

@@ -1,2 +1,3 @@
-{# Accuracy of all scored forecasts together. One row per use_case, basis, model_name. #}
-{{ accuracy_by(['use_case']) }}
+{# Accuracy of all scored forecasts together. One row per use_case,
+   run_kind, basis, model_name. #}
+{{ accuracy_by([]) }}

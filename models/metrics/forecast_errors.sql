@@ -7,10 +7,15 @@
 {# What was forecast beside what came, models and baselines alike, scored on the version of the
    actual that holds now. A period that is missing, gap-filled or sold out is not scored, and
    says so. A row is comparable where every model and baseline of the origin has a number of
-   its own and the actual is scored: models are compared on those rows only.
-   One row per use_case, series_id, model_name, origin_date, target_date. #}
+   its own and the actual is scored: models are compared on those rows only, and only with what the
+   same kind of run forecast.
+   One row per use_case, run_kind, series_id, model_name, origin_date, target_date. #}
 with forecasts as (
     select * from {{ ref('forecasts') }}
+),
+
+backtest_forecasts as (
+    select * from {{ ref('backtest_forecasts') }}
 ),
 
 baselines as (
@@ -32,19 +37,40 @@ actuals as (
     {%- endfor %}
 ),
 
-issued as (
+{# A published replay counts as issued. #}
+{%- set columns = [
+    'series_id', 'model_name', 'origin_date', 'target_date', 'horizon_step', 'run_id', 'yhat',
+    'yhat_lower', 'yhat_upper', 'is_champion', 'is_fallback'
+] %}
+shown as (
+    select
+        use_case,
+        'issued' as run_kind,
+        {{ columns | join(',\n        ') }}
+    from forecasts
+    union all
+    select
+        use_case,
+        'backtest' as run_kind,
+        {{ columns | join(',\n        ') }}
+    from backtest_forecasts
+),
+
+targets as (
     select distinct
         run_id,
+        run_kind,
         use_case,
         series_id,
         origin_date,
         target_date
-    from forecasts
+    from shown
 ),
 
 candidates as (
     select
         use_case,
+        run_kind,
         series_id,
         model_name,
         origin_date,
@@ -57,10 +83,11 @@ candidates as (
         is_champion,
         is_fallback,
         false as is_baseline
-    from forecasts
+    from shown
     union all
     select
         baselines.use_case,
+        targets.run_kind,
         baselines.series_id,
         baselines.model_name,
         baselines.origin_date,
@@ -74,13 +101,13 @@ candidates as (
         false as is_fallback,
         true as is_baseline
     from baselines
-    inner join issued
+    inner join targets
         on
-            baselines.run_id = issued.run_id
-            and baselines.use_case = issued.use_case
-            and baselines.series_id = issued.series_id
-            and baselines.origin_date = issued.origin_date
-            and baselines.target_date = issued.target_date
+            baselines.run_id = targets.run_id
+            and baselines.use_case = targets.use_case
+            and baselines.series_id = targets.series_id
+            and baselines.origin_date = targets.origin_date
+            and baselines.target_date = targets.target_date
 ),
 
 matched as (
@@ -103,6 +130,7 @@ matched as (
 
 select
     use_case,
+    run_kind,
     series_id,
     model_name,
     origin_date,
@@ -120,5 +148,7 @@ select
     unscored_reason is null as is_scored,
     {{ error_parts('y', 'yhat', 'yhat_lower', 'yhat_upper') }},
     logical_and(unscored_reason is null and not is_fallback)
-        over (partition by use_case, series_id, origin_date, target_date) as is_comparable
+        over (
+            partition by use_case, run_kind, series_id, origin_date, target_date
+        ) as is_comparable
 from matched

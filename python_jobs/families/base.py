@@ -72,10 +72,14 @@ class Fitted(Generic[ModelT]):
     Attributes:
         models: by series_id; a global family has one, under GLOBAL_SERIES.
         failures: by series_id, the reason in one sentence.
+        coefficients: of a family that pools, one row per series_id and coefficient: series_id,
+            recipe, coefficient (str), estimate and std_error (float, in the coefficient's own
+            units, so that those of one recipe compare between series); None where nothing pools.
     """
 
     models: dict[str, FittedModel[ModelT]]
     failures: dict[str, str] = field(default_factory=dict)
+    coefficients: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,9 @@ class Tuned:
     Attributes:
         recipes: by segment, the options chosen for it, which replace those of the settings.
         segments: segment by series_id; a series without one has the settings' own options.
-        priors: one row per recipe, coefficient: centre, spread (both in the coefficient's own
-            units), n_series; None where nothing is pooled.
+        priors: one row per recipe, coefficient: centre, spread (float, in the coefficient's own
+            units), n_series; of the normal prior that stands in for the family's own. None, or
+            no row for a coefficient: the family's own prior.
     """
 
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -98,14 +103,20 @@ class Family(Protocol[ModelT]):
     """A way to forecast: fit, predict, and a safe text or binary form of what was fitted.
 
     `scope` is "local" (a model a series; jobs cut the panel into chunks of series and fit them in a
-    process pool) or "global" (one model for the whole panel, fitted in one call).
+    process pool) or "global" (one model for the whole panel, fitted in one call). A local family
+    that works on many series at once may say how many a worker should get: `series_per_chunk`.
     """
 
     name: str
     scope: Scope
     settings: FamilySettings
 
-    def fit(self, panel: pd.DataFrame, start: dict[str, ModelT] | None = None) -> Fitted[ModelT]:
+    def fit(
+        self,
+        panel: pd.DataFrame,
+        start: dict[str, ModelT] | None = None,
+        tuned: Tuned | None = None,
+    ) -> Fitted[ModelT]:
         """Fit every series of a panel; a series that cannot be fitted is a failure, not an error.
 
         Args:
@@ -115,6 +126,8 @@ class Family(Protocol[ModelT]):
                 then the regressors (float, never null).
             start: models to start from, by series_id (fine-tuning, warm starts);
                 None starts afresh.
+            tuned: recipes and priors in force as of the panel's origin; families that are neither
+                tuned nor pooled do not read it.
 
         Returns:
             A model or a failure for each series_id of the panel.
@@ -132,12 +145,17 @@ class Family(Protocol[ModelT]):
             future: one row per series_id, origin_date, horizon_step, sorted by them. Columns:
                 model_version (str, the model to use), series_id (str),
                 origin_date and target_date (datetime64), horizon_step (int, 1..horizon),
-                y_lag1 (float, last observed y, repeated on each row), then the regressors (float).
+                y_lag1 (float, last observed y, repeated on each row), then the regressors (float),
+                and interval_factor (float, by how much half_width is multiplied; null: by 1), for
+                families whose intervals can be calibrated.
 
         Returns:
             The rows of `future`, same order and index. Columns: yhat, yhat_lower, yhat_upper
             (float, units per period, lower <= yhat <= upper; null where the family could not
-            forecast), interval_source (str), reason (str, null where yhat is a number).
+            forecast), interval_source (str), reason (str, null where yhat is a number). A family
+            that applies interval_factor returns half_width (float, above 0, half the width of
+            the interval before that) on the scale of transform (str: none or log1p); without
+            them a row is neither calibrated nor calibrates others.
 
         Raises:
             ValueError: a column is missing (named) or a model_version is not in `models` (counted).
@@ -156,5 +174,21 @@ class Family(Protocol[ModelT]):
 
         Raises:
             ValueError: not a model of this family and format version; the message says why.
+        """
+        ...
+
+
+class TunableFamily(Family[ModelT], Protocol[ModelT]):
+    """A family whose options are chosen by backtest and whose coefficients are pooled."""
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether a fit reads priors, so that training is fit, priors, fit again."""
+        ...
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """The recipes to choose from: options that replace those of the settings.
+
+        The simplest first; the settings' own, `{}`, among them.
         """
         ...

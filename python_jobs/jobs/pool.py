@@ -116,6 +116,7 @@ def run_chunks(
     results: list[ResultT] = []
     client = _CLIENT.get()
     task = function if client is None else partial(_with_one_thread, function)
+    n_jobs = 1 if len(chunks) == 1 else n_jobs  # starting processes for one chunk is waste
     with _backend(client):
         pool = Parallel(n_jobs=n_jobs if client is None else -1, return_as="generator")
         for result in pool(delayed(task)(chunk) for chunk in chunks):
@@ -233,8 +234,11 @@ def _series_chunks(
         raise ValueError(f"family {family.name} is {family.scope}: it is not cut into series")
     require_columns(frame, ["series_id"], name)
     starts = series_starts(frame, name).tolist()
-    share = math.ceil(len(starts) / (4 * _n_workers(n_jobs)))
-    edges = [*starts[:: max(1, min(share, MAX_SERIES_PER_CHUNK))], len(frame)]
+    size = getattr(family, "series_per_chunk", None)
+    if size is None:
+        share = math.ceil(len(starts) / (4 * _n_workers(n_jobs)))
+        size = max(1, min(share, MAX_SERIES_PER_CHUNK))
+    edges = [*starts[::size], len(frame)]
     return [frame.iloc[first:after] for first, after in pairwise(edges)]
 
 

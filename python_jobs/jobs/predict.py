@@ -19,7 +19,7 @@ from python_jobs.errors import first_few
 from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family
 from python_jobs.jobs.pool import OnProgress, predict_local
-from python_jobs.jobs.registry import key, load_models, serving_models
+from python_jobs.jobs.registry import LoadedModels, key, load_models, serving_models
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, log, warn
 from python_jobs.model_store import ModelStore
@@ -39,6 +39,31 @@ where {scope}
 order by future.series_id, future.origin_date, future.horizon_step
 """
 
+FACTORS = """
+with chosen as (
+    select
+        series.series_id, calibration.origin_date, calibration.horizon_step, calibration.factor,
+        calibration.segment
+    from {interval_calibration} as calibration
+    inner join {series} as series
+        on calibration.origin_date = series.origin_date
+        and calibration.segment in (series.demand_class, 'all')
+    where calibration.use_case = @use_case and calibration.model_name = @model_name and {scope}
+    qualify row_number() over (
+        partition by series.series_id, calibration.origin_date, calibration.horizon_step
+        order by if(calibration.segment = 'all', 1, 0)
+    ) = 1
+)
+select
+    series_id, origin_date, horizon_step, segment,
+    max(factor) over (
+        partition by series_id, origin_date order by horizon_step
+    ) as interval_factor
+from chosen
+"""
+"""Of the series' own demand class where it has a factor for the step, else of all series; a step
+with the one after a step with the other is no narrower for it."""
+
 FAILED_FITS = """
 select series_id, any_value(error having max trained_at) as error
 from {model_log}
@@ -57,6 +82,15 @@ class PredictReport:
     n_forecast: int = 0
     n_fallback: int = 0
     n_refused: int = 0
+
+    def __add__(self, other: PredictReport) -> PredictReport:
+        """Both together, where they are of different origins."""
+        return PredictReport(
+            self.n_series + other.n_series,
+            self.n_forecast + other.n_forecast,
+            self.n_fallback + other.n_fallback,
+            self.n_refused + other.n_refused,
+        )
 
     def __str__(self) -> str:
         return (
@@ -81,7 +115,9 @@ def predict(
     report = PredictReport()
     for name in run.use_case.families:
         family = make_family(name, run.use_case.family_settings(name))
-        told = assign_models(warehouse, store, run, family, future)
+        told = assign_models(
+            warehouse, store, run, family, with_factors(warehouse, run, name, future)
+        )
         rows = forecast(family, told, n_jobs, on_progress)
         warehouse.append(
             "forecast_log",
@@ -89,8 +125,8 @@ def predict(
             run.job_id("forecast_log", name, run.shard.index),
         )
         if name == run.use_case.champion:
-            report = _count(rows)
-        _tell(run, name, rows)
+            report = count_outcomes(rows)
+        tell_outcomes(run, name, rows)
     return report
 
 
@@ -109,6 +145,28 @@ def read_future(warehouse: Warehouse, run: Run) -> pd.DataFrame:
         .replace("{scope}", condition)
     )
     return warehouse.read(statement, **parameters)
+
+
+def with_factors(
+    warehouse: Warehouse, run: Run, model_name: str, future: pd.DataFrame
+) -> pd.DataFrame:
+    """Put beside each row by how much its interval's half width is multiplied.
+
+    Returns:
+        The rows of `future`, with interval_factor and segment (whose factor it is); both null where
+        too little was forecast so far.
+    """
+    use_case = run.use_case
+    condition, parameters = series_in_scope(run, "series.series_id")
+    statement = FACTORS.replace("{series}", f"{{{use_case.name}_series}}")
+    factors = warehouse.read(
+        statement.replace("{scope}", condition),
+        use_case=use_case.name,
+        model_name=model_name,
+        **parameters,
+    )
+    keys = ["series_id", "origin_date", "horizon_step"]
+    return future.merge(factors, how="left", on=keys, validate="many_to_one")
 
 
 @dataclass(frozen=True)
@@ -130,15 +188,33 @@ def assign_models(
 ) -> Assigned:
     """Find and read the model of each row that goes to one; where there is none, say why."""
     serving = serving_models(warehouse, run, family.name)
-    rows = _with_versions(family, future, serving)
+    rows = with_versions(family, future, serving)
+    wanted = (rows["route"] == "model") & ~(rows["train_end"] > rows["origin_date"])
+    needed = serving[serving["model_version"].isin(rows.loc[wanted, "model_version"])]
+    loaded = load_models(store, family, needed)
+    _tell_faults(run, family, loaded.faults)
+    has_none = (wanted & rows["model_version"].isna()).any()
+    failed = _failed_fits(warehouse, run, family) if has_none else {}
+    return assign(family, rows, loaded, failed)
+
+
+def assign(
+    family: Family[Any], rows: pd.DataFrame, loaded: LoadedModels, failed: dict[str, str]
+) -> Assigned:
+    """Give each row that goes to a model the one that serves it, or the reason why none does.
+
+    Args:
+        family: whose models they are.
+        rows: the future panel `with_versions`.
+        loaded: the models.
+        failed: by series_id (GLOBAL_SERIES of a global family), why no model could be fitted.
+    """
+    rows = rows.copy()
     wanted = rows["route"] == "model"
     past = wanted & (rows["train_end"] > rows["origin_date"])
     none = wanted & rows["model_version"].isna()
     rows.loc[past, "reason"] = "model_trained_past_origin"
-    rows.loc[none, "reason"] = _why_no_model(warehouse, run, family, rows[none])
-    needed = serving[serving["model_version"].isin(rows.loc[wanted & ~past, "model_version"])]
-    loaded = load_models(store, family, needed)
-    _tell_faults(run, family, loaded.faults)
+    rows.loc[none, "reason"] = _why_no_model(family, rows[none], failed)
     usable = wanted & ~past & ~none
     rows["model_key"] = [
         key(version, GLOBAL_SERIES if family.scope == "global" else series_id)
@@ -156,23 +232,21 @@ def assign_models(
     return Assigned(rows, loaded.models)
 
 
-def _with_versions(
-    family: Family[Any], future: pd.DataFrame, serving: pd.DataFrame
-) -> pd.DataFrame:
+def with_versions(family: Family[Any], future: pd.DataFrame, serving: pd.DataFrame) -> pd.DataFrame:
+    """Put beside each row the version that serves it and that version's train_end, or nulls."""
     on = ["origin_date"] if family.scope == "global" else ["series_id", "origin_date"]
     versions = serving[[*on, "model_version", "train_end"]]
     return future.merge(versions, how="left", on=on, validate="many_to_one")
 
 
-def _why_no_model(
-    warehouse: Warehouse, run: Run, family: Family[Any], rows: pd.DataFrame
-) -> list[str]:
-    if rows.empty:
-        return []
+def _failed_fits(warehouse: Warehouse, run: Run, family: Family[Any]) -> dict[str, str]:
     failed = warehouse.read(FAILED_FITS, use_case=run.use_case.name, model_name=family.name)
-    errors = dict(zip(failed["series_id"].fillna(GLOBAL_SERIES), failed["error"], strict=True))
+    return dict(zip(failed["series_id"].fillna(GLOBAL_SERIES), failed["error"], strict=True))
+
+
+def _why_no_model(family: Family[Any], rows: pd.DataFrame, failed: dict[str, str]) -> list[str]:
     names = rows["series_id"] if family.scope == "local" else [GLOBAL_SERIES] * len(rows)
-    return [f"fit_failed: {errors[name]}" if name in errors else "no_model" for name in names]
+    return [f"fit_failed: {failed[name]}" if name in failed else "no_model" for name in names]
 
 
 def forecast(
@@ -202,7 +276,7 @@ def forecast(
 
 
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """Shape forecast rows as forecast_log holds them."""
+    """Shape forecast rows `with_factors` as forecast_log holds them."""
     known = ["promo_source", "weather_source", "y_lag1", *run.use_case.regressors]
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(
@@ -217,7 +291,7 @@ def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
         use_case=run.use_case.name,
         model_name=model_name,
         model_version=rows["model_version"].where(rows["yhat"].notna(), None),
-        interval_calibration="none",
+        interval_calibration=_calibrations(rows),
         regressors_as_known=[_json(record) for record in records],
         outcome=rows["outcome"],
         reason=reason.where(rows["yhat"].isna(), None),
@@ -226,13 +300,19 @@ def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _calibrations(rows: pd.DataFrame) -> pd.Series:
+    """What calibrated each row's interval; a family that reports no half width has used nothing."""
+    used = rows["interval_factor"].notna() & rows["half_width"].notna()
+    return ("conformal:" + rows["segment"].astype("string")).where(used, "none")
+
+
 def _json(record: dict[str, Any]) -> str:
     """NaN becomes null."""
     return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _count(rows: pd.DataFrame) -> PredictReport:
-    """A series with one step that fell back counts as fallen back."""
+def count_outcomes(rows: pd.DataFrame) -> PredictReport:
+    """Count series-origins; one with a single step that fell back counts as fallen back."""
     order = {"forecast": 0, "fallback": 1, "refused": 2}
     worst = rows.assign(rank=rows["outcome"].map(order)).groupby(["series_id", "origin_date"])[
         "rank"
@@ -241,8 +321,8 @@ def _count(rows: pd.DataFrame) -> PredictReport:
     return PredictReport(int(counts.sum()), *(int(counts.get(rank, 0)) for rank in range(3)))
 
 
-def _tell(run: Run, family: str, rows: pd.DataFrame) -> None:
-    """One line a reason: how many series, and the first few."""
+def tell_outcomes(run: Run, family: str, rows: pd.DataFrame) -> None:
+    """Log one line a reason: how many series, and the first few."""
     for outcome, event in (
         ("fallback", Event.SERIES_FELL_BACK),
         ("refused", Event.SERIES_REFUSED),

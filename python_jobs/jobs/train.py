@@ -67,7 +67,7 @@ def train(
             report.n_series += panel["series_id"].nunique()
             report.n_trained += len(fitted.models)
             report.n_failed += len(fitted.failures)
-            _tell_failures(run, name, fitted)
+            tell_failures(run, name, fitted)
     return report
 
 
@@ -123,7 +123,13 @@ def _write(
     stored = _store_once(
         store, name, {sid: family.dumps(model.model) for sid, model in fitted.models.items()}
     )
-    log_rows = _log_rows(run, origin, family, fitted, stored, name, panel)
+    log_rows = [
+        {**row, "object": name, "sha256": sha256_of(stored[row["series_id"] or GLOBAL_SERIES])}
+        if row["status"] == "trained"
+        else row
+        for row in model_rows(run, origin, family, fitted, panel)
+        if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
+    ]
     parts = (family.name, origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(log_rows), run.job_id("model_log", *parts))
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
@@ -144,15 +150,15 @@ def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[
     return models
 
 
-def _log_rows(
-    run: Run,
-    origin: Origin,
-    family: Family[Any],
-    fitted: Fitted[Any],
-    stored: dict[str, bytes],
-    name: str,
-    panel: pd.DataFrame,
+def model_version(run: Run, origin: Origin) -> str:
+    """The version of the models that a run fits as of an origin."""
+    return f"{origin.origin_date:%Y%m%d}-{run.run_id}"
+
+
+def model_rows(
+    run: Run, origin: Origin, family: Family[Any], fitted: Fitted[Any], panel: pd.DataFrame
 ) -> list[dict[str, Any]]:
+    """Shape a fit as model_log holds it, without where its models are stored."""
     n_rows = panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(panel)
     common = {
@@ -160,7 +166,7 @@ def _log_rows(
         "shard": run.shard.index,
         "use_case": run.use_case.name,
         "model_name": family.name,
-        "model_version": f"{origin.origin_date:%Y%m%d}-{run.run_id}",
+        "model_version": model_version(run, origin),
         "origin_date": origin.origin_date,
         "as_of_at": origin.as_of_at,
         "trained_at": datetime.now(UTC),
@@ -170,8 +176,6 @@ def _log_rows(
         {
             **common,
             "series_id": series_id or None,
-            "object": name,
-            "sha256": sha256_of(stored[series_id]),
             "train_start": model.train_start,
             "train_end": model.train_end,
             "n_obs": model.n_obs,
@@ -181,7 +185,6 @@ def _log_rows(
             "status": "trained",
         }
         for series_id, model in fitted.models.items()
-        if series_id in stored
     ]
     failed = [
         {**common, "series_id": series_id or None, "status": "failed", "error": reason}
@@ -238,7 +241,8 @@ def public_path(use_case: str, family: Family[Any], series_id: str) -> str:
     return model_path(use_case, split_key(series_id))
 
 
-def _tell_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
+def tell_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
+    """Say how many series could not be fitted, and why the first few."""
     if not fitted.failures:
         return
     names = [f"{series_id} ({reason})" for series_id, reason in sorted(fitted.failures.items())]

@@ -32,7 +32,7 @@ FILES: tuple[tuple[Kind, str], ...] = (
 BY_WEEK = """
 select target_date, model_name, n_scored, wape, smape, mae, rmse, bias
 from {accuracy_by_week}
-where use_case = 'sku_weekly' and basis = 'comparable' and n_scored > 0
+where use_case = 'sku_weekly' and run_kind = 'issued' and basis = 'comparable' and n_scored > 0
     and model_name in ('prophet', 'seasonal_naive', 'naive', 'mean_8')
 order by target_date, model_name = 'prophet' desc, model_name
 """
@@ -40,7 +40,7 @@ order by target_date, model_name = 'prophet' desc, model_name
 ALL_WEEKS = """
 select model_name, n_scored, wape, smape, mae, rmse, bias
 from {accuracy_by_use_case}
-where use_case = 'sku_weekly' and basis = 'comparable'
+where use_case = 'sku_weekly' and run_kind = 'issued' and basis = 'comparable'
 order by wape
 """
 

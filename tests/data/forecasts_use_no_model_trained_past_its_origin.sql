@@ -1,5 +1,6 @@
 {# A model that has seen its targets, or what was only known later, would score better than it is.
-   A version that the log does not hold cannot show when it was trained. Of the active runs'
+   A version that the log does not hold cannot show when it was trained; that of a backtest, which
+   never serves, is there too. Of the active runs'
    origins: those of earlier runs were checked when they were made. #}
 with run_forecasts as (
     select * from {{ ref('run_forecasts') }}
@@ -10,7 +11,7 @@ with run_forecasts as (
 
 model_log as (
     select * from {{ source('logs', 'model_log') }}
-    where status = 'trained'
+    where status in ('trained', 'backtest')
 )
 
 select

@@ -73,7 +73,7 @@ def test_accuracy_by_week(site: Site) -> None:
         select target_date, basis, model_name, n_scored, n_removed, n_unscored, wape, rmse, bias,
             forecast_value_added
         from {accuracy_by_week}
-        where use_case = 'sku_weekly' and n_scored > 0
+        where use_case = 'sku_weekly' and run_kind = 'issued' and n_scored > 0
         order by 1, 2, 3
         """,
     )

@@ -85,6 +85,46 @@ def model(version: str, as_of: str, origin: date) -> tuple[pd.DataFrame, pd.Data
     return pd.DataFrame([log]), pd.DataFrame([event])
 
 
+def residuals() -> pd.DataFrame:
+    """What a backtest forecast of the eight weeks up to the second Wednesday's origin."""
+    origins = [SECOND - timedelta(weeks=n) for n in range(1, 9)]
+    return pd.DataFrame(
+        [
+            {
+                "run_id": "BACK",
+                "run_kind": "backtest",
+                "use_case": "sku_weekly",
+                "series_id": f"N1|retail|{sku}",
+                "model_name": "prophet",
+                "origin_date": origin,
+                "target_date": origin + timedelta(days=1),
+                "horizon_step": 1,
+                "yhat": 4.0 + 0.5 * n,
+                "half_width": 2.0,
+                "transform": "none",
+                "outcome": "forecast",
+            }
+            for sku in ("A", "B")
+            for n, origin in enumerate(origins)
+        ]
+    )
+
+
+def write_residuals(site: Site) -> None:
+    warehouse, rows = site.place().warehouse, residuals()
+    whose = {"run_id": "BACK", "run_kind": "backtest", "use_case": "sku_weekly"}
+    ended = {**whose, "step": "predict", "shard": 0, "n_shards": 1, "event": "ended"}
+    ended |= {"status": "done", "logged_at": instant("2025-07-01 10:00")}
+    asked = {"is_as_issued": False, "requested_at": instant("2025-07-01 09:00")}
+    origins = rows[["origin_date"]].drop_duplicates().assign(**whose, **asked)
+    for name, frame in (
+        ("forecast_log", rows),
+        ("run_origins", origins),
+        ("run_log", pd.DataFrame([ended])),
+    ):
+        warehouse.append(name, frame, f"{site.dataset}-{name}-BACK")
+
+
 def write_models(site: Site, version: str, as_of: str, origin: date) -> None:
     warehouse = site.place().warehouse
     for name, rows in zip(
@@ -120,6 +160,7 @@ def write_the_world(site: Site) -> None:
     for issued in ("2025-07-29", "2025-08-05"):
         site.write("weather_daily", weather("forecast", issued, 10, f"{issued} 05:00", 1.0))
     write_models(site, "M1", "2025-07-30 19:00", FIRST)
+    write_residuals(site)
 
 
 def move_the_future(site: Site) -> None:
@@ -152,6 +193,10 @@ def move_the_future(site: Site) -> None:
     ):
         site.write("weather_daily", weather(kind, first, n_days, known, 20.0))
     write_models(site, "M2", "2025-08-05 19:00", SECOND)
+    # A forecast of the week that was under way at the first Wednesday.
+    warehouse.query(
+        "update {forecast_log} set yhat = yhat + 30 where target_date > @origin", origin=FIRST
+    )
 
 
 def what_sales_learn_later() -> pd.DataFrame:
@@ -198,7 +243,11 @@ def is_same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 @pytest.fixture(scope="module")
 def moved(make_site: Callable[[], Site]) -> Moved:
     site = make_site()
-    site.use_cases["sku_weekly"] |= {"season": 4, "min_observations": 3}
+    site.use_cases["sku_weekly"] |= {
+        "season": 4,
+        "min_observations": 3,
+        "min_calibration_residuals": 4,
+    }
     place = site.place()
     write_the_world(site)
     origins = [Origin(origin, as_of) for origin, as_of in AS_OF.items()]
@@ -231,6 +280,7 @@ def test_whatever_looks_back_from_an_origin_is_checked(moved: Moved) -> None:
     panel = {"history", "series", "training_panel", "future_panel", "y_lag1_seeds", "gate"}
     panel |= {"regressors", "plan", "plan_periods", "weather", "reference_prices", "baselines"}
     known = {f"sku_weekly_{name}" for name in panel} | {"serving_models"} | INPUTS
+    known |= {"calibration_residuals", "interval_calibration"}
     assert known <= moved.before.keys() == moved.after.keys()
     for name, rows in moved.before.items():
         assert not of(FIRST, rows).empty, name

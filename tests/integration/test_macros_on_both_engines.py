@@ -43,20 +43,22 @@ ERRORS = """(
 )"""
 PARTS = f"(select s, {{{{ error_parts('y', 'yhat', 'yhat_lower', 'yhat_upper') }}}} from {ERRORS})"
 
-# What forecast_errors holds: a week of two series, of which b has no seasonal naive.
+# What forecast_errors holds: a week of two series, b without a seasonal naive; and a backtest.
 FORECAST_ERRORS = """
 select
-    'sku_weekly' as use_case, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
+    'sku_weekly' as use_case, x.run_kind, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
     x.is_baseline, x.is_scored, x.is_comparable, 1 as horizon_step,
     {{ error_parts('x.y', 'x.yhat', 'x.lower_end', 'x.upper_end') }}
 from unnest(array<struct<
-    series_id string, model_name string, y float64, yhat float64, lower_end float64,
-    upper_end float64, is_champion bool, is_baseline bool, is_scored bool, is_comparable bool
+    run_kind string, series_id string, model_name string, y float64, yhat float64,
+    lower_end float64, upper_end float64, is_champion bool, is_baseline bool, is_scored bool,
+    is_comparable bool
 >>[
-    ('a', 'prophet', 10, 12, 9, 15, true, false, true, true),
-    ('a', 'naive', 10, 6, null, null, false, true, true, true),
-    ('b', 'prophet', 20, 21, 22, 25, true, false, true, false),
-    ('b', 'naive', 20, null, null, null, false, true, false, false)
+    ('issued', 'a', 'prophet', 10, 12, 9, 15, true, false, true, true),
+    ('issued', 'a', 'naive', 10, 6, null, null, false, true, true, true),
+    ('issued', 'b', 'prophet', 20, 21, 22, 25, true, false, true, false),
+    ('issued', 'b', 'naive', 20, null, null, null, false, true, false, false),
+    ('backtest', 'a', 'prophet', 10, 15, 9, 15, true, false, true, true)
 ]) as x
 """
 HOLIDAYS = """
@@ -181,15 +183,51 @@ METRICS: dict[str, Case] = {
             (3, "good", None),
         ],
     ),
+    # ln(1 + e - 1) is 1; -1 and below have no logarithm, a transform nobody knows has no scale.
+    "model_space": (
+        """
+        select x.id, {{ model_space('x.v', 'x.t') }} as g
+        from unnest(array<struct<id int64, v float64, t string>>[
+            (1, 5, 'none'), (2, exp(1) - 1, 'log1p'), (3, 0, 'log1p'), (4, -1, 'log1p'),
+            (5, -3, 'log1p'), (6, 5, 'sqrt'), (7, null, 'none'), (8, 5, null)
+        ]) as x""",
+        [(1, 5.0), (2, 1.0), (3, 0.0), *((n, None) for n in (4, 5, 6, 7, 8))],
+    ),
+    "residual_score": (
+        """
+        select x.id, {{ residual_score('x.y', 'x.yhat', 'x.h', 'x.t') }} as score
+        from unnest(array<struct<id int64, y float64, yhat float64, h float64, t string>>[
+            (1, 7, 10, 2, 'none'), (2, exp(2) - 1, 0, 0.5, 'log1p'), (3, 7, 10, 0, 'none'),
+            (4, null, 10, 2, 'none'), (5, 7, 7, 2, 'none'), (6, 7, 10, null, 'none')
+        ]) as x""",
+        [(1, 1.5), (2, 4.0), (3, None), (4, None), (5, 0.0), (6, None)],
+    ),
+    # n 4: the ceil(5 * 0.8) = 4th; n 3: the 4th of 3 is none; n 99: the 55th, not the 56th.
+    "conformal_factor": (
+        """
+        select n, {{ conformal_factor('s', 'r', 'n', 'c') }} as factor
+        from (
+            select x.n, x.c, r, 10.0 * r as s
+            from unnest(array<struct<n int64, c float64>>[(4, 0.8), (3, 0.8), (99, 0.55)]) as x
+            cross join unnest(generate_array(1, 99)) as r
+            where r <= x.n
+        )
+        group by n""",
+        [(3, None), (4, 40.0), (99, 550.0)],
+    ),
     "accuracy_by": (
         """
-        select basis, model_name, is_baseline, n_scored, n_removed, n_unscored, sum_abs_error,
-            sum_abs_y, wape, mae, bias, coverage, forecast_value_added
-        from ({{ accuracy_by(['use_case', 'horizon_step']) }})""",
+        select run_kind, basis, model_name, is_baseline, n_scored, n_removed, n_unscored,
+            sum_abs_error, sum_abs_y, wape, mae, bias, coverage, forecast_value_added
+        from ({{ accuracy_by(['horizon_step']) }})""",
         [
-            ("comparable", "naive", True, 1, 0, 1, 4.0, 10.0, 0.4, 4.0, -0.4, None, 0.0),
-            ("comparable", "prophet", False, 1, 1, 0, 2.0, 10.0, 0.2, 2.0, 0.2, 1.0, 0.2),
-            ("served", "served", False, 2, 0, 0, 3.0, 30.0, 0.1, 1.5, 0.1, 0.5, None),
+            ("issued", "comparable", "naive", True, 1, 0, 1, 4.0, 10.0, 0.4, 4.0, -0.4, None, 0.0),
+            ("issued", "comparable", "prophet", False, 1, 1, 0, 2.0, 10.0, 0.2, 2.0, 0.2, 1.0, 0.2),
+            ("issued", "served", "served", False, 2, 0, 0, 3.0, 30.0, 0.1, 1.5, 0.1, 0.5, None),
+            *(
+                ("backtest", basis, name, False, 1, 0, 0, 5.0, 10.0, 0.5, 5.0, 0.5, 1.0, None)
+                for basis, name in (("comparable", "prophet"), ("served", "served"))
+            ),
         ],
     ),
 }

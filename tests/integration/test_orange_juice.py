@@ -218,7 +218,7 @@ def test_the_published_wape_is_that_of_a_plain_loop_over_the_raw_file(played: Pl
     overall = played.read(orange_juice.OVERALL).set_index("model_name")
     rows = played.read(
         "select series_id, target_date, yhat from {forecast_errors} "
-        "where is_comparable and model_name = 'prophet'"
+        "where run_kind = 'issued' and is_comparable and model_name = 'prophet'"
     )
     found = beside_raw(rows, played.raw, "target_date")
     assert len(found) == overall["n_scored"]["prophet"]

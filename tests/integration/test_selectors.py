@@ -63,7 +63,9 @@ def test_monitoring_alone_scores_what_has_arrived_since_the_run(played: Played) 
         played.site,
         f"""
         select series_id, y, yhat from {{forecast_errors}}
-        where target_date = '{golden.WEEK["W9"]}' and is_champion and is_scored order by 1
+        where run_kind = 'issued' and target_date = '{golden.WEEK["W9"]}' and is_champion
+            and is_scored
+        order by 1
         """,
     )
     assert scored == [(golden.A, 11.0, 11.0), (golden.B, 4.0, 5.0)]

@@ -24,7 +24,7 @@ class LevelFamily:
     name: str = "level"
     scope: str = "local"
 
-    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[float]:
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[float]:
         models = {
             str(series_id): FittedModel(
                 float(rows["y"].mean()), rows["ds"].min(), rows["ds"].max(), len(rows)
@@ -55,6 +55,29 @@ class LevelFamily:
 
 
 @dataclass
+class BandFamily(LevelFamily):
+    """Local: the mean of y, promotion or not; +- 2, times the interval's factor."""
+
+    name: str = "band"
+
+    def predict(self, models: dict[str, float], future: pd.DataFrame) -> pd.DataFrame:
+        yhat = future["model_version"].map(models).astype(float)
+        half = 2.0 * future["interval_factor"].fillna(1.0)
+        return pd.DataFrame(
+            {
+                "yhat": yhat,
+                "yhat_lower": yhat - half,
+                "yhat_upper": yhat + half,
+                "interval_source": "two",
+                "half_width": 2.0,
+                "transform": "none",
+                "reason": None,
+            },
+            index=future.index,
+        )
+
+
+@dataclass
 class RidgeFamily:
     """Global: y on promo_share and y_lag1, penalised; the lag of later steps is the forecast."""
 
@@ -62,7 +85,7 @@ class RidgeFamily:
     name: str = "ridge"
     scope: str = "global"
 
-    def fit(self, panel: pd.DataFrame, start: Any = None) -> Fitted[list[float]]:
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[list[float]]:
         rows = panel.dropna(subset=["y_lag1"])
         x = self._design(rows["promo_share"], rows["y_lag1"])
         beta = np.linalg.solve(x.T @ x + 0.1 * np.eye(3), x.T @ rows["y"].to_numpy())
@@ -99,4 +122,5 @@ class RidgeFamily:
 
 
 families.register("level", LevelFamily)
+families.register("band", BandFamily)
 families.register("ridge", RidgeFamily)

@@ -137,8 +137,10 @@ def public_tables(site: Site, use_case: str = "sku_weekly") -> dict[str, list[tu
         "errors": """
             select series_id, model_name, origin_date, target_date, y, yhat, unscored_reason,
                 is_comparable
-            from {forecast_errors} where use_case = '%s' order by 1, 2, 3, 4""",
+            from {forecast_errors} where use_case = '%s' and run_kind = 'issued'
+            order by 1, 2, 3, 4""",
         "accuracy": """
-            select * from {accuracy_by_series} where use_case = '%s' order by 1, 2, 3, 4""",
+            select * from {accuracy_by_series} where use_case = '%s' and run_kind = 'issued'
+            order by 1, 2, 3, 4, 5""",
     }
     return {name: table(site, statement % use_case) for name, statement in statements.items()}

@@ -18,7 +18,7 @@ class LastValue:
     scope = "local"
     settings = FamilySettings("week", 2, 52)
 
-    def fit(self, panel, start=None):
+    def fit(self, panel, start=None, tuned=None):
         models, failures = {}, {}
         for series_id, rows in panel.groupby("series_id", sort=False):
             if rows["y"].iloc[0] == 13:

@@ -71,7 +71,8 @@ def future_of(rows, origins=(0, 1), version="a"):
 
 
 def family(name="prophet", regressors=REGRESSORS, grain="week", horizon=4, **changes):
-    options = {"yearly_order": 3, "n_paths": 100} | changes.pop("options", {})
+    """A family that asks Stan, unless the options say otherwise."""
+    options = {"yearly_order": 3, "n_paths": 100, "solver": "stan"} | changes.pop("options", {})
     settings = FamilySettings(grain, horizon, 52, regressors, options=options, **changes)
     return make_family(name, settings)
 
@@ -200,7 +201,8 @@ def test_a_stored_model_is_small_and_holds_no_history():
     regressors = (*REGRESSORS, *(f"x{i}" for i in range(4)))
     made, fitted = fit(rows, regressors=regressors, options={"yearly": True, "yearly_order": 10})
     assert len(fitted.model.beta) == 27
-    assert len(made.dumps(fitted.model)) < 3 * 1024
+    # Stan leaves every change of slope a little off zero, each with all its digits.
+    assert len(made.dumps(fitted.model)) < 2 * 1024
 
 
 def test_the_registry_row_of_a_fit():
@@ -305,7 +307,7 @@ def test_parameters_that_are_not_finite_are_a_failure(monkeypatch):
         return honest(names, values) | {"k": np.array([np.nan])}
 
     monkeypatch.setattr(CmdStanPyBackend, "stan_to_dict_numpy", staticmethod(lost))
-    assert "k Input should be a finite number" in failure(weekly(sales(n=40)))
+    assert "k is not finite" in failure(weekly(sales(n=40)))
 
 
 def spoil(column, value, row=20):
@@ -482,22 +484,6 @@ def test_an_empty_future_has_the_columns_of_a_forecast(portfolio):
     answer = made.predict(models, future.iloc[:0])
     assert list(answer) == list(made.predict(models, future))
     assert len(answer) == 0
-
-
-def test_prophet_that_raises_while_predicting_is_a_reason(portfolio, monkeypatch):
-    made, models, future = portfolio
-    honest = load_prophet().predict
-
-    def broken(self, frame):
-        if self.params["k"] == models["b-v1"].k:
-            raise KeyError("surprise")
-        return honest(self, frame)
-
-    monkeypatch.setattr(load_prophet(), "predict", broken)
-    answer = made.predict(models, future)
-    is_hit = future["series_id"] == "b"
-    assert set(answer.loc[is_hit, "reason"]) == {"Prophet could not predict: KeyError: 'surprise'"}
-    assert answer.loc[~is_hit, "yhat"].notna().all()
 
 
 def test_intervals_are_as_wide_as_prophets_own():

@@ -129,7 +129,7 @@ def test_without_changes_the_trend_does_not_move():
 
 def test_without_a_lag_the_half_width_is_gaussian():
     base = np.full((3, 4), 50.0)
-    lower, upper = path_quantiles(
+    lower, upper, _ = path_quantiles(
         base, np.ones((3, 4)), dynamics([0, 0, 0], noise_sd=4), None, interval=0.8, n_paths=1000
     )
     np.testing.assert_allclose((upper - lower) / 2, 4 * Z80, rtol=0.02)
@@ -157,7 +157,7 @@ def test_spread_does_not_shrink_with_the_horizon(phi, change_rate, seed):
 def test_intervals_widen_over_a_portfolio():
     # One series' 10 % and 90 % quantiles are known to about 2 % from 1000 paths, 200 series' to .1.
     moves = dynamics([0.3] * 200, change_rate=0.2, change_scale=0.1)
-    lower, upper = path_quantiles(
+    lower, upper, _ = path_quantiles(
         np.zeros((200, 4)), np.ones((200, 4)), moves, None, interval=0.8, n_paths=1000
     )
     width = (upper - lower).mean(axis=0)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
-from python_jobs.families.base import FamilySettings, Fitted, FittedModel, Scope
-from python_jobs.families.frames import require_columns, series_starts
+from python_jobs.families.base import FamilySettings, Fitted, Scope, Tuned
+from python_jobs.families.frames import require_columns
+from python_jobs.families.prophet.fit import fit_panel
 from python_jobs.families.prophet.forecast import KEY, forecast
 from python_jobs.families.prophet.model import (
     ProphetModel,
-    ProphetOptions,
     dump_model,
     load_model,
     parse_options,
 )
-from python_jobs.families.prophet.stan import SeriesRefusedError, fit_series, store
+from python_jobs.families.prophet.panel import Recipe, read_panel
+
+SERIES_PER_CHUNK = 1000
+"""Of the batched solver: below this, starting a process costs more than it saves."""
 
 
 class ProphetFamily:
@@ -45,32 +44,37 @@ class ProphetFamily:
             )
 
     @property
+    def series_per_chunk(self) -> int | None:
+        """How many series a worker should get at a time; None leaves it to the pool."""
+        return SERIES_PER_CHUNK if self.options.solver == "batch" else None
+
+    @property
     def features(self) -> list[str]:
         """Columns that a new model reads: the regressors, then y_lag1 where it is used."""
         return [*self.settings.regressors, *(["y_lag1"] if self.options.y_lag1 else [])]
 
     def fit(
-        self, panel: pd.DataFrame, start: dict[str, ProphetModel] | None = None
+        self,
+        panel: pd.DataFrame,
+        start: dict[str, ProphetModel] | None = None,
+        tuned: Tuned | None = None,
     ) -> Fitted[ProphetModel]:
         """Fit every series; arguments and errors as `Family.fit`.
 
         `start` is not read: a fit depends on its rows alone, so that last week's model cannot
-        change this week's (it would save about a tenth of the time). Rows with a null y_lag1 are
-        left out and counted in the metric `n_left_out`.
+        change this week's. Rows with a null y_lag1 are left out and counted in the metric
+        `n_left_out`.
         """
         require_columns(panel, ["series_id", "ds", "y", *self.features], "panel")
-        edges = [*series_starts(panel, "panel").tolist(), len(panel)]
-        models: dict[str, FittedModel[ProphetModel]] = {}
-        failures: dict[str, str] = {}
-        for first, after in pairwise(edges):
-            rows = panel.iloc[first:after]
-            series_id = str(rows["series_id"].iloc[0])
-            _check_order(rows["ds"], series_id)
-            try:
-                models[series_id] = self._fit_series(rows)
-            except SeriesRefusedError as error:
-                failures[series_id] = str(error)
-        return Fitted(models, failures)
+        recipe = Recipe(self.name, self.settings, self.options, self.features)
+        arrays, failures = read_panel(panel, recipe)
+        models, failed = fit_panel(arrays, recipe)
+        order = [str(name) for name in panel["series_id"].unique()]
+        failures |= failed
+        return Fitted(
+            {name: models[name] for name in order if name in models},
+            {name: failures[name] for name in order if name in failures},
+        )
 
     def predict(self, models: dict[str, ProphetModel], future: pd.DataFrame) -> pd.DataFrame:
         """Forecast a future panel; arguments and result as `Family.predict`.
@@ -102,24 +106,6 @@ class ProphetFamily:
         """Read what `dumps` wrote; ValueError says what is wrong with anything else."""
         return load_model(data, self.name)
 
-    def _fit_series(self, rows: pd.DataFrame) -> FittedModel[ProphetModel]:
-        usable = _usable_rows(rows, self.features, self.options)
-        varying = [name for name in self.features if usable[name].nunique() > 1]
-        prophet = fit_series(usable[["ds", "y", *varying]], self.options, self.settings.grain)
-        model = store(prophet, self.name, self.options, self.features)
-        return FittedModel(
-            model=model,
-            train_start=pd.Timestamp(model.train_start),
-            train_end=pd.Timestamp(model.train_end),
-            n_obs=model.n_obs,
-            hyperparameters=_hyperparameters(model),
-            metrics={
-                "noise_sd": model.sigma_obs * model.y_scale,
-                "lag_effect": model.lag_effect,
-                "n_left_out": float(len(rows) - len(usable)),
-            },
-        )
-
 
 class ProphetNoLagFamily(ProphetFamily):
     """Prophet without y_lag1: no step depends on another.
@@ -134,68 +120,3 @@ class ProphetNoLagFamily(ProphetFamily):
         super().__init__(settings)
         if self.options.y_lag1:
             raise ValueError("prophet_no_lag: option y_lag1 is true; that is the family prophet")
-
-
-def _check_order(ds: pd.Series[pd.Timestamp], series_id: str) -> None:
-    is_back = ds.diff() < pd.Timedelta(0)
-    if is_back.any():
-        raise ValueError(
-            f"panel: series {series_id} is not sorted by ds (first: {ds[is_back].iloc[0]:%Y-%m-%d})"
-        )
-
-
-def _usable_rows(rows: pd.DataFrame, features: list[str], options: ProphetOptions) -> pd.DataFrame:
-    """Check one series, leave out the rows without a lag, and bring y to model space.
-
-    Returns:
-        ds, y and the features (float), y and y_lag1 in model space.
-
-    Raises:
-        SeriesRefusedError: a date is null or repeated, too few rows remain, or a value is not
-            finite or has no logarithm.
-    """
-    _check_dates(rows["ds"])
-    usable = rows[["ds", "y", *features]].astype(dict.fromkeys(["y", *features], float))
-    if options.y_lag1:
-        usable = usable[usable["y_lag1"].notna()]
-    if len(usable) < options.min_observations:
-        raise SeriesRefusedError(
-            f"{len(usable)} usable row(s), at least {options.min_observations} are needed"
-        )
-    for name in ("y", *features):
-        _check_values(usable, name, options)
-    for name in ("y", "y_lag1") if options.y_lag1 else ("y",):
-        usable[name] = options.to_model_space(usable[name].to_numpy())
-    return usable
-
-
-def _check_dates(ds: pd.Series[pd.Timestamp]) -> None:
-    if ds.isna().any():
-        raise SeriesRefusedError(f"ds is null in {int(ds.isna().sum())} row(s)")
-    repeated = ds[ds.duplicated()]
-    if len(repeated):
-        raise SeriesRefusedError(f"ds {repeated.iloc[0]:%Y-%m-%d} appears more than once")
-
-
-def _check_values(usable: pd.DataFrame, name: str, options: ProphetOptions) -> None:
-    values = usable[name].to_numpy()
-    if name in ("y", "y_lag1"):
-        values = options.to_model_space(values)
-    is_bad = ~np.isfinite(values)
-    if is_bad.any():
-        value, ds = usable[name][is_bad].iloc[0], usable["ds"][is_bad].iloc[0]
-        raise SeriesRefusedError(
-            f"{name} is {value:g} on {ds:%Y-%m-%d}, which Prophet cannot use with transform "
-            f"{options.transform} ({int(is_bad.sum())} row(s))"
-        )
-
-
-def _hyperparameters(model: ProphetModel) -> dict[str, Any]:
-    """List what was set, and what was decided from the series before the fit."""
-    kept = {regressor.name for regressor in model.regressors}
-    return {
-        **model.options.model_dump(),
-        "seasonalities": {season.name: season.order for season in model.seasonalities},
-        "n_changepoints": len(model.delta),
-        "constant_features": [name for name in model.features if name not in kept],
-    }

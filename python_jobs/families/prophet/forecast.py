@@ -1,4 +1,4 @@
-"""Forecast a future panel with stored Prophet models: Prophet once a model, then arrays."""
+"""Forecast a future panel with stored Prophet models, all of them at once."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from python_jobs.families.base import FamilySettings
+from python_jobs.families.prophet.arrays import BoolArray, FloatArray, IntArray
 from python_jobs.families.prophet.model import ProphetModel
 from python_jobs.families.prophet.paths import (
     Dynamics,
-    FloatArray,
-    IntArray,
     path_quantiles,
     path_seed,
     recursive_forecast,
 )
-from python_jobs.families.prophet.stan import SeriesRefusedError, Terms, evaluate
+from python_jobs.families.prophet.score import Portfolio, Terms, evaluate, stack
 
 KEY = ["model_version", "series_id", "origin_date", "horizon_step"]
 INTERVAL_SOURCE = "simulated_paths"
 
-BoolArray = npt.NDArray[np.bool_]
+_EPOCH = np.datetime64("1970-01-01", "D")
 
 PERIOD = {"day": pd.Timedelta(days=1), "week": pd.Timedelta(days=7)}
 
@@ -86,75 +84,116 @@ def forecast(
 ) -> pd.DataFrame:
     """Forecast every row; arguments and result as `Family.predict`, columns already checked."""
     if future.empty:
-        return _result(future, np.empty((3, 0)), [])
+        return _result(future, np.empty((4, 0)), [], [])
     layout = Layout.of(future, settings.horizon)
-    terms, reasons = _ask_models(models, future, layout, settings)
-    values = np.full((3, len(layout.first), layout.horizon), np.nan)
-    usable = np.setdiff1d(np.arange(len(layout.first)), list(reasons))
+    codes, versions = pd.factorize(future["model_version"])
+    chosen = [models[version] for version in versions]
+    terms, reasons = _score(chosen, codes.astype(np.int64), future, layout, settings)
+    values = np.full((4, len(layout.first), layout.horizon), np.nan)
+    is_usable = np.ones(len(layout.first), dtype=bool)
+    is_usable[list(reasons)] = False
+    usable = np.flatnonzero(is_usable)
+    of_forecast = codes[layout.first]
     if len(usable):
+        factor = _factors(future, layout)[usable]
+        grids = Terms(**{k: layout.to_grid(v)[usable] for k, v in vars(terms).items()})
         first = future.iloc[layout.first[usable]]
-        chosen = [models[version] for version in first["model_version"]]
-        grids = Terms(layout.to_grid(terms.base)[usable], layout.to_grid(terms.trend_gain)[usable])
-        values[:, usable] = _roll(chosen, first, grids, settings, n_paths)
+        rolled = [chosen[code] for code in of_forecast[usable].tolist()]
+        values[:, usable] = _roll(rolled, first, grids, factor, settings, n_paths)
     rows = np.stack([layout.to_rows(grid) for grid in values])
-    return _result(future, rows, [reasons.get(number) for number in layout.forecast.tolist()])
+    transform = np.array([model.options.transform for model in chosen], dtype=object)[codes]
+    texts = np.full(len(layout.first), None, dtype=object)
+    for number, reason in reasons.items():
+        texts[number] = reason
+    return _result(future, rows, texts[layout.forecast].tolist(), transform.tolist())
 
 
-def _ask_models(
-    models: Mapping[str, ProphetModel],
+def _score(
+    models: list[ProphetModel],
+    codes: IntArray,
     future: pd.DataFrame,
     layout: Layout,
     settings: FamilySettings,
 ) -> tuple[Terms, dict[int, str]]:
-    """Evaluate each model once; a forecast that it cannot make gets a reason instead."""
-    terms = Terms(np.full(len(future), np.nan), np.full(len(future), np.nan))
+    """Evaluate every row; a forecast that cannot be made gets a reason instead.
+
+    Args:
+        models: the models of the panel.
+        codes: place of each row's model in the list, shape (n_rows,).
+        future: the panel.
+        layout: its forecasts.
+        settings: of the family.
+
+    Returns:
+        Terms, null where a row has none, and the reasons by number of the forecast.
+    """
+    n_rows = len(future)
+    terms = Terms(*(np.full(n_rows, np.nan) for _ in range(3)))
     reasons: dict[int, str] = {}
-    codes, versions = pd.factorize(future["model_version"])
-    by_version = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    for version, positions in zip(versions, by_version, strict=True):
-        model, numbers = models[version], layout.forecast[positions]
-        refused = _refusals(model, future.iloc[positions], numbers, settings)
-        asked = positions[~np.isin(numbers, list(refused))]
-        reasons |= refused
-        if not len(asked):
-            continue
-        try:
-            answer = evaluate(model, future.iloc[asked])
-        except SeriesRefusedError as error:
-            reasons |= dict.fromkeys(layout.forecast[asked].tolist(), str(error))
-        else:
-            terms.base[asked], terms.trend_gain[asked] = answer.base, answer.trend_gain
+    day = _days(future["target_date"])
+    for places, portfolio in stack(models):
+        owner = np.full(len(models), -1, dtype=np.int64)
+        owner[places] = np.arange(len(places))
+        positions = np.flatnonzero(owner[codes] >= 0)
+        owner = owner[codes[positions]]
+        rows = future.iloc[positions]
+        numbers = layout.forecast[positions]
+        objections = _objections(models[places[0]], portfolio, owner, rows, settings, numbers)
+        for is_bad, text in objections:
+            for row in positions[np.flatnonzero(is_bad)].tolist():
+                target_date = future["target_date"].iloc[row]
+                reason = f"{text} (target_date {target_date:%Y-%m-%d})"
+                reasons.setdefault(int(layout.forecast[row]), reason)
+        x = np.column_stack(
+            [_floats(rows[name]) for name in portfolio.regressors] or [np.empty((len(rows), 0))]
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            answer = evaluate(portfolio, owner, day[positions], x)
+        for name, values in vars(answer).items():
+            getattr(terms, name)[positions] = values
     return terms, reasons
 
 
-def _refusals(
-    model: ProphetModel, rows: pd.DataFrame, numbers: IntArray, settings: FamilySettings
-) -> dict[int, str]:
-    """Say which forecasts of one model cannot be made: the first reason of each, by number."""
-    reasons: dict[int, str] = {}
-    for is_bad, text in _objections(model, rows, numbers, settings):
-        for row in np.flatnonzero(is_bad).tolist():
-            target_date = rows["target_date"].iloc[row]
-            reason = f"{text} (target_date {target_date:%Y-%m-%d})"
-            reasons.setdefault(int(numbers[row]), reason)
-    return reasons
-
-
 def _objections(
-    model: ProphetModel, rows: pd.DataFrame, numbers: IntArray, settings: FamilySettings
+    model: ProphetModel,
+    portfolio: Portfolio,
+    owner: IntArray,
+    rows: pd.DataFrame,
+    settings: FamilySettings,
+    numbers: IntArray,
 ) -> Iterator[tuple[BoolArray, str]]:
-    """List what makes a forecast impossible: a flag a row, and what it means."""
+    """List what makes a forecast impossible: a flag a row, and what it means.
+
+    The models of the rows share the options and features of `model`.
+    """
     for name in model.features:
         yield ~np.isfinite(_floats(rows[name])), f"{name} is not a finite number"
-    seen_until = pd.Timestamp(model.train_end) + PERIOD[settings.grain] - pd.Timedelta(days=1)
-    is_past = (rows["origin_date"] < seen_until).to_numpy()
-    yield is_past, f"the model was trained on data until {seen_until:%Y-%m-%d}, after the origin"
+    period = PERIOD[settings.grain].days
+    seen_until = (portfolio.start + portfolio.span)[owner] + period - 1
+    is_past = _days(rows["origin_date"]) < seen_until
+    for until in np.unique(seen_until[is_past]).tolist():
+        text = f"the model was trained on data until {_EPOCH + until}, after the origin"
+        yield is_past & (seen_until == until), text
     if model.options.y_lag1:
         has_no_log = ~np.isfinite(model.options.to_model_space(_floats(rows["y_lag1"])))
         yield has_no_log, f"y_lag1 is too low for transform {model.options.transform}"
-        steps = rows["horizon_step"].groupby(numbers)
-        is_broken = steps.transform("max") != steps.transform("size")
-        yield is_broken.to_numpy(), "a horizon_step before the last is missing"
+        n_steps = np.bincount(numbers)
+        highest = np.zeros(len(n_steps), dtype=np.int64)
+        np.maximum.at(highest, numbers, rows["horizon_step"].to_numpy(dtype=np.int64))
+        yield (highest != n_steps)[numbers], "a horizon_step before the last is missing"
+
+
+def _factors(future: pd.DataFrame, layout: Layout) -> FloatArray:
+    """Calibration's factors as a grid, null where the interval stays as it is."""
+    if "interval_factor" not in future.columns:
+        return np.full((len(layout.first), layout.horizon), np.nan)
+    return layout.to_grid(_floats(future["interval_factor"]))
+
+
+def _days(dates: pd.Series[pd.Timestamp]) -> IntArray:
+    """Days since 1970-01-01."""
+    day = dates.to_numpy(dtype="datetime64[ns]").astype("datetime64[D]") - _EPOCH
+    return np.asarray(day.astype(np.int64))
 
 
 def _floats(values: pd.Series[float]) -> FloatArray:
@@ -165,6 +204,7 @@ def _roll(
     models: list[ProphetModel],
     first: pd.DataFrame,
     terms: Terms,
+    factor: FloatArray,
     settings: FamilySettings,
     n_paths: int,
 ) -> FloatArray:
@@ -174,28 +214,38 @@ def _roll(
         models: one a forecast.
         first: one row of the future panel a forecast.
         terms: grids of shape (n_forecasts, horizon).
+        factor: of the half-width, null for the interval of the paths, same shape.
         settings: of the family.
         n_paths: paths a forecast.
 
     Returns:
-        yhat, lower and upper bound, units per period, shape (3, n_forecasts, horizon).
+        yhat, lower and upper bound in units per period, half-width in model space, shape
+        (4, n_forecasts, horizon).
     """
     dynamics = _dynamics(models, first, settings)
-    lag_mean = np.array([model.lag.mu if model.lag else 0.0 for model in models])
-    base = terms.base - (dynamics.lag_effect * lag_mean)[:, None]
     floor = 0.0 if settings.is_nonnegative else None
     with np.errstate(over="ignore", invalid="ignore"):
-        yhat = recursive_forecast(base, dynamics.lag_effect, dynamics.y_lag1, floor)
-        lower, upper = path_quantiles(
-            base,
+        yhat = recursive_forecast(terms.base, terms.lag_gain, dynamics.y_lag1, floor)
+        lower, upper, half_width = path_quantiles(
+            terms.base,
             terms.trend_gain,
             dynamics,
             floor,
             interval=settings.interval,
             n_paths=n_paths,
         )
-        values = np.stack([yhat, np.minimum(lower, yhat), np.maximum(upper, yhat)])
-        return np.stack([m.options.to_units(values[:, i]) for i, m in enumerate(models)], axis=1)
+        is_calibrated = np.isfinite(factor)
+        reach = np.where(is_calibrated, factor, 0.0) * half_width
+        lower, upper = (
+            np.where(is_calibrated, yhat - reach, np.minimum(lower, yhat)),
+            np.where(is_calibrated, yhat + reach, np.maximum(upper, yhat)),
+        )
+        if floor is not None:
+            lower = np.maximum(lower, floor)
+        values = np.stack([yhat, lower, upper])
+        is_log = np.array([model.options.transform == "log1p" for model in models])
+        values[:, is_log] = np.expm1(values[:, is_log])
+    return np.concatenate([values, half_width[None]])
 
 
 def _dynamics(
@@ -225,28 +275,37 @@ def _last_observed(models: list[ProphetModel], first: pd.DataFrame) -> FloatArra
     """Read y_lag1 in model space; zero, and unused, where a model has no lag."""
     y_lag1 = np.zeros(len(models))
     if "y_lag1" in first.columns:
+        has_lag = np.array(["y_lag1" in model.regressors for model in models])
+        is_log = np.array([model.options.transform == "log1p" for model in models])
         observed = _floats(first["y_lag1"])
-        for row, model in enumerate(models):
-            if model.lag is not None:
-                y_lag1[row] = model.options.to_model_space(observed[row])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            observed = np.where(is_log, np.log1p(observed), observed)
+        y_lag1[has_lag] = observed[has_lag]
     return y_lag1
 
 
-def _result(future: pd.DataFrame, values: FloatArray, reasons: list[str | None]) -> pd.DataFrame:
+def _result(
+    future: pd.DataFrame, values: FloatArray, reasons: list[str | None], transforms: list[str]
+) -> pd.DataFrame:
     """Put the forecast beside its reason: each row has a number or says why not."""
     is_known: BoolArray = np.asarray(np.isfinite(values).all(axis=0))
-    yhat, lower, upper = np.where(is_known, values, np.nan)
+    yhat, lower, upper, half_width = np.where(is_known, values, np.nan)
     overflow = "the forecast is not a finite number"
     texts = [
         None if known else reason or overflow
         for known, reason in zip(is_known.tolist(), reasons, strict=True)
     ]
     source = [INTERVAL_SOURCE if known else None for known in is_known.tolist()]
+    transform = [
+        name if known else None for name, known in zip(transforms, is_known.tolist(), strict=True)
+    ]
     columns = {
         "yhat": yhat,
         "yhat_lower": lower,
         "yhat_upper": upper,
         "interval_source": pd.Series(source, index=future.index, dtype=object),
+        "half_width": half_width,
+        "transform": pd.Series(transform, index=future.index, dtype=object),
         "reason": pd.Series(texts, index=future.index, dtype=object),
     }
     return pd.DataFrame(columns, index=future.index)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from python_jobs.families.prophet.paths import FloatArray
+from python_jobs.families.prophet.arrays import FloatArray, IntArray
 
 FORMAT = "shelfcast-prophet"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -31,7 +34,11 @@ class ProphetOptions(BaseModel):
         yearly: "auto" has a yearly season where the training rows span at least 730 days.
         yearly_order: Fourier terms of the yearly season.
         weekly: season within the week, for daily data only; "auto" asks for two weeks of history.
-        growth: "flat" has no trend.
+        growth: "flat" has no trend; "logistic" saturates at cap_ratio times the largest y.
+        cap_ratio: of logistic growth.
+        solver: "batch" finds the posterior mode of many series at once; "stan" asks Prophet's own
+            optimiser, a series at a time, which also fits what the batch does not cover (logistic
+            growth).
         changepoint_prior_scale: larger lets the trend bend more.
         seasonality_prior_scale: larger lets the seasons move more.
         regressor_prior_scale: larger lets the regressors (and y_lag1) weigh more.
@@ -47,7 +54,9 @@ class ProphetOptions(BaseModel):
     yearly: Switch = "auto"
     yearly_order: Annotated[int, Field(ge=1, le=180)] = 10
     weekly: Switch = "auto"
-    growth: Literal["linear", "flat"] = "linear"
+    growth: Literal["linear", "flat", "logistic"] = "linear"
+    cap_ratio: Annotated[float, Field(gt=1)] = 1.5
+    solver: Literal["batch", "stan"] = "batch"
     changepoint_prior_scale: PositiveFloat = 0.05
     seasonality_prior_scale: PositiveFloat = 10.0
     regressor_prior_scale: PositiveFloat = 10.0
@@ -96,19 +105,12 @@ class Season(BaseModel):
     order: Annotated[int, Field(ge=1)]
 
 
-class Regressor(BaseModel):
-    """One column with a coefficient; it enters the model as (value - mu) / std."""
-
-    model_config = _STRICT
-
-    name: str
-    mu: float
-    std: PositiveFloat
-    mode: Literal["additive", "multiplicative"]
-    prior_scale: PositiveFloat
+YEARLY = ("yearly", 365.25)
+WEEKLY = ("weekly", 7.0)
 
 
-class ProphetModel(BaseModel):
+@dataclass(frozen=True, slots=True, eq=False)
+class ProphetModel:
     """What is kept of one fitted series.
 
     Attributes:
@@ -126,16 +128,94 @@ class ProphetModel(BaseModel):
         changepoint_days: where the slope may change, days after train_start.
         delta: change of the slope at each of them.
         seasonalities: in the order of beta.
-        regressors: in the order of beta, after the seasons; a column that was constant in
+        regressors: names, in the order of beta after the seasons; a column that was constant in
             training has none, for its effect cannot be told from the trend.
-        beta: coefficients: sine and cosine of each order of each season, then the regressors
-            (one zero where there is neither).
+        mu: mean taken off each regressor.
+        std: each regressor is divided by.
+        beta: coefficients: sine and cosine of each order of each season, then the regressors.
     """
+
+    family: FamilyName
+    options: ProphetOptions
+    features: tuple[str, ...]
+    train_start: date
+    train_end: date
+    n_obs: int
+    y_scale: float
+    k: float
+    m: float
+    sigma_obs: float
+    changepoint_days: IntArray
+    delta: FloatArray
+    seasonalities: tuple[Season, ...]
+    regressors: tuple[str, ...]
+    mu: FloatArray
+    std: FloatArray
+    beta: FloatArray
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that are not finite or do not fit together.
+
+        Raises:
+            ValueError: which, in one sentence.
+        """
+        n_seasonal = sum(2 * season.order for season in self.seasonalities)
+        n_beta = n_seasonal + len(self.regressors)
+        strangers = set(self.regressors) - set(self.features)
+        if len(self.beta) != n_beta:
+            raise ValueError(f"beta has {len(self.beta)} values, the terms ask for {n_beta}")
+        if not len(self.mu) == len(self.std) == len(self.regressors):
+            raise ValueError(f"mu and std do not fit {len(self.regressors)} regressors")
+        if len(self.delta) != len(self.changepoint_days) or not len(self.delta):
+            raise ValueError(
+                f"delta has {len(self.delta)} values for {len(self.changepoint_days)} changepoints"
+            )
+        if self.train_end <= self.train_start:
+            raise ValueError(f"train_end {self.train_end} is not after {self.train_start}")
+        if strangers:
+            raise ValueError(f"regressor(s) {sorted(strangers)} are not among the features")
+        for name in ("y_scale", "k", "m", "sigma_obs", "delta", "mu", "std", "beta"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} is not finite")
+        if self.y_scale <= 0 or self.sigma_obs <= 0 or (self.std <= 0).any():
+            raise ValueError("y_scale, sigma_obs and std must be above zero")
+
+    def __eq__(self, other: object) -> bool:
+        """Two models are the same where their stored forms are."""
+        return isinstance(other, ProphetModel) and dump_model(self) == dump_model(other)
+
+    def __hash__(self) -> int:
+        """Of the stored form."""
+        return hash(dump_model(self))
+
+    @property
+    def train_days(self) -> int:
+        """Days from train_start to train_end: one unit of Prophet's time."""
+        return (self.train_end - self.train_start).days
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """How each regressor joins the trend: as the seasons do, but y_lag1 is always added."""
+        mode = self.options.seasonality_mode
+        return tuple("additive" if name == "y_lag1" else mode for name in self.regressors)
+
+    @property
+    def lag_effect(self) -> float:
+        """Change of yhat per unit of y_lag1, both in model space; 0 without a lag."""
+        if "y_lag1" not in self.regressors:
+            return 0.0
+        place = self.regressors.index("y_lag1")
+        beta = self.beta[len(self.beta) - len(self.regressors) + place]
+        return float(beta / self.std[place] * self.y_scale)
+
+
+class _Stored(BaseModel):
+    """The stored form: names and types; `ProphetModel` checks how the parts fit."""
 
     model_config = _STRICT
 
     family: FamilyName
-    options: ProphetOptions
+    options: dict[str, Any]
     features: list[str]
     train_start: IsoDate
     train_end: IsoDate
@@ -147,68 +227,93 @@ class ProphetModel(BaseModel):
     changepoint_days: list[Annotated[int, Field(ge=0)]]
     delta: list[float]
     seasonalities: list[Season]
-    regressors: list[Regressor]
+    regressors: list[str]
+    mu: list[float]
+    std: list[PositiveFloat]
     beta: list[float]
-
-    @model_validator(mode="after")
-    def _parts_agree(self) -> ProphetModel:
-        n_seasonal = sum(2 * season.order for season in self.seasonalities)
-        n_beta = max(1, n_seasonal + len(self.regressors))
-        strangers = {regressor.name for regressor in self.regressors} - set(self.features)
-        if len(self.beta) != n_beta:
-            raise ValueError(f"beta has {len(self.beta)} values, the terms ask for {n_beta}")
-        if len(self.delta) != len(self.changepoint_days) or not self.delta:
-            raise ValueError(
-                f"delta has {len(self.delta)} values for {len(self.changepoint_days)} changepoints"
-            )
-        if self.train_end <= self.train_start:
-            raise ValueError(f"train_end {self.train_end} is not after {self.train_start}")
-        if strangers:
-            raise ValueError(f"regressor(s) {sorted(strangers)} are not among the features")
-        return self
-
-    @property
-    def train_days(self) -> int:
-        """Days from train_start to train_end: one unit of Prophet's time."""
-        return (self.train_end - self.train_start).days
-
-    @property
-    def lag(self) -> Regressor | None:
-        """The regressor y_lag1, where the model has one."""
-        return next((item for item in self.regressors if item.name == "y_lag1"), None)
-
-    @property
-    def lag_effect(self) -> float:
-        """Change of yhat per unit of y_lag1, both in model space; 0 without a lag."""
-        if self.lag is None:
-            return 0.0
-        position = len(self.beta) - len(self.regressors) + self.regressors.index(self.lag)
-        return self.beta[position] / self.lag.std * self.y_scale
 
 
 def dump_model(model: ProphetModel) -> bytes:
-    """Write a model as one line of JSON that names its format."""
-    head = {"format": FORMAT, "format_version": FORMAT_VERSION}
-    return orjson.dumps(head | model.model_dump(mode="json"))
+    """Write a model as one line of JSON that names its format and carries its checksum.
+
+    Options that are as Shelfcast sets them are left out.
+    """
+    body = {
+        "family": model.family,
+        "options": _changed_options(model.options),
+        **{
+            name: getattr(model, name)
+            for name in _Stored.model_fields
+            if name not in ("family", "options", "seasonalities")
+        },
+        "seasonalities": [dict(season) for season in model.seasonalities],
+    }
+    packed = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "sha256": hashlib.sha256(packed).hexdigest(),
+    }
+    return orjson.dumps(head)[:-1] + b"," + packed[1:]
 
 
 def load_model(data: bytes, family: str) -> ProphetModel:
     """Read what `dump_model` wrote.
 
     Raises:
-        ValueError: not JSON, not this format or version, another family's model, or parameters
-            that are not finite or do not fit together; the message says which.
+        ValueError: not JSON, not this format or version, another family's model, a checksum that
+            is not that of the content, or parameters that are not finite or do not fit together;
+            the message says which.
     """
     try:
         content = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise ValueError(f"{family}: the model is not JSON: {error}") from None
     _check_head(content, family)
-    body = {key: content[key] for key in content if key not in ("format", "format_version")}
+    body = {
+        key: content[key] for key in content if key not in ("format", "format_version", "sha256")
+    }
+    if content.get("sha256") != hashlib.sha256(orjson.dumps(body)).hexdigest():
+        raise ValueError(f"{family}: the model's checksum is not that of its content")
     try:
-        return ProphetModel.model_validate(body)
+        stored = _Stored.model_validate(body)
+        return _model_of(stored)
     except ValidationError as error:
         raise ValueError(f"{family}: the model's {_explain(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"{family}: the model's {error}") from None
+
+
+def _model_of(stored: _Stored) -> ProphetModel:
+    seasons = orjson.dumps([dict(season) for season in stored.seasonalities])
+    parts = dict(stored)
+    return ProphetModel(
+        **{
+            **parts,
+            "options": _options_of(orjson.dumps(stored.options)),
+            "seasonalities": _seasons_of(seasons),
+            "features": tuple(stored.features),
+            "regressors": tuple(stored.regressors),
+            "changepoint_days": np.array(stored.changepoint_days, dtype=np.int64),
+            **{name: np.array(parts[name], dtype=float) for name in ("delta", "mu", "std", "beta")},
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def _options_of(packed: bytes) -> ProphetOptions:
+    """Share one object between the many models with the same options."""
+    return ProphetOptions(**orjson.loads(packed))
+
+
+@lru_cache(maxsize=256)
+def _seasons_of(packed: bytes) -> tuple[Season, ...]:
+    return tuple(Season(**season) for season in orjson.loads(packed))
+
+
+@lru_cache(maxsize=256)
+def _changed_options(options: ProphetOptions) -> dict[str, Any]:
+    return options.model_dump(exclude_defaults=True)
 
 
 def _check_head(content: object, family: str) -> None:

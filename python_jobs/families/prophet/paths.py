@@ -12,10 +12,8 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from python_jobs.families.prophet.arrays import FloatArray, IntArray
 
 _MAX_DRAWS = 4_000_000
 """Simulated values held at a time (32 MB each for noise, trend and path)."""
@@ -32,7 +30,8 @@ def recursive_forecast(
     Args:
         base: forecast without the lag term, model space, shape (n_series, horizon). A null step
             is null in the result, and so are the steps after it where there is a lag effect.
-        lag_effect: change of yhat per unit of y_lag1, shape (n_series,). Zero: no lag.
+        lag_effect: change of yhat per unit of y_lag1, shape (n_series,), or (n_series, horizon)
+            where it differs by step. Zero: no lag.
         y_lag1: last observed y, model space, shape (n_series,). Ignored where lag_effect is zero.
         floor: the least a forecast can be, applied inside the recursion; None for no floor.
 
@@ -44,11 +43,12 @@ def recursive_forecast(
             is a lag effect (series counted).
     """
     _check_recursion(base, lag_effect, y_lag1)
-    has_lag = lag_effect != 0
+    by_step = lag_effect if lag_effect.ndim == 2 else lag_effect[:, None]
     yhat = np.empty_like(base)
     previous = y_lag1
     for step in range(base.shape[1]):
-        carried = np.multiply(lag_effect, previous, out=np.zeros_like(previous), where=has_lag)
+        effect = by_step[:, min(step, by_step.shape[1] - 1)]
+        carried = np.multiply(effect, previous, out=np.zeros_like(previous), where=effect != 0)
         previous = base[:, step] + carried
         if floor is not None:
             previous = np.maximum(previous, floor)
@@ -57,12 +57,15 @@ def recursive_forecast(
 
 
 def _check_recursion(base: FloatArray, lag_effect: FloatArray, y_lag1: FloatArray) -> None:
-    if base.ndim != 2 or lag_effect.shape != base.shape[:1] or y_lag1.shape != base.shape[:1]:
+    shapes = (base.shape[:1], base.shape)
+    if base.ndim != 2 or lag_effect.shape not in shapes or y_lag1.shape != base.shape[:1]:
         raise ValueError(
             "recursive_forecast: expected base (n_series, horizon), lag_effect (n_series,) and "
             f"y_lag1 (n_series,), got {base.shape}, {lag_effect.shape} and {y_lag1.shape}"
         )
-    n_bad = int(np.sum(~np.isfinite(y_lag1) & (lag_effect != 0)))
+    has_lag = np.nan_to_num(lag_effect) != 0
+    has_lag = has_lag.any(axis=1) if has_lag.ndim == 2 else has_lag
+    n_bad = int(np.sum(~np.isfinite(y_lag1) & has_lag))
     if n_bad:
         raise ValueError(f"recursive_forecast: y_lag1 is not finite for {n_bad} series")
 
@@ -90,9 +93,11 @@ class Dynamics:
     n_gap: IntArray
     seed: list[int]
 
-    def __getitem__(self, chosen: slice) -> Dynamics:
+    def __getitem__(self, chosen: slice | IntArray) -> Dynamics:
         """Keep some of the series."""
-        return Dynamics(**{name: values[chosen] for name, values in vars(self).items()})
+        arrays = {name: values[chosen] for name, values in vars(self).items() if name != "seed"}
+        places = np.arange(len(self.seed))[chosen].tolist()
+        return Dynamics(**arrays, seed=[self.seed[place] for place in places])
 
 
 def path_seed(series_id: str, origin_date: date, seed: int) -> int:
@@ -115,7 +120,7 @@ def path_quantiles(
     *,
     interval: float,
     n_paths: int,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Bound the middle of many simulated paths, series by series and step by step.
 
     Args:
@@ -128,17 +133,37 @@ def path_quantiles(
         n_paths: paths a series.
 
     Returns:
-        Lower and upper bound, each of shape (n_series, horizon).
+        Lower bound, upper bound, and half the width that they have without a floor, each of shape
+        (n_series, horizon).
     """
     n_series, horizon = base.shape
-    tail = (1 - interval) / 2
-    bounds = np.empty((2, n_series, horizon))
+    bounds = np.empty((3, n_series, horizon))
     size = max(1, _MAX_DRAWS // (horizon * n_paths))
     for first in range(0, n_series, size):
         part = slice(first, first + size)
-        paths = simulate_paths(base[part], trend_gain[part], dynamics[part], floor, n_paths)
-        bounds[:, part] = np.quantile(paths, (tail, 1 - tail), axis=1)
-    return bounds[0], bounds[1]
+        moved = _disturbed(base[part], trend_gain[part], dynamics[part], n_paths)
+        paths = _rolled(moved, dynamics[part], None)
+        lower, upper = _middle(paths, interval)
+        bounds[2, part] = (upper - lower) / 2
+        if floor is not None:
+            below = np.flatnonzero((paths < floor).any(axis=(1, 2)))
+            floored = _rolled(moved[below], dynamics[part][below], floor)
+            lower[below], upper[below] = _middle(floored, interval)
+        bounds[0, part], bounds[1, part] = lower, upper
+    return bounds[0], bounds[1], bounds[2]
+
+
+def _middle(paths: FloatArray, interval: float) -> tuple[FloatArray, FloatArray]:
+    """The quantiles that leave half of the rest on each side, linear between paths."""
+    n_paths = paths.shape[1]
+    tail = (1 - interval) / 2 * (n_paths - 1)
+    low, high = int(np.floor(tail)), int(np.floor(n_paths - 1 - tail))
+    share, high_share = tail - low, n_paths - 1 - tail - high
+    ranks = sorted({low, low + 1, high, min(high + 1, n_paths - 1)})
+    ordered = np.partition(paths, ranks, axis=1)
+    lower = ordered[:, low] + share * (ordered[:, low + 1] - ordered[:, low])
+    above = ordered[:, min(high + 1, n_paths - 1)]
+    return lower, ordered[:, high] + high_share * (above - ordered[:, high])
 
 
 def simulate_paths(
@@ -156,6 +181,13 @@ def simulate_paths(
         y, shape (n_series, n_paths, horizon). A series' paths depend on its own values only, and
         a longer horizon leaves the earlier steps as they were.
     """
+    return _rolled(_disturbed(base, trend_gain, dynamics, n_paths), dynamics, floor)
+
+
+def _disturbed(
+    base: FloatArray, trend_gain: FloatArray, dynamics: Dynamics, n_paths: int
+) -> FloatArray:
+    """Add noise and trend changes to the forecast without its lag: (n_series, n_paths, horizon)."""
     n_series, horizon = base.shape
     moved = np.empty((n_series, n_paths, horizon))
     for row in range(n_series):
@@ -165,8 +197,13 @@ def simulate_paths(
         shift = draw_trend_shift(trend_rng, steps, n_paths, dynamics.change_rate[row])
         shift = shift[-horizon:] * dynamics.change_scale[row]
         moved[row] = (base[row, :, None] + trend_gain[row, :, None] * shift + noise).T
+    return moved
+
+
+def _rolled(moved: FloatArray, dynamics: Dynamics, floor: float | None) -> FloatArray:
+    n_paths = moved.shape[1]
     flat = recursive_forecast(
-        moved.reshape(-1, horizon),
+        moved.reshape(-1, moved.shape[2]),
         np.repeat(dynamics.lag_effect, n_paths),
         np.repeat(dynamics.y_lag1, n_paths),
         floor,

@@ -1,4 +1,4 @@
-"""Every call into the prophet package: fit one series with Stan, rebuild a model, evaluate it."""
+"""Every call into the prophet package: fit one series with Stan, rebuild a model from its store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,11 +17,9 @@ from python_jobs.families.prophet.model import (
     FamilyName,
     ProphetModel,
     ProphetOptions,
-    Regressor,
     Season,
     Switch,
 )
-from python_jobs.families.prophet.paths import FloatArray
 
 if TYPE_CHECKING:
     from prophet import Prophet
@@ -35,19 +32,6 @@ TWO_YEARS = pd.Timedelta(days=730)
 
 class SeriesRefusedError(ValueError):
     """One series cannot be fitted or forecast; the message is the reason, in one sentence."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """A forecast taken apart, model space, one value a row.
-
-    Attributes:
-        base: the forecast with y_lag1 at its training mean, where its term is zero.
-        trend_gain: change of the forecast per unit of trend.
-    """
-
-    base: FloatArray
-    trend_gain: FloatArray
 
 
 def fit_series(
@@ -75,6 +59,8 @@ def fit_series(
         prophet.stan_backend.set_options(newton_fallback=False)
         # Stan's files go where they are removed after a failed fit too.
         named = rows.rename(columns={name: _column(name) for name in regressors})
+        if options.growth == "logistic":
+            named["cap"] = options.cap_ratio * float(rows["y"].abs().max())
         prophet.fit(named, algorithm="LBFGS", output_dir=folder)
     return prophet
 
@@ -88,24 +74,32 @@ def store(
         SeriesRefusedError: a parameter is not finite.
     """
     fitted: Any = prophet  # whose attributes are None before a fit
+    seasons = tuple(
+        Season(name=name, period=float(season["period"]), order=season["fourier_order"])  # type: ignore[arg-type]
+        for name, season in prophet.seasonalities.items()
+    )
+    items = fitted.extra_regressors
     with _refusal("store"):
-        params = {name: np.ravel(values).tolist() for name, values in fitted.params.items()}
+        params = {name: np.ravel(values).astype(float) for name, values in fitted.params.items()}
+        n_terms = sum(2 * season.order for season in seasons) + len(items)
         return ProphetModel(
             family=cast(FamilyName, family),
             options=options,
-            features=features,
+            features=tuple(features),
             train_start=fitted.start.date(),
             train_end=(fitted.start + fitted.t_scale).date(),
             n_obs=len(fitted.history),
-            y_scale=fitted.y_scale,
-            k=params["k"][0],
-            m=params["m"][0],
-            sigma_obs=params["sigma_obs"][0],
-            changepoint_days=_whole_days(fitted.changepoints_t * fitted.t_scale.days),
+            y_scale=float(fitted.y_scale),
+            k=float(params["k"][0]),
+            m=float(params["m"][0]),
+            sigma_obs=float(params["sigma_obs"][0]),
+            changepoint_days=np.rint(fitted.changepoints_t * fitted.t_scale.days).astype(np.int64),
             delta=params["delta"],
-            seasonalities=_stored_seasons(prophet),
-            regressors=_stored_regressors(prophet),
-            beta=params["beta"],
+            seasonalities=seasons,
+            regressors=tuple(name.removeprefix("x_") for name in items),
+            mu=np.array([float(item["mu"]) for item in items.values()]),
+            std=np.array([float(item["std"]) for item in items.values()]),
+            beta=params["beta"][:n_terms],
         )
 
 
@@ -118,45 +112,27 @@ def rebuild(model: ProphetModel) -> Prophet:
     prophet.start = pd.Timestamp(model.train_start)
     prophet.t_scale = pd.Timedelta(days=model.train_days)
     prophet.y_min, prophet.y_scale = 0.0, model.y_scale
-    prophet.changepoints_t = np.array(model.changepoint_days) / model.train_days
-    for name in ("k", "m", "sigma_obs", "delta", "beta"):
+    prophet.changepoints_t = model.changepoint_days / model.train_days
+    for name in ("k", "m", "sigma_obs", "delta"):
         prophet.params[name] = np.reshape(getattr(model, name), (1, -1))
+    beta = model.beta if len(model.beta) else np.zeros(1)  # Prophet has a dummy term there
+    prophet.params["beta"] = beta.reshape(1, -1)
     for season in model.seasonalities:
         prophet.add_seasonality(season.name, season.period, season.order)
-    for item in model.regressors:
-        name = _column(item.name)
-        prophet.extra_regressors[name] = _rebuilt_regressor(item)
+    parts = zip(model.regressors, model.mu, model.std, model.modes, strict=True)
+    for name, mu, std, mode in parts:
+        prophet.extra_regressors[_column(name)] = {
+            "prior_scale": model.options.regressor_prior_scale,
+            "standardize": "auto",
+            "mu": float(mu),
+            "std": float(std),
+            "mode": mode,
+            "predictor_spec": None,
+            "predictor": None,
+        }
     prophet.component_modes = _component_modes(model)
     prophet.history = pd.DataFrame({"ds": [pd.Timestamp(model.train_end)]})
     return prophet
-
-
-def evaluate(model: ProphetModel, rows: pd.DataFrame) -> Terms:
-    """Ask Prophet once for all origins and steps of a model, with y_lag1 at its training mean.
-
-    Args:
-        model: the model of every row.
-        rows: target_date and the model's features, finite; y_lag1 is not read.
-
-    Returns:
-        Terms in the order of the rows.
-
-    Raises:
-        SeriesRefusedError: Prophet raised; the reason has the exception's class and text.
-    """
-    # Prophet answers sorted by date, whatever the order of the question.
-    order = np.argsort(rows["target_date"].to_numpy(), kind="stable")
-    asked = rows.iloc[order]
-    values: dict[str, Any] = {"ds": asked["target_date"].to_numpy()}
-    for item in model.regressors:
-        is_lag = item.name == "y_lag1"
-        values[_column(item.name)] = item.mu if is_lag else asked[item.name].to_numpy()
-    with _refusal("predict"):
-        answer = rebuild(model).predict(pd.DataFrame(values))
-    base, gain = np.empty(len(rows)), np.empty(len(rows))
-    base[order] = answer["yhat"].to_numpy()
-    gain[order] = 1 + answer["multiplicative_terms"].to_numpy()
-    return Terms(base, gain)
 
 
 @lru_cache(maxsize=1)
@@ -215,31 +191,6 @@ def _column(name: str) -> str:
     return f"x_{name}"
 
 
-def _whole_days(days: FloatArray) -> list[int]:
-    whole: list[int] = np.rint(days).astype(int).tolist()
-    return whole
-
-
-def _stored_seasons(prophet: Prophet) -> list[Season]:
-    return [
-        Season(name=name, period=float(season["period"]), order=season["fourier_order"])  # type: ignore[arg-type]
-        for name, season in prophet.seasonalities.items()
-    ]
-
-
-def _stored_regressors(prophet: Prophet) -> list[Regressor]:
-    kept = ("mu", "std", "mode", "prior_scale")
-    return [
-        Regressor(name=name.removeprefix("x_"), **{key: item[key] for key in kept})
-        for name, item in prophet.extra_regressors.items()
-    ]
-
-
-def _rebuilt_regressor(item: Regressor) -> dict[str, Any]:
-    unused = {"standardize": "auto", "predictor_spec": None, "predictor": None}
-    return item.model_dump(exclude={"name"}) | unused
-
-
 def _component_modes(model: ProphetModel) -> dict[Any, list[str]]:
     """List the terms of each mode; Prophet scales the additive ones by y_scale."""
     mode = model.options.seasonality_mode
@@ -248,6 +199,6 @@ def _component_modes(model: ProphetModel) -> dict[Any, list[str]]:
         for name in ("additive", "multiplicative")
     }
     modes[mode] += [season.name for season in model.seasonalities]
-    for item in model.regressors:
-        modes[item.mode].append(_column(item.name))
+    for name, joined in zip(model.regressors, model.modes, strict=True):
+        modes[joined].append(_column(name))
     return modes

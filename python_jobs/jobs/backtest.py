@@ -1,0 +1,157 @@
+"""Fit and forecast at each origin of a run as production would have, and keep no model.
+
+The frames, the gate and the rows are those of training and prediction; what differs is that a model
+lives in this process only. model_log says what each was fitted on (status `backtest`), so that a
+data test can prove that none had seen its targets; no event puts one in service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from python_jobs.families import make_family
+from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
+from python_jobs.jobs.pool import OnProgress
+from python_jobs.jobs.predict import (
+    PredictReport,
+    assign,
+    count_outcomes,
+    forecast,
+    log_rows,
+    read_future,
+    tell_outcomes,
+    with_factors,
+    with_versions,
+)
+from python_jobs.jobs.registry import LoadedModels, key
+from python_jobs.jobs.train import fit, model_rows, model_version, read_panel, tell_failures
+from python_jobs.run import Run
+from python_jobs.schedule import Origin
+from python_jobs.warehouse import Warehouse
+
+STATUS = {"trained": "backtest", "failed": "backtest_failed"}
+"""What model_log says of a fit that never serves, by what it says of one that does."""
+
+
+@dataclass(eq=False)
+class InHand:
+    """A family and the models of it that serve now.
+
+    Attributes:
+        family: the family.
+        version: of the models.
+        fitted: the newest fit; none before the first.
+    """
+
+    family: Family[Any]
+    version: str = ""
+    fitted: Fitted[Any] = field(default_factory=lambda: Fitted({}))
+
+
+def backtest(warehouse: Warehouse, run: Run, n_jobs: int, on_progress: OnProgress) -> PredictReport:
+    """Fit and forecast every family at every origin and append the rows to forecast_log.
+
+    `refit: weekly` fits as of each origin; `on_retrain` as of the first origin at which a model can
+    be fitted, and that model serves the later ones.
+
+    Args:
+        warehouse: holds the panels and the gate for the run's origins.
+        run: use case, origins (oldest first), selection and shard.
+        n_jobs: processes for a local family.
+        on_progress: called with series done and their number, over all families and origins.
+    """
+    future = read_future(warehouse, run)
+    in_hand = [
+        InHand(make_family(name, run.use_case.family_settings(name)))
+        for name in run.use_case.families
+    ]
+    rows_of = {
+        one.family.name: with_factors(warehouse, run, one.family.name, future) for one in in_hand
+    }
+    report, progress = PredictReport(), _Progress(on_progress, future, len(in_hand))
+    for origin in run.origins:
+        is_now = future["origin_date"] == pd.Timestamp(origin.origin_date)
+        if not is_now.any():
+            continue
+        due = [one for one in in_hand if run.use_case.refit == "weekly" or not one.fitted.models]
+        panel = read_panel(warehouse, run, origin) if due else pd.DataFrame()
+        for one in in_hand:
+            if one in due:
+                _fit(warehouse, run, origin, one, panel, n_jobs, progress.within)
+            rows = rows_of[one.family.name][is_now].reset_index(drop=True)
+            told = _forecast(warehouse, run, origin, one, rows, n_jobs)
+            if one.family.name == run.use_case.champion:
+                report += told
+            progress.ended(rows)
+    return report
+
+
+def _fit(
+    warehouse: Warehouse,
+    run: Run,
+    origin: Origin,
+    one: InHand,
+    panel: pd.DataFrame,
+    n_jobs: int,
+    on_progress: OnProgress,
+) -> None:
+    if panel.empty:
+        one.fitted = Fitted({})
+        return
+    one.fitted = fit(one.family, panel, n_jobs, on_progress)
+    one.version = model_version(run, origin)
+    tell_failures(run, one.family.name, one.fitted)
+    rows = [
+        {**row, "status": STATUS[row["status"]]}
+        for row in model_rows(run, origin, one.family, one.fitted, panel)
+    ]
+    parts = (one.family.name, origin.origin_date, run.shard.index)
+    warehouse.append("model_log", pd.DataFrame(rows), run.job_id("model_log", *parts))
+
+
+def _forecast(
+    warehouse: Warehouse, run: Run, origin: Origin, one: InHand, future: pd.DataFrame, n_jobs: int
+) -> PredictReport:
+    name = one.family.name
+    versions = with_versions(one.family, future, _serving(one, origin))
+    models = {key(one.version, sid): model.model for sid, model in one.fitted.models.items()}
+    told = assign(one.family, versions, LoadedModels(models), one.fitted.failures)
+    rows = forecast(one.family, told, n_jobs, lambda done, total: None)
+    parts = (name, origin.origin_date, run.shard.index)
+    warehouse.append("forecast_log", log_rows(run, name, rows), run.job_id("forecast_log", *parts))
+    tell_outcomes(run, name, rows)
+    return count_outcomes(rows)
+
+
+def _serving(one: InHand, origin: Origin) -> pd.DataFrame:
+    """The models in hand as the registry would name them at an origin."""
+    fitted = one.fitted.models
+    return pd.DataFrame(
+        {
+            "series_id": pd.Series([sid or GLOBAL_SERIES for sid in fitted], dtype=object),
+            "origin_date": pd.Timestamp(origin.origin_date),
+            "model_version": pd.Series([one.version] * len(fitted), dtype=object),
+            "train_end": pd.to_datetime(pd.Series([fitted[sid].train_end for sid in fitted])),
+        }
+    ).astype({"origin_date": "datetime64[s]", "train_end": "datetime64[s]"})
+
+
+class _Progress:
+    """Series done, over all origins and families."""
+
+    def __init__(self, on_progress: OnProgress, future: pd.DataFrame, n_families: int) -> None:
+        self.on_progress = on_progress
+        self.done = 0
+        self.total = n_families * len(future[["series_id", "origin_date"]].drop_duplicates())
+
+    def within(self, done: int, _total: int) -> None:
+        """Some series of the family and origin at work are fitted."""
+        self.on_progress(self.done + done, self.total)
+
+    def ended(self, rows: pd.DataFrame) -> None:
+        """A family has forecast the rows of an origin."""
+        self.done += int(rows["series_id"].nunique())
+        self.on_progress(self.done, self.total)
