@@ -6,6 +6,7 @@ are, how series are chunked, or which chunk ends first.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -71,11 +72,11 @@ def _connected(address: str) -> Any:  # noqa: ANN401 - the client library is unt
         raise SettingsError(
             f"--cluster {address} needs Dask: pip install 'shelfcast[dask]'."
         ) from error
+    scheduler = f"tcp://{match[1]}:{match[2]}"
     try:
-        client = Client(
-            f"tcp://{match[1]}:{match[2]}", timeout=CONNECT_SECONDS, set_as_default=False
-        )
-    except (OSError, TimeoutError) as error:
+        asyncio.run(_greet(scheduler))
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, MemoryError, ValueError) as error:
         raise ConnectionFailed(
             f"no Dask scheduler answers at {address} ({type(error).__name__}). Start it "
             "(`dask scheduler`), or leave --cluster and SHELFCAST_CLUSTER out."
@@ -89,6 +90,17 @@ def _connected(address: str) -> Any:  # noqa: ANN401 - the client library is unt
             "`dask worker tcp://host:port --nthreads 1`."
         ) from error
     return client
+
+
+async def _greet(scheduler: str) -> None:
+    """Shake hands and leave: `Client` would wait for ever for what listens and is no scheduler.
+
+    Such a one says nothing (TimeoutError), or what reads as a message of exabytes (MemoryError).
+    """
+    from distributed.comm.core import connect
+
+    comm = await asyncio.wait_for(connect(scheduler, timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+    comm.abort()
 
 
 def run_chunks(
@@ -234,17 +246,18 @@ def _series_chunks(
         raise ValueError(f"family {family.name} is {family.scope}: it is not cut into series")
     require_columns(frame, ["series_id"], name)
     starts = series_starts(frame, name).tolist()
-    size = getattr(family, "series_per_chunk", None)
-    if size is None:
-        share = math.ceil(len(starts) / (4 * _n_workers(n_jobs)))
-        size = max(1, min(share, MAX_SERIES_PER_CHUNK))
-    edges = [*starts[::size], len(frame)]
+    edges = [*starts[:: _chunk_size(family, len(starts), n_jobs)], len(frame)]
     return [frame.iloc[first:after] for first, after in pairwise(edges)]
 
 
-def _n_workers(n_jobs: int) -> int:
-    client = _CLIENT.get()
-    return int(effective_n_jobs(n_jobs) if client is None else sum(client.ncores().values()))
+def _chunk_size(family: Family[ModelT], n_series: int, n_jobs: int) -> int:
+    """What the family asks for; less on a cluster, whose workers need not be started first."""
+    client, wanted = _CLIENT.get(), getattr(family, "series_per_chunk", None)
+    n_workers = int(effective_n_jobs(n_jobs) if client is None else sum(client.ncores().values()))
+    if wanted is None:
+        return max(1, min(math.ceil(n_series / (4 * n_workers)), MAX_SERIES_PER_CHUNK))
+    share = n_series if client is None else math.ceil(n_series / n_workers)
+    return max(1, min(share, int(wanted)))
 
 
 def _count_series(chunks: list[pd.DataFrame], on_progress: OnProgress | None) -> OnProgress | None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from distributed import Client
+
 from tests.support.site import ROOT
 
 START_SECONDS = 60
@@ -33,7 +35,11 @@ def dask_cluster(folder: Path, n_workers: int) -> Iterator[str]:
         for command in commands:
             started.append(_start([*command, *common], output.fileno()))
             _wait_for(file, started, log)
-        yield json.loads(file.read_text())["address"].replace("tcp://", "dask://")
+        address = json.loads(file.read_text())["address"]
+        if n_workers:
+            with Client(address, set_as_default=False) as client:
+                client.wait_for_workers(n_workers, timeout=START_SECONDS)
+        yield address.replace("tcp://", "dask://")
 
 
 def _start(arguments: list[str], output: int) -> subprocess.Popen[bytes]:
