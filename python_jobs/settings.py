@@ -142,6 +142,7 @@ class UseCase(_Frozen):
     interval: float = Field(gt=0, lt=1)
     min_calibration_residuals: int = Field(ge=1)
     seed: int
+    per_series_objects_up_to: int = Field(ge=0)
     value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
     include: str
     include_table: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +18,15 @@ from python_jobs.jobs.packing import pack, unpack
 from python_jobs.jobs.pool import OnProgress, fit_local
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
-from python_jobs.model_store import AlreadyThere, ModelStore, encode_part, model_path, sha256_of
-from python_jobs.run import Run
+from python_jobs.model_store import (
+    AlreadyThere,
+    ModelStore,
+    ObjectMissing,
+    encode_part,
+    model_path,
+    sha256_of,
+)
+from python_jobs.run import Run, Shard
 from python_jobs.schedule import Origin
 from python_jobs.series import split_key
 from python_jobs.settings import code_version
@@ -30,6 +39,12 @@ inner join {series} as series
     on panel.series_id = series.series_id and panel.origin_date = series.origin_date
 where panel.origin_date = @origin_date and series.is_forecastable and {scope}
 order by panel.series_id, panel.ds
+"""
+
+N_SERIES = """
+select count(*) as n
+from {series}
+where origin_date = @origin_date and is_forecastable and {scope}
 """
 
 
@@ -136,7 +151,10 @@ def _write(
     if events:
         warehouse.append("model_events", pd.DataFrame(events), run.job_id("model_events", *parts))
     if family.name == run.use_case.champion and not _serves_later(warehouse, run, origin):
-        publish(store, run, family, stored)
+        if family.scope == "global" or _is_for_people(warehouse, run, origin):
+            publish(store, run, family, stored)
+        else:
+            withdraw(store, run, family, stored)
 
 
 def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
@@ -224,6 +242,16 @@ def _serves_later(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     return bool(later["n"].iloc[0])
 
 
+def _is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
+    """Whether the run, all its shards together, has few enough series for an object of each."""
+    condition, parameters = series_in_scope(replace(run, shard=Shard()))
+    statement = N_SERIES.replace("{series}", f"{{{run.use_case.name}_series}}")
+    found = warehouse.read(
+        statement.replace("{scope}", condition), origin_date=origin.origin_date, **parameters
+    )
+    return int(found["n"].iloc[0]) <= run.use_case.per_series_objects_up_to
+
+
 def publish(store: ModelStore, run: Run, family: Family[Any], models: dict[str, bytes]) -> None:
     """Copy serving models to the paths that people know; no job reads them."""
     store.put_many(
@@ -232,6 +260,16 @@ def publish(store: ModelStore, run: Run, family: Family[Any], models: dict[str, 
             for series_id, data in models.items()
         }
     )
+
+
+def withdraw(store: ModelStore, run: Run, family: Family[Any], models: Mapping[str, bytes]) -> None:
+    """Remove the copies of an earlier run's models, which these have taken the place of."""
+    replaced = {public_path(run.use_case.name, family, series_id) for series_id in models}
+    there = [one.name for one in store.list(f"models/{encode_part(run.use_case.name)}/")]
+    for name in there:
+        if name in replaced:
+            with suppress(ObjectMissing):  # another attempt of this task has removed it
+                store.delete(name)
 
 
 def public_path(use_case: str, family: Family[Any], series_id: str) -> str:

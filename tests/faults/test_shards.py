@@ -24,8 +24,9 @@ shards.task(*sys.argv[1:])
 
 @pytest.fixture(scope="module")
 def site(make_site: Callable[[], Site]) -> Site:
-    """Prepared for both Wednesdays, with fourteen series that are not all alike; ONE has run."""
+    """Prepared for both Wednesdays, with twelve series that are fitted; ONE has run."""
     site = golden.make(make_site().in_bucket())
+    site.use_cases["sku_weekly"]["per_series_objects_up_to"] = 11
     likeness = golden.sku_sales().query("sku_id == 'A'")
     for n in range(1, 11):
         units = likeness["units_sold"] * n / 7
@@ -138,6 +139,7 @@ def test_a_task_that_is_killed_and_started_again_changes_nothing(site: Site) -> 
     pd.testing.assert_frame_equal(rows, same, rtol=0, atol=1e-9)
     stored = {one.name for one in site.place().store.list(f"runs/train-{RETRIED}/")}
     assert len(stored) == len({name.rsplit("/", 1)[1] for name in stored}) > 1
+    assert not list(site.place().store.list("models/")), "a task counted its own series only"
 
 
 def test_four_tasks_write_the_rows_of_one(site: Site) -> None:
