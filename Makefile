@@ -47,7 +47,7 @@ COMPILE := uv pip compile pyproject.toml --python-version 3.11 --quiet \
 
 lock:
 	$(COMPILE) --universal --output-file requirements.lock
-	$(COMPILE) --universal --extra local --extra dev --constraint requirements.lock \
+	$(COMPILE) --universal --extra dask --extra local --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
 	$(COMPILE) --python-platform linux --extra bench --constraint requirements-dev.lock \
 		--output-file requirements-bench.lock

@@ -19,6 +19,7 @@ import click
 from python_jobs import backtest as backtests
 from python_jobs import logs, pipeline
 from python_jobs.errors import SettingsError, ShelfcastError
+from python_jobs.jobs import pool
 from python_jobs.jobs.load import Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.logs import Event
@@ -94,6 +95,9 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--series-table", default="", help="Only those in project.dataset.table.")
     @click.option("--run-id", help="Go on with this run, after a crash or in another container.")
     @click.option("--take-over", is_flag=True, help="Take the lease of a run that crashed.")
+    @click.option(
+        "--cluster", envvar="SHELFCAST_CLUSTER", help="Fit and predict on dask://host:port."
+    )
     @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
     @wraps(command)
     def with_options(
@@ -102,6 +106,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         series_table: str,
         run_id: str | None,
         take_over: bool,
+        cluster: str | None,
         **rest: object,
     ) -> None:
         given = Selection(series, series_table) if series or series_table else None
@@ -111,7 +116,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             take_over=take_over,
             shard=shard_of_task(),
         )
-        command(*args, options=options, **rest)
+        with pool.cluster(None if rest["dry_run"] else cluster):
+            command(*args, options=options, **rest)
 
     return with_options
 

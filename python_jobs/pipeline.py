@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,7 @@ where run_id = @run_id and use_case = @use_case and step = @step
 """
 
 PUBLISH_PATIENCE = timedelta(minutes=15)
+PREPARE_PATIENCE = timedelta(minutes=60)
 
 TrainStep = Literal["before", "coefficients", "priors", "fit"]
 
@@ -356,9 +358,10 @@ def train_models(
     origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
     run = place.new_run("train", [origin], options)
     with leased(place, run, options):
-        prepare(place, run)
+        run = _prepare_for_all_tasks(place, run, options)
         report = fit_models(place, run)
-        if not report.n_trained:
+        is_empty_shard = run.shard.count > 1 and not report.n_series
+        if not report.n_trained and not is_empty_shard:
             raise RunStopped(_why_none(place, run))
     return report
 
@@ -472,6 +475,45 @@ def tune(
             counts.n_in, counts.n_out = report.n_scored, report.n_chosen
             counts.message = str(report)
     return report
+
+
+def _prepare_for_all_tasks(place: Workplace, run: Run, options: RunOptions) -> Run:
+    """Prepare once: the first task does, the others wait for it and take its origins.
+
+    Raises:
+        RunStopped: the first task was not ready within PREPARE_PATIENCE.
+    """
+    if run.shard.count == 1:
+        prepare(place, run)
+        return run
+    deadline = time.monotonic() + PREPARE_PATIENCE.total_seconds()
+    while not _is_prepared(place, run):
+        if run.shard.index == 0:
+            prepare(place, recorded_run(place, replace(options, run_id=run.run_id)) or run)
+        elif time.monotonic() > deadline:
+            raise RunStopped(
+                f"task {run.shard.index} of run {run.run_id}: task 0 has not prepared the run "
+                f"within {PREPARE_PATIENCE}. Look at its log, and start the tasks again."
+            )
+        else:
+            time.sleep(5)
+    return recorded_run(place, replace(options, run_id=run.run_id)) or run
+
+
+def _is_prepared(place: Workplace, run: Run) -> bool:
+    if not place.warehouse.exists("run_log"):
+        return False
+    ended = place.warehouse.read(
+        """
+        select count(*) as n
+        from {run_log}
+        where run_id = @run_id and use_case = @use_case and step = 'before_forecast'
+            and status = 'done'
+        """,
+        run_id=run.run_id,
+        use_case=run.use_case.name,
+    )
+    return bool(ended["n"].iloc[0])
 
 
 def predict_models(place: Workplace, options: RunOptions | None = None) -> PredictReport:

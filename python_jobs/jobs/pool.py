@@ -1,4 +1,4 @@
-"""Local families over many series: one process pool, one thread a worker.
+"""Local families over many series: one process pool, or a Dask cluster; one thread a worker.
 
 A chunk is a whole number of series, so nothing in the result depends on how many workers there
 are, how series are chunked, or which chunk ends first.
@@ -6,15 +6,20 @@ are, how series are chunked, or which chunk ends first.
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
+from python_jobs.errors import ConnectionFailed, SettingsError, ShelfcastError
 from python_jobs.families.base import Family, Fitted, FittedModel, Tuned
 from python_jobs.families.frames import require_columns, series_starts
 
@@ -28,6 +33,75 @@ OnProgress = Callable[[int, int], None]
 MAX_SERIES_PER_CHUNK = 32
 """Enough to outweigh sending a chunk, few enough that progress moves every second or two."""
 
+CONNECT_SECONDS = 5
+
+_CLIENT: ContextVar[Any] = ContextVar("_CLIENT", default=None)
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Let a Dask cluster do within what the local pool does otherwise.
+
+    Args:
+        address: `dask://host:port` of the scheduler; None leaves the work to this machine. Its
+            workers need this version of Shelfcast, and one thread each is best (`--nthreads 1`).
+
+    Raises:
+        SettingsError: the address is no such one, or Dask is not installed.
+        ConnectionFailed: no scheduler answers there within seconds, or it has no worker.
+    """
+    if not address:
+        yield
+        return
+    client = _connected(address)
+    token = _CLIENT.set(client)
+    try:
+        yield
+    finally:
+        _CLIENT.reset(token)
+        client.close()
+
+
+def _connected(address: str) -> Any:  # noqa: ANN401 - the client library is untyped
+    match = re.fullmatch(r"dask://([^/:@\s]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})/?", address)
+    if match is None or not 0 < int(match[2]) < 65536:
+        raise SettingsError(f"'{address}' names no cluster (dask://host:port).")
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SettingsError(
+            f"--cluster {address} needs Dask: pip install 'shelfcast[dask]'."
+        ) from error
+    scheduler = f"tcp://{match[1]}:{match[2]}"
+    try:
+        asyncio.run(_greet(scheduler))
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, MemoryError, ValueError) as error:
+        raise ConnectionFailed(
+            f"no Dask scheduler answers at {address} ({type(error).__name__}). Start it "
+            "(`dask scheduler`), or leave --cluster and SHELFCAST_CLUSTER out."
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except TimeoutError as error:
+        client.close()
+        raise ConnectionFailed(
+            f"the Dask cluster at {address} has no worker. Start some: "
+            "`dask worker tcp://host:port --nthreads 1`."
+        ) from error
+    return client
+
+
+async def _greet(scheduler: str) -> None:
+    """Shake hands and leave: `Client` would wait for ever for what listens and is no scheduler.
+
+    Such a one says nothing (TimeoutError), or what reads as a message of exabytes (MemoryError).
+    """
+    from distributed.comm.core import connect
+
+    comm = await asyncio.wait_for(connect(scheduler, timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+    comm.abort()
+
 
 def run_chunks(
     function: Callable[[ChunkT], ResultT],
@@ -36,6 +110,8 @@ def run_chunks(
     on_progress: OnProgress | None = None,
 ) -> list[ResultT]:
     """Apply a function to each chunk in a pool of processes with one thread each.
+
+    Within `cluster`, the cluster's workers are the pool, all of them.
 
     Args:
         function: picklable, and so is what it takes and returns.
@@ -50,14 +126,43 @@ def run_chunks(
         Exception: whatever the function raised first; the rest is then given up.
     """
     results: list[ResultT] = []
+    client = _CLIENT.get()
+    task = function if client is None else partial(_with_one_thread, function)
     n_jobs = 1 if len(chunks) == 1 else n_jobs  # starting processes for one chunk is waste
-    with parallel_config(backend="loky", inner_max_num_threads=1, max_nbytes=None):
-        pool = Parallel(n_jobs=n_jobs, return_as="generator")
-        for result in pool(delayed(function)(chunk) for chunk in chunks):
+    with _backend(client):
+        pool = Parallel(n_jobs=n_jobs if client is None else -1, return_as="generator")
+        for result in pool(delayed(task)(chunk) for chunk in chunks):
             results.append(result)
             if on_progress is not None:
                 on_progress(len(results), len(chunks))
     return results
+
+
+@contextmanager
+def _backend(client: Any) -> Iterator[None]:  # noqa: ANN401 - the client library is untyped
+    """joblib's pool of processes, or its Dask backend, where a worker may die."""
+    if client is None:
+        with parallel_config(backend="loky", inner_max_num_threads=1, max_nbytes=None):
+            yield
+        return
+    from distributed import KilledWorker
+
+    try:
+        with parallel_config(backend="dask", client=client):
+            yield
+    except KilledWorker as error:
+        raise ShelfcastError(
+            f"the Dask cluster's workers die of the work: {error}. Give them more memory, or leave "
+            "--cluster out."
+        ) from error
+
+
+def _with_one_thread(function: Callable[[ChunkT], ResultT], chunk: ChunkT) -> ResultT:
+    """On a cluster there is a worker a core already; BLAS and OpenMP must not add theirs."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return function(chunk)
 
 
 def fit_local(
@@ -162,12 +267,18 @@ def _series_chunks(
         raise ValueError(f"family {family.name} is {family.scope}: it is not cut into series")
     require_columns(frame, ["series_id"], name)
     starts = series_starts(frame, name).tolist()
-    size = getattr(family, "series_per_chunk", None)
-    if size is None:
-        share = math.ceil(len(starts) / (4 * effective_n_jobs(n_jobs)))
-        size = max(1, min(share, MAX_SERIES_PER_CHUNK))
-    edges = [*starts[::size], len(frame)]
+    edges = [*starts[:: _chunk_size(family, len(starts), n_jobs)], len(frame)]
     return [frame.iloc[first:after] for first, after in pairwise(edges)]
+
+
+def _chunk_size(family: Family[ModelT], n_series: int, n_jobs: int) -> int:
+    """What the family asks for; less on a cluster, whose workers need not be started first."""
+    client, wanted = _CLIENT.get(), getattr(family, "series_per_chunk", None)
+    n_workers = int(effective_n_jobs(n_jobs) if client is None else sum(client.ncores().values()))
+    if wanted is None:
+        return max(1, min(math.ceil(n_series / (4 * n_workers)), MAX_SERIES_PER_CHUNK))
+    share = n_series if client is None else math.ceil(n_series / n_workers)
+    return max(1, min(share, int(wanted)))
 
 
 def _count_series(chunks: list[pd.DataFrame], on_progress: OnProgress | None) -> OnProgress | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,17 +12,32 @@ import orjson
 import pandas as pd
 
 from python_jobs.errors import first_few
+from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.jobs.fitting import OriginFit, PriorSource, fit_origins
 from python_jobs.jobs.packing import pack, unpack
 from python_jobs.jobs.pool import OnProgress
+from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
-from python_jobs.model_store import AlreadyThere, ModelStore, encode_part, model_path, sha256_of
-from python_jobs.run import Run
+from python_jobs.model_store import (
+    AlreadyThere,
+    ModelStore,
+    ObjectMissing,
+    encode_part,
+    model_path,
+    sha256_of,
+)
+from python_jobs.run import Run, Shard
 from python_jobs.schedule import Origin
 from python_jobs.series import split_key
 from python_jobs.settings import code_version
 from python_jobs.warehouse import Warehouse
+
+N_SERIES = """
+select count(*) as n
+from {series}
+where origin_date = @origin_date and is_forecastable and {scope}
+"""
 
 
 @dataclass
@@ -53,18 +70,25 @@ def train(
         on_progress: called with series done and their number, for each family and origin.
         priors: where the priors of pooled families come from.
     """
-    report = TrainReport()
+    report, newest = TrainReport(), dict[str, bytes]()
     for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
-        _write(warehouse, store, run, one)
+        stored = _write(warehouse, store, run, one)
+        if one.family.name == run.use_case.champion:
+            newest |= stored
         report.n_series += one.panel["series_id"].nunique()
         report.n_trained += len(one.fitted.models)
         report.n_failed += len(one.fitted.failures)
         tell_failures(run, one.family.name, one.fitted)
+    _show(warehouse, store, run, newest)
     return report
 
 
-def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) -> None:
-    """Store, log, then put in service: a kill between them leaves nothing half in service."""
+def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) -> dict[str, bytes]:
+    """Store, log, then put in service: a kill between them leaves nothing half in service.
+
+    Returns:
+        The models as they are stored, by series_id.
+    """
     origin, family, fitted = one.origin, one.family, one.fitted
     folder = (
         f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}/"
@@ -86,8 +110,18 @@ def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) ->
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
     if events:
         warehouse.append("model_events", pd.DataFrame(events), run.job_id("model_events", *parts))
-    if family.name == run.use_case.champion and not _serves_later(warehouse, run, origin):
-        publish(store, run, family, stored)
+    return stored
+
+
+def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, bytes]) -> None:
+    """Put copies of the champion's newest models where people look, or take old ones away."""
+    family = make_family(run.use_case.champion, run.use_case.family_settings(run.use_case.champion))
+    if not models or _serves_later(warehouse, run, run.origins[-1]):
+        return
+    if family.scope == "global" or _is_for_people(warehouse, run, run.origins[-1]):
+        publish(store, run, family, models)
+    else:
+        withdraw(store, run, family, models)
 
 
 def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
@@ -178,6 +212,16 @@ def _serves_later(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     return bool(later["n"].iloc[0])
 
 
+def _is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
+    """Whether the run, all its shards together, has few enough series for an object of each."""
+    condition, parameters = series_in_scope(replace(run, shard=Shard()))
+    statement = N_SERIES.replace("{series}", f"{{{run.use_case.name}_series}}")
+    found = warehouse.read(
+        statement.replace("{scope}", condition), origin_date=origin.origin_date, **parameters
+    )
+    return int(found["n"].iloc[0]) <= run.use_case.per_series_objects_up_to
+
+
 def publish(store: ModelStore, run: Run, family: Family[Any], models: dict[str, bytes]) -> None:
     """Copy serving models to the paths that people know; no job reads them."""
     store.put_many(
@@ -186,6 +230,16 @@ def publish(store: ModelStore, run: Run, family: Family[Any], models: dict[str, 
             for series_id, data in models.items()
         }
     )
+
+
+def withdraw(store: ModelStore, run: Run, family: Family[Any], models: Mapping[str, bytes]) -> None:
+    """Remove the copies of an earlier run's models, which these have taken the place of."""
+    replaced = {public_path(run.use_case.name, family, series_id) for series_id in models}
+    there = [one.name for one in store.list(f"models/{encode_part(run.use_case.name)}/")]
+    for name in there:
+        if name in replaced:
+            with suppress(ObjectMissing):  # another attempt of this task has removed it
+                store.delete(name)
 
 
 def public_path(use_case: str, family: Family[Any], series_id: str) -> str:

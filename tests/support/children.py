@@ -16,21 +16,26 @@ from tests.support.site import ROOT, Site
 PREPARE = """
 import os, signal, sys
 import tests.support.families
-from python_jobs.cli import main
 from python_jobs.warehouse import Warehouse
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
+kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))
 append, loads = Warehouse.append_to, []
 
 def counted(self, *arguments):
+    if len(loads) + 1 == kill_before:
+        os.kill(os.getpid(), signal.SIGKILL)
     wrote = append(self, *arguments)
     loads.append(arguments[0])
     if len(loads) == kill_after:
         os.kill(os.getpid(), signal.SIGKILL)
     return wrote
 
-if kill_after:
+if kill_after or kill_before:
     Warehouse.append_to = counted
+"""
+COMMAND_LINE = """
+from python_jobs.cli import main
 main(sys.argv[1:], prog_name="shelfcast")
 """
 
@@ -56,11 +61,11 @@ class Child:
         )
 
 
-def start(site: Site, *arguments: str, **environment: str) -> Child:
-    """Start `shelfcast` for a site."""
+def start(site: Site, *arguments: str, program: str = COMMAND_LINE, **environment: str) -> Child:
+    """Start `shelfcast`, or another program, for a site."""
     out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
     process = subprocess.Popen(
-        [sys.executable, "-c", PREPARE, *arguments],
+        [sys.executable, "-c", PREPARE + program, *arguments],
         cwd=ROOT,
         env={**os.environ, **site.environment(), "PYTHONPATH": str(ROOT), **environment},
         stdin=subprocess.DEVNULL,

@@ -55,6 +55,10 @@ def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases)
         ({"schedule": {"weekdy": "friday"}}, "use_cases.sku_weekly.schedule"),
         ({"families": []}, "use_cases.sku_weekly.families"),
         (
+            {"per_series_objects_up_to": -1},
+            "use_cases.sku_weekly.per_series_objects_up_to: Input should be greater than or equal",
+        ),
+        (
             {"regressors": {"promo_share": {"future": "plan", "when_mising": "none"}}},
             "use_cases.sku_weekly.regressors.promo_share: unknown key 'when_mising' "
             "(did you mean 'when_missing'?)",
