@@ -18,8 +18,10 @@ import click
 
 from python_jobs import backtest as backtests
 from python_jobs import logs, pipeline
+from python_jobs.as_of import warehouse_as_of
 from python_jobs.errors import SettingsError, ShelfcastError
 from python_jobs.jobs import pool
+from python_jobs.jobs.export import Wanted, export_prophet, only
 from python_jobs.jobs.load import Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.logs import Event
@@ -456,6 +458,51 @@ def verify_models(context: click.Context) -> None:
     click.echo(str(found), err=True)
     if found.findings:
         sys.exit(1)
+
+
+@models.command("export")
+@click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.option("--format", "_", type=click.Choice(["prophet"]), required=True, help="What to write.")
+@click.option("--model-name", help="The model's family; default: the use case's champion.")
+@click.option("--model-version", help="The model's version; default: the one that serves.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="default: stdout")
+@click.pass_context
+def export_model(
+    context: click.Context,
+    /,
+    series: str,
+    _: str,
+    model_name: str | None,
+    model_version: str | None,
+    output: Path | None,
+) -> None:
+    """Write a stored model so that other software opens it; say what that cannot express.
+
+    The JSON of --format prophet is stock Prophet's own, with the history that the model was trained
+    on: prophet.serialize.model_from_json opens it, for predict, plot and plot_components.
+
+    \b
+    Example:
+      shelfcast models export --series 'N1|retail|A17' --format prophet --output a17.json
+    """
+    with workplace(context) as place:
+        use_case = place.use_case
+        wanted = Wanted(series, model_name or use_case.champion, model_version)
+        relations = [f"{use_case.name}_training_panel", f"{use_case.name}_series"]
+        found = export_prophet(
+            place.warehouse,
+            place.store,
+            place.new_run("replay", [], pipeline.RunOptions(selection=only(series))),
+            wanted,
+            lambda origin: warehouse_as_of(place, origin, relations),
+        )
+    if output is None:
+        click.echo(found.text)
+    else:
+        output.write_text(found.text)
+    click.echo(f"{series}, version {found.model_version}. Prophet cannot express:", err=True)
+    for sentence in found.not_expressed:
+        click.echo(f"- {sentence}", err=True)
 
 
 @main.group()

@@ -245,8 +245,7 @@ def fit(
     """Fit a family on the rows of a panel that may be trained on; an empty panel gives nothing."""
     if panel.empty:
         return Fitted({})
-    usable = panel["left_out_reason"].isna() | (panel["left_out_reason"] == "no_y_lag1")
-    rows = panel.loc[usable].drop(columns="left_out_reason").reset_index(drop=True)
+    rows = usable_rows(panel)
     if family.scope == "global":
         return family.fit(rows, tuned=tuned)
     fitted = fit_local(family, rows, n_jobs, on_progress, tuned)
@@ -256,6 +255,12 @@ def fit(
         **dict.fromkeys(empty, "no row of its history may be trained on"),
     }
     return Fitted(fitted.models, failures, fitted.coefficients)
+
+
+def usable_rows(panel: pd.DataFrame) -> pd.DataFrame:
+    """Keep what a family may be trained on: it judges itself whether it can do without a lag."""
+    usable = panel["left_out_reason"].isna() | (panel["left_out_reason"] == "no_y_lag1")
+    return panel.loc[usable].drop(columns="left_out_reason").reset_index(drop=True)
 
 
 def read_learned(
