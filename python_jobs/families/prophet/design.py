@@ -49,7 +49,7 @@ class Scaled:
         start: first day, shape (n_series,).
         span: days from the first to the last row, shape (n_series,).
         changepoint_day: days after the start, -1 where a series has fewer, shape
-            (n_series, CHANGEPOINTS).
+            (n_series, CHANGEPOINTS); a flat trend has none, shape (n_series, 0).
         mean: taken off each feature, shape (n_series, n_features).
         sd: each feature is divided by, shape (n_series, n_features).
         varies: features with more than one value; the others have no effect, shape
@@ -124,11 +124,10 @@ def scale(
     t = (histories.day - start[:, None]) / span[:, None]
     y_scale = np.abs(histories.y).max(axis=1)
     y_scale = np.where(y_scale == 0, 1.0, y_scale)
-    changepoint = _changepoints(histories)
     has_slope = np.full(n_series, options.growth == "linear")
+    changepoint = _changepoints(histories) if has_slope.all() else np.zeros((n_series, 0), int)
     at = np.where(changepoint >= 0, changepoint / span[:, None], np.inf)
     hinge = np.maximum(t[:, :, None] - at[:, None, :], 0) * histories.is_row[:, :, None]
-    hinge *= has_slope[:, None, None]
     mean, sd, varies = _standardised(histories)
     if is_pooled is not None:
         mean = np.where(is_pooled & ~varies, histories.x[:, 0, :], mean)

@@ -29,6 +29,9 @@ BATCH = 256
 
 MAX_AUTOCORRELATION = 0.99
 
+NO_CHANGE = np.zeros(1, dtype=np.int64)
+"""Prophet's own way to have no changepoint: one at time 0, whose delta is 0."""
+
 PERIOD_DAYS = {"day": 1, "week": 7}
 
 TWO_YEARS, TWO_WEEKS, WEEK = 730, 14, 7
@@ -209,8 +212,8 @@ def _stored(
         k=float(mode.k[place]),
         m=float(mode.m[place]),
         sigma_obs=float(mode.sigma[place]),
-        changepoint_days=scaled.changepoint_day[place][changes],
-        delta=mode.delta[place][changes],
+        changepoint_days=scaled.changepoint_day[place][changes] if changes.any() else NO_CHANGE,
+        delta=mode.delta[place][changes] if changes.any() else np.zeros(1),
         seasonalities=tuple(
             s for s, has in zip(seasons, scaled.has_season[place], strict=True) if has
         ),
@@ -240,7 +243,7 @@ def _constant(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
         k=0.0,
         m=level / y_scale,
         sigma_obs=1e-9,
-        changepoint_days=np.zeros(1, dtype=np.int64),
+        changepoint_days=NO_CHANGE,
         delta=np.zeros(1),
         seasonalities=(),
         regressors=(),

@@ -6,40 +6,48 @@ from typing import Any
 
 from python_jobs.families.prophet.model import ProphetOptions
 
+STIFF: dict[str, Any] = {
+    "growth": "linear",
+    "changepoint_prior_scale": 0.01,
+    "yearly_order": 3,
+}
+"""A trend that bends where many weeks ask for it, and a year of three waves."""
+
 FORMS: list[dict[str, Any]] = [
     {"growth": "flat", "yearly": False},
     {"growth": "flat", "yearly_order": 3},
-    {"growth": "linear", "changepoint_prior_scale": 0.01, "yearly": False},
-    {"growth": "linear", "changepoint_prior_scale": 0.01, "yearly_order": 3},
-    {"growth": "linear", "yearly_order": 3},
+    STIFF,
 ]
-"""Trend and year, from the stiffest to the most supple; a yearly season of order 10, Prophet's own,
-is the settings' unless they say otherwise."""
+"""Trend and year, from the stiffest to the most supple."""
 
 TRANSFORMS = ("none", "log1p")
 
-MEMORIES: list[dict[str, Any]] = [{}, {"ar1": True}, {"y_lag1": True}]
-"""What is left of the last weeks: nothing, the last residual, or the last y as a regressor."""
+WITHOUT: dict[str, Any] = {"y_lag1": False, "ar1": False}
+MEMORIES: list[dict[str, Any]] = [WITHOUT, WITHOUT | {"ar1": True}]
+"""What is left of the last week: nothing, or its residual."""
 
 
 def default_candidates(family: str, options: ProphetOptions) -> list[dict[str, Any]]:
     """The recipes for a family whose settings name none.
 
-    The settings' own comes last, so that a simpler one which is as good is taken.
+    Each transform with each form and memory, then the last y as a regressor, then a season and
+    regressors that multiply. The settings' own comes last, with either transform, so that a simpler
+    one which is as good is taken.
 
     Args:
         family: prophet_no_lag has no candidate with a lag.
         options: as the settings give them.
     """
-    lag = {"y_lag1": False, "ar1": False}
     found = [
-        {"transform": transform, **form, **lag, **memory}
+        {"transform": transform, **form, **memory}
         for transform in TRANSFORMS
         for form in FORMS
         for memory in MEMORIES
-        if family == "prophet" or "y_lag1" not in memory
     ]
-    multiplicative = {"seasonality_mode": "multiplicative", "yearly_order": 3, **lag}
+    if family == "prophet":
+        found += [{"transform": one, **STIFF, "y_lag1": True, "ar1": False} for one in TRANSFORMS]
+    multiplicative = {"transform": "none", "seasonality_mode": "multiplicative"}
+    found += [{**multiplicative, **STIFF, **WITHOUT}]
+    found += [{"transform": one} for one in TRANSFORMS]
     own = options.model_dump()
-    others = [*found, {**multiplicative}, {**multiplicative, "ar1": True}]
-    return [*(one for one in others if not one.items() <= own.items()), {}]
+    return [*(one for one in found if not one.items() <= own.items()), {}]
