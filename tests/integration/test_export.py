@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from prophet import Prophet
 from prophet.serialize import model_from_json
+from prophet.utilities import regressor_coefficients
 
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
@@ -101,6 +102,13 @@ order by series_id, horizon_step
 """
 
 
+OPTIONS = {
+    "transform": "log1p",
+    "yearly": False,
+    "candidates": [{"y_lag1": False, "growth": "flat"}, {}],
+}
+
+
 @pytest.fixture(scope="module")
 def trained(make_site: Callable[[], Site]) -> Iterator[Trained]:
     site = make_site()
@@ -109,7 +117,8 @@ def trained(make_site: Callable[[], Site]) -> Iterator[Trained]:
         "horizon": 3,
         "time_zone": "UTC",
         "families": ["prophet", "level"],
-        "family_options": {"prophet": {"transform": "log1p", "yearly": False}},
+        "family_options": {"prophet": OPTIONS},
+        "min_pooled_series": 2,
         "regressors": {
             name: settings["regressors"][name] for name in ("promo_share", "log_price_ratio")
         },
@@ -204,7 +213,9 @@ def test_what_prophet_cannot_express_is_listed_beside_the_file(trained: Trained)
     lines = result.stderr.splitlines()
     start = lines.index(f"{B}, version {trained.second}. Prophet cannot express:")
     told = [line.partition(":")[0] for line in lines[start + 1 :]]
-    assert told == ["- log1p", "- recursion", "- floor", "- interval", "- calibration"]
+    assert told == [
+        f"- {what}" for what in ("log1p", "recursion", "floor", "priors", "interval", "calibration")
+    ]
 
 
 def test_a_changed_source_is_refused(trained: Trained) -> None:
@@ -282,3 +293,76 @@ def test_a_model_that_was_damaged_in_the_store_is_refused(trained: Trained) -> N
         store.put(row[0], packed)
     assert refused.exit_code == 1
     assert f"{A}: version {trained.second} cannot be read: {row[0]}" in error_of(refused)
+
+
+def test_its_coefficients_are_drawn_towards_those_of_the_portfolio(trained: Trained) -> None:
+    priors = trained.site.read(
+        """
+        select coefficient, centre, spread, n_series from {portfolio_priors}
+        where use_case = 'sku_weekly' and run_id = 'T1' order by coefficient
+        """
+    )
+    assert priors["coefficient"].tolist() == ["log_price_ratio", "promo_share", "y_lag1"]
+    assert (priors["spread"] > 0).all()
+    assert (priors["n_series"] == 2).all()
+    alone = trained.site.read(
+        """
+        select coefficient, stddev_samp(estimate) as sd from {coefficient_log}
+        where run_id = 'T1' group by coefficient order by coefficient
+        """
+    )
+    told = trained.site.read(
+        """
+        select distinct json_value(hyperparameters, '$.priors.run_id') as run_id
+        from {model_log} where run_id = 'T1' and model_name = 'prophet' and status = 'trained'
+        """
+    )
+    assert told["run_id"].tolist() == ["T1"]
+    effects = [_effects(export(trained.site, "--series", one)) for one in (A, B)]
+    pooled = pd.DataFrame(effects).std()
+    closer = pooled[alone["coefficient"]].to_numpy() <= alone["sd"].to_numpy() + 1e-9
+    assert closer.all()
+
+
+def _effects(prophet: Prophet) -> dict[str, float]:
+    """The effect of each regressor in log1p units."""
+    table = regressor_coefficients(prophet)
+    return dict(zip(table["regressor"], table["coef"], strict=True))
+
+
+def test_tune_chooses_among_prophets_recipes_and_training_takes_the_choice(
+    trained: Trained,
+) -> None:
+    site, later = trained.site, week(N_SECOND) + timedelta(days=2)
+    with without_data_tests():
+        done(site, "tune", "--as-of", f"{later}T21:00", "--origins", "2", "--run-id", "TUNE")
+        done(site, "train", "--as-of", f"{later}T22:00", "--run-id", "T3")
+    scores = site.read(
+        """
+        select options, is_chosen, wape, n_scored from {recipe_scores}
+        where run_id = 'TUNE' and segment = 'all' order by options
+        """
+    )
+    assert len(scores) == 2
+    assert scores["is_chosen"].sum() == 1
+    assert (scores["n_scored"] > 0).all()
+    (chosen,) = scores.loc[scores["is_chosen"], "options"]
+    fitted = site.read(
+        """
+        select
+            series_id,
+            json_value(hyperparameters, '$.recipe.run_id') as tuned_by,
+            json_value(hyperparameters, '$.growth') as growth,
+            json_value(hyperparameters, '$.y_lag1') as y_lag1
+        from {model_log}
+        where run_id = 'T3' and model_name = 'prophet' and status = 'trained'
+        order by series_id
+        """
+    )
+    assert fitted["series_id"].tolist() == [A, B]
+    assert set(fitted["tuned_by"]) == {"TUNE"}
+    simple = "flat" in chosen
+    assert set(fitted["growth"]) == {"flat" if simple else "linear"}
+    assert set(fitted["y_lag1"]) == {"false" if simple else "true"}
+    answer = done(site, "models", "export", "--series", A, "--format", "prophet")
+    assert model_from_json(answer.stdout).growth == ("flat" if simple else "linear")
