@@ -9,6 +9,7 @@ another is slower than Google's, of bytes it is faster).
 
 `write_packed_s` is from models to one stored object, `read_packed_s` from that object to models
 whose checksums were compared; both of all series, on the emulator in names that end so.
+`…_cpu_s` is what of it this process worked, which other work on the machine hardly changes.
 `write_per_series_s` is measured on `per_series_sample` series, eight at a time, and scaled to all.
 Memory is the peak of this process. Progress goes to stderr; the last line on stdout is one JSON
 object.
@@ -55,12 +56,13 @@ def fitted_models(family: Family[Any], n_distinct: int, seed: int) -> list[Any]:
     return [one.model for one in fitted.models.values()]
 
 
-def timed(label: str, work: Callable[[], T]) -> tuple[T, float]:
-    began = time.perf_counter()
+def timed(label: str, work: Callable[[], T]) -> tuple[T, float, float]:
+    """Do work; what it gives, the seconds it took, and those that this process worked."""
+    began, worked = time.perf_counter(), time.process_time()
     result = work()
-    seconds = time.perf_counter() - began
-    say(f"{label}: {seconds:.2f} s")
-    return result, seconds
+    seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+    say(f"{label}: {seconds:.2f} s, {cpu:.2f} s of them this process")
+    return result, seconds, cpu
 
 
 def write_packed(
@@ -115,22 +117,26 @@ def measure(
 
     Returns:
         bytes_per_model and seconds of all series: write_packed_s, write_per_series_s (scaled from
-        the sample), read_packed_s.
+        the sample), read_packed_s; and of the packed ones write_packed_cpu_s, read_packed_cpu_s.
     """
     where = store.uri.split(":")[0]
     sample = dict(list(models.items())[:n_sample])
     label = f"{where}, {n_sample} models one by one"
-    _, sample_s = timed(label, lambda: write_one_by_one(store, family, sample))
-    (serving, n_bytes), write_s = timed(
+    _, sample_s, _ = timed(label, lambda: write_one_by_one(store, family, sample))
+    (serving, n_bytes), write_s, write_cpu_s = timed(
         f"{where}, {len(models)} models packed", lambda: write_packed(store, family, models)
     )
-    n_read, read_s = timed(f"{where}, read", lambda: read_packed(store, family, serving))
+    n_read, read_s, read_cpu_s = timed(
+        f"{where}, read", lambda: read_packed(store, family, serving)
+    )
     assert n_read == len(models)
     return {
         "bytes_per_model": n_bytes / len(models),
         "write_packed_s": write_s,
         "write_per_series_s": sample_s * len(models) / len(sample),
         "read_packed_s": read_s,
+        "write_packed_cpu_s": write_cpu_s,
+        "read_packed_cpu_s": read_cpu_s,
     }
 
 
