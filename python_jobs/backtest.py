@@ -9,6 +9,7 @@ import pandas as pd
 
 from python_jobs.errors import RunStopped
 from python_jobs.jobs.backtest import backtest as backtest_job
+from python_jobs.jobs.fitting import prior_source
 from python_jobs.jobs.gate import check_gate
 from python_jobs.jobs.predict import PredictReport
 from python_jobs.pipeline import (
@@ -16,6 +17,8 @@ from python_jobs.pipeline import (
     Workplace,
     check_account,
     leased,
+    make_priors,
+    pool_models,
     prepare,
     publish,
     recorded_run,
@@ -133,13 +136,26 @@ def forecast(place: Workplace, run: Run) -> PredictReport:
     """Check the gate, fit and predict origin by origin, account for every series."""
     gate = check_gate(place.warehouse, run)
     _check_forecastable(run, gate)
+    priors = prior_source(run)
+    if priors == "run":
+        due = replace(run, origins=_fitted_origins(run, gate))
+        pool_models(place, due)
+        make_priors(place, due)
     # The step is called predict, as in every run that forecasts: finished_runs asks for it.
     with step(place.warehouse, run, "predict") as counts:
-        report = backtest_job(place.warehouse, run, place.n_jobs, place.show("backtest"))
+        report = backtest_job(place.warehouse, run, place.n_jobs, place.show("backtest"), priors)
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
         check_account("backtest", len(gate), report)
     return report
+
+
+def _fitted_origins(run: Run, gate: pd.DataFrame) -> list[Origin]:
+    """The origins as of which models are fitted: each, or where models stay, the first that can."""
+    if run.use_case.refit == "weekly":
+        return run.origins
+    first = gate.loc[gate["route"] == "model", "origin_date"].min().date()
+    return [origin for origin in run.origins if origin.origin_date == first]
 
 
 def _check_forecastable(run: Run, gate: pd.DataFrame) -> None:

@@ -12,19 +12,21 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from python_jobs import backtest as backtests
 from python_jobs import logs, pipeline
+from python_jobs.as_of import warehouse_as_of
 from python_jobs.errors import SettingsError, ShelfcastError
 from python_jobs.jobs import pool
+from python_jobs.jobs.export import Wanted, export_prophet, only
 from python_jobs.jobs.load import Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.logs import Event
 from python_jobs.run import Run, Selection, shard_of_task
-from python_jobs.schedule import origin_at
+from python_jobs.schedule import origin_at, validation_origins
 from python_jobs.settings import project_dir
 from python_jobs.terminal import print_csv, print_table, progress_bars
 
@@ -157,9 +159,20 @@ def weekly(
 @main.command()
 @run_options
 @click.option("--as-of", type=INSTANT, help="Train as of then, in the use case's time zone.")
+@click.option(
+    "--step",
+    type=click.Choice(["all", "before", "coefficients", "priors", "fit"]),
+    default="all",
+    help="One of four steps, where each is a container (or many) of its own, with one --run-id.",
+)
 @click.pass_context
 def train(
-    context: click.Context, /, as_of: datetime | None, options: pipeline.RunOptions, dry_run: bool
+    context: click.Context,
+    /,
+    as_of: datetime | None,
+    step: Literal["all", "before", "coefficients", "priors", "fit"],
+    options: pipeline.RunOptions,
+    dry_run: bool,
 ) -> None:
     """Fit every forecastable series and put the models in service.
 
@@ -167,14 +180,59 @@ def train(
     Example:
       shelfcast train
       shelfcast train --as-of 2026-09-23T22:00 --series 'N1|*'
+
+    \b
+    Example, pooled priors from shards (coefficients and fit are N tasks each):
+      shelfcast train --step before --run-id R1
+      shelfcast train --step coefficients --run-id R1
+      shelfcast train --step priors --run-id R1
+      shelfcast train --step fit --run-id R1
     """
     with workplace(context) as place:
         instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
             origin = origin_at(place.use_case, instant)
             _describe(place, place.new_run("train", [origin], options))
-        else:
+        elif step == "all":
             pipeline.train_models(place, options, as_of_at=instant)
+        else:
+            pipeline.train_step(place, options, step, as_of_at=instant)
+
+
+@main.command()
+@run_options
+@click.option("--origins", "n_origins", default=3, type=click.IntRange(1), help="Past origins.")
+@click.option("--every", default=4, type=click.IntRange(1), help="Take every n-th of them only.")
+@click.option("--as-of", type=INSTANT, help="Tune as of then, in the use case's time zone.")
+@click.pass_context
+def tune(
+    context: click.Context,
+    /,
+    n_origins: int,
+    every: int,
+    as_of: datetime | None,
+    options: pipeline.RunOptions,
+    dry_run: bool,
+) -> None:
+    """Choose each family's recipe by what it is worth on past weeks that it was not fitted on.
+
+    Whatever trains from then on uses the chosen recipes. `recipe_scores` has every candidate's
+    scores; with --series the choice is for these series alone.
+
+    \b
+    Example:
+      shelfcast tune
+      shelfcast tune --origins 6 --every 2 --series 'N1|*'
+      shelfcast sql "select * from {recipe_scores} where n_tunes_since = 0"
+    """
+    with workplace(context) as place:
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        if dry_run:
+            current = origin_at(place.use_case, instant)
+            origins = validation_origins(place.use_case, current, n_origins, every)
+            _describe(place, place.new_run("tune", [*origins, current], options))
+        else:
+            pipeline.tune(place, options, n_origins=n_origins, every=every, as_of_at=instant)
 
 
 @main.command()
@@ -400,6 +458,51 @@ def verify_models(context: click.Context) -> None:
     click.echo(str(found), err=True)
     if found.findings:
         sys.exit(1)
+
+
+@models.command("export")
+@click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.option("--format", "_", type=click.Choice(["prophet"]), required=True, help="What to write.")
+@click.option("--model-name", help="The model's family; default: the use case's champion.")
+@click.option("--model-version", help="The model's version; default: the one that serves.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="default: stdout")
+@click.pass_context
+def export_model(
+    context: click.Context,
+    /,
+    series: str,
+    _: str,
+    model_name: str | None,
+    model_version: str | None,
+    output: Path | None,
+) -> None:
+    """Write a stored model so that other software opens it; say what that cannot express.
+
+    The JSON of --format prophet is stock Prophet's own, with the history that the model was trained
+    on: prophet.serialize.model_from_json opens it, for predict, plot and plot_components.
+
+    \b
+    Example:
+      shelfcast models export --series 'N1|retail|A17' --format prophet --output a17.json
+    """
+    with workplace(context) as place:
+        use_case = place.use_case
+        wanted = Wanted(series, model_name or use_case.champion, model_version)
+        relations = [f"{use_case.name}_training_panel", f"{use_case.name}_series"]
+        found = export_prophet(
+            place.warehouse,
+            place.store,
+            place.new_run("replay", [], pipeline.RunOptions(selection=only(series))),
+            wanted,
+            lambda origin: warehouse_as_of(place, origin, relations),
+        )
+    if output is None:
+        click.echo(found.text)
+    else:
+        output.write_text(found.text)
+    click.echo(f"{series}, version {found.model_version}. Prophet cannot express:", err=True)
+    for sentence in found.not_expressed:
+        click.echo(f"- {sentence}", err=True)
 
 
 @main.group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 import orjson
 
 from python_jobs.errors import ConnectionFailed, DbtFailed, SettingsError
+from python_jobs.schedule import Origin
 from python_jobs.settings import Connection, Settings
 
 QUIET = ("--log-level", "none", "--log-level-file", "info")
@@ -75,6 +76,36 @@ class Dbt:
                 f"{self.target_path} holds a manifest of another target than dataset "
                 f"'{self.connection.dataset}'. Set SHELFCAST_DATASET as profiles.yml reads it."
             )
+        return manifest
+
+    def looking_back(self, use_case: str, origin: Origin) -> Dbt:
+        """The same project as if its active run were of one origin; for `compiled` alone.
+
+        It has a target folder of its own, so that neither parses for the other.
+        """
+        given = {
+            "use_case": use_case,
+            "origin_date": f"{origin.origin_date}",
+            "as_of_at": origin.as_of_at.isoformat(sep=" "),
+        }
+        variables = {**self.settings.dbt_vars, "look_back_from": given}
+        settings = self.settings.model_copy(update={"dbt_vars": variables})
+        other = Dbt(self.project, self.connection, settings)
+        other.target_path = self.target_path / "looking_back"
+        return other
+
+    def compiled(self, names: Iterable[str]) -> dict[str, Any]:
+        """Compile models and all before them; nothing is built.
+
+        Returns:
+            The manifest, with `compiled_code` in each of those models.
+
+        Raises:
+            ConnectionFailed, DbtFailed: see `run`.
+        """
+        self.run("compile", "--select", *(f"+{name}" for name in names))
+        manifest = self._read_manifest()
+        assert manifest is not None
         return manifest
 
     def _read_manifest(self) -> dict[str, Any] | None:

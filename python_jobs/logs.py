@@ -30,6 +30,8 @@ class Event(StrEnum):
     SERIES_REFUSED = "series_refused"
     MODELS_FAULTY = "models_faulty"
     FIT_FAILED = "fit_failed"
+    PRIORS_IN_FORCE = "priors_in_force"
+    TUNED = "tuned"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
 

@@ -1,4 +1,4 @@
-"""The runs: weekly, replay and train, each a chain of dbt stages and jobs under one lease."""
+"""The runs: weekly, replay, train and tune, each a chain of dbt stages and jobs under one lease."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from python_jobs.dbt_runner import Dbt, names_of
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError
+from python_jobs.jobs.fitting import PriorSource, families_of, is_pooled, prior_source
 from python_jobs.jobs.gate import check_gate
+from python_jobs.jobs.pooling import pool_coefficients
 from python_jobs.jobs.predict import PredictReport, predict
-from python_jobs.jobs.scope import series_in_scope
+from python_jobs.jobs.scope import is_whole_portfolio, series_in_scope
 from python_jobs.jobs.sources import check_sources
 from python_jobs.jobs.train import TrainReport, train
+from python_jobs.jobs.tuning import TuneReport, Tuning, tunable_families
 from python_jobs.jobs.verify import verify
 from python_jobs.lease import Lease, acquire, acquire_waiting, released
 from python_jobs.logs import Event, log, warn
 from python_jobs.model_store import ModelStore, open_store
 from python_jobs.run import Run, RunKind, Selection, Shard, new_run_id, step, write_origins
-from python_jobs.schedule import Origin, issue_deadline, origin_at, scheduled_origins
+from python_jobs.schedule import (
+    Origin,
+    issue_deadline,
+    origin_at,
+    scheduled_origins,
+    validation_origins,
+)
 from python_jobs.settings import (
     Connection,
     Settings,
@@ -54,8 +64,16 @@ from {model_log}
 where use_case = @use_case and model_name = @model_name and status = 'trained'
 """
 
+SHARDS_DONE = """
+select count(distinct if(event = 'ended' and status = 'done', shard, null)) as n_done
+from {run_log}
+where run_id = @run_id and use_case = @use_case and step = @step
+"""
+
 PUBLISH_PATIENCE = timedelta(minutes=15)
 PREPARE_PATIENCE = timedelta(minutes=60)
+
+TrainStep = Literal["before", "coefficients", "priors", "fit"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what goes on, how much of it is done, and how much there is."""
@@ -348,6 +366,117 @@ def train_models(
     return report
 
 
+def train_step(
+    place: Workplace, options: RunOptions, which: TrainStep, *, as_of_at: datetime | None = None
+) -> Run:
+    """One step of training, where each is a container (or many) of its own under one run id.
+
+    before: the panels, in one task. coefficients: pooled families fitted without priors, a shard
+    a task. priors: made of them, in one task. fit: every family fitted and put in service, a shard
+    a task; the last one gives the lease back. A run of one task may start with coefficients.
+
+    Raises:
+        RunStopped: the run was not opened, or priors are asked for before every shard has written
+            its coefficients.
+        LeaseHeld: another run of the use case is under way.
+    """
+    run = recorded_run(place, options) if options.run_id else None
+    is_new = run is None
+    if run is None:
+        if which not in ("before", "coefficients") or options.shard.count > 1:
+            raise RunStopped(
+                f"{place.use_case.name}: no run {options.run_id or ''} was opened. Start with "
+                "`shelfcast train --step before --run-id …` in one task."
+            )
+        origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
+        run = place.new_run("train", [origin], options)
+    _take_lease(place, run, options)
+    if is_new or which == "before":
+        prepare(place, run)
+    if which == "coefficients":
+        pool_models(place, run)
+    elif which == "priors":
+        _require_shards(place, run, "coefficients")
+        make_priors(place, run)
+    elif which == "fit":
+        fit_models(place, run, "run" if is_whole_portfolio(run) else "in_force")
+        if _shards_done(place, run, "train") >= run.shard.count:
+            acquire(place.store, _lease_scope(place, run), run.run_id, run.kind).release()
+    return run
+
+
+def _require_shards(place: Workplace, run: Run, which: str) -> None:
+    """The priors' task is one; how many wrote the coefficients stands in the log."""
+    rows = place.warehouse.read(
+        "select max(n_shards) as n from {run_log} "
+        "where run_id = @run_id and use_case = @use_case and step = @step",
+        run_id=run.run_id,
+        use_case=run.use_case.name,
+        step=which,
+    )
+    wanted = int(rows["n"].fillna(1).iloc[0])
+    done = _shards_done(place, run, which)
+    if done < wanted:
+        raise RunStopped(
+            f"{run.use_case.name}: {done} of {wanted} shards of run {run.run_id} have written "
+            f"their {which}. Wait for them, or run `shelfcast train --step {which}` for the rest."
+        )
+
+
+def _shards_done(place: Workplace, run: Run, which: str) -> int:
+    rows = place.warehouse.read(
+        SHARDS_DONE, run_id=run.run_id, use_case=run.use_case.name, step=which
+    )
+    return int(rows["n_done"].iloc[0])
+
+
+def tune(
+    place: Workplace,
+    options: RunOptions | None = None,
+    *,
+    n_origins: int = 3,
+    every: int = 4,
+    as_of_at: datetime | None = None,
+) -> TuneReport:
+    """Choose the recipe of each segment by what it is worth on weeks that it was not fitted on.
+
+    Every candidate of every tunable family is fitted as of past origins, as training would have
+    fitted it then, and scored on the actuals known as of the tune. No model is stored.
+
+    Args:
+        place: where.
+        options: series (a tune of some of them chooses for these alone), run id, lease.
+        n_origins: validation origins.
+        every: take every n-th scheduled origin only.
+        as_of_at: the instant; now, unless the past is tuned.
+
+    Raises:
+        RunStopped: no family has recipes to choose from, history is too short for every validation
+            origin, no candidate forecast a scored row, or more series were selected than are tuned
+            one by one.
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    if options.shard.count > 1:
+        raise SettingsError("tune is one task: a recipe is chosen over all series of a segment.")
+    families = tunable_families(place.use_case)
+    current = origin_at(place.use_case, as_of_at or datetime.now(UTC))
+    origins = validation_origins(place.use_case, current, n_origins, every)
+    run = place.new_run("tune", [*origins, current], options)
+    with leased(place, run, options):
+        prepare(place, run)
+        tuning = Tuning(place.warehouse, run, families, place.n_jobs, place.show("tune"))
+        if any(is_pooled(family) for family in families):
+            with step(place.warehouse, run, "coefficients") as counts:
+                counts.n_in = counts.n_out = tuning.pool()
+            make_priors(place, run)
+        with step(place.warehouse, run, "tune") as counts:
+            report = tuning.choose()
+            counts.n_in, counts.n_out = report.n_scored, report.n_chosen
+            counts.message = str(report)
+    return report
+
+
 def _prepare_for_all_tasks(place: Workplace, run: Run, options: RunOptions) -> Run:
     """Prepare once: the first task does, the others wait for it and take its origins.
 
@@ -465,13 +594,39 @@ def prepare(place: Workplace, run: Run) -> None:
         place.dbt.build("before_forecast", run.use_case.name, _dbt_progress(place, "dbt before"))
 
 
-def fit_models(place: Workplace, run: Run) -> TrainReport:
-    """Train as of the run's origins."""
+def fit_models(place: Workplace, run: Run, priors: PriorSource | None = None) -> TrainReport:
+    """Train as of the run's origins.
+
+    Args:
+        place: where.
+        run: the run.
+        priors: where those of pooled families come from; None makes them first where this run can.
+    """
+    source = priors or prior_source(run)
+    if priors is None and source == "run":
+        pool_models(place, run)
+        make_priors(place, run)
     with step(place.warehouse, run, "train") as counts:
-        report = train(place.warehouse, place.store, run, place.n_jobs, place.show("train"))
+        report = train(place.warehouse, place.store, run, place.n_jobs, place.show("train"), source)
         counts.n_in, counts.n_out = report.n_series, report.n_trained
         counts.message = f"{report.n_trained} models trained, {report.n_failed} failed"
     return report
+
+
+def pool_models(place: Workplace, run: Run) -> None:
+    """Fit pooled families without priors and log what each series says of each coefficient."""
+    with step(place.warehouse, run, "coefficients") as counts:
+        counts.n_in, counts.n_out = pool_coefficients(
+            place.warehouse, run, place.n_jobs, place.show("coefficients")
+        )
+
+
+def make_priors(place: Workplace, run: Run) -> None:
+    """Let dbt make the portfolio's priors of the coefficients that the run has logged."""
+    if not any(is_pooled(family) for family in families_of(run.use_case)):
+        return
+    with step(place.warehouse, run, "priors"):
+        place.dbt.build("priors", run.use_case.name, _dbt_progress(place, "dbt priors"))
 
 
 def forecast(place: Workplace, run: Run) -> PredictReport:
@@ -533,8 +688,12 @@ def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
 
 
+def _lease_scope(place: Workplace, run: Run) -> str:
+    return f"{place.connection.dataset} {run.use_case.name}"
+
+
 def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
-    scope = f"{place.connection.dataset} {run.use_case.name}"
+    scope = _lease_scope(place, run)
     lease = acquire(place.store, scope, run.run_id, run.kind, take_over=options.take_over)
     origins = ", ".join(f"{origin.origin_date}" for origin in run.origins)
     log(

@@ -42,6 +42,29 @@ def scheduled_origins(use_case: UseCase, first: date, last: date) -> list[Origin
     return [origin_at(use_case, instant) for instant in _instants(use_case, first, last)]
 
 
+def validation_origins(
+    use_case: UseCase, current: Origin, n_origins: int, every: int
+) -> list[Origin]:
+    """Every n-th scheduled origin, back from the newest whose horizon had ended by another origin.
+
+    Args:
+        use_case: its schedule, grain and horizon.
+        current: the origin up to which actuals are known.
+        n_origins: how many.
+        every: take every n-th only.
+
+    Returns:
+        Oldest first, one an origin_date, each at its first scheduled instant.
+    """
+    horizon = timedelta(days=use_case.horizon * use_case.period_days)
+    last = current.origin_date - horizon
+    first = last - timedelta(days=7 * (n_origins * every + 1))
+    scheduled = scheduled_origins(use_case, first, current.origin_date)
+    by_date = {one.origin_date: one for one in reversed(scheduled) if one.origin_date <= last}
+    newest_first = sorted(by_date.values(), reverse=True)
+    return newest_first[::every][:n_origins][::-1]
+
+
 def _instants(use_case: UseCase, first: date, last: date) -> Iterator[datetime]:
     at = time.fromisoformat(use_case.schedule.time)
     for offset in range((last - first).days + 1):

@@ -142,6 +142,9 @@ class UseCase(_Frozen):
     interval: float = Field(gt=0, lt=1)
     min_calibration_residuals: int = Field(ge=1)
     seed: int
+    min_pooled_series: int = Field(ge=2)
+    recipe_per: Literal["portfolio", "demand_class", "series"]
+    min_segment_rows: int = Field(ge=1)
     per_series_objects_up_to: int = Field(ge=0)
     value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
     include: str

@@ -87,6 +87,24 @@
             },
             'cluster_by': 'use_case, series_id',
         },
+        'coefficient_log': {
+            'columns': {
+                'run_id': 'string',
+                'shard': 'int64',
+                'use_case': 'string',
+                'model_name': 'string',
+                'origin_date': 'date',
+                'as_of_at': 'timestamp',
+                'recipe': 'string',
+                'series_id': 'string',
+                'coefficient': 'string',
+                'estimate': 'float64',
+                'std_error': 'float64',
+                'logged_at': 'timestamp',
+            },
+            'partition_by': 'origin_date',
+            'cluster_by': 'use_case, recipe',
+        },
         'run_log': {
             'columns': {
                 'run_id': 'string',

@@ -10,7 +10,8 @@
         '{{ settings.value_added_over }}' as value_added_over,
         {{ period_days(use_case) }} as period_days,
         cast({{ settings.interval }} as float64) as nominal_coverage,
-        {{ settings.min_calibration_residuals }} as min_calibration_residuals
+        {{ settings.min_calibration_residuals }} as min_calibration_residuals,
+        {{ settings.min_pooled_series }} as min_pooled_series
     {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

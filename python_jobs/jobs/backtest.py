@@ -7,27 +7,25 @@ data test can prove that none had seen its targets; no event puts one in service
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from python_jobs.families import make_family
-from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
+from python_jobs.families.base import Family, Fitted
+from python_jobs.jobs.fitting import OriginFit, PriorSource, families_of, fit_origins
 from python_jobs.jobs.pool import OnProgress
 from python_jobs.jobs.predict import (
     PredictReport,
-    assign,
+    assign_fitted,
     count_outcomes,
     forecast,
     log_rows,
     read_future,
     tell_outcomes,
     with_factors,
-    with_versions,
 )
-from python_jobs.jobs.registry import LoadedModels, key
-from python_jobs.jobs.train import fit, model_rows, model_version, read_panel, tell_failures
+from python_jobs.jobs.train import model_rows, model_version, tell_failures
 from python_jobs.run import Run
 from python_jobs.schedule import Origin
 from python_jobs.warehouse import Warehouse
@@ -50,8 +48,18 @@ class InHand:
     version: str = ""
     fitted: Fitted[Any] = field(default_factory=lambda: Fitted({}))
 
+    def take(self, version: str, fitted: Fitted[Any]) -> None:
+        """Let a new fit serve, also where it brought no model."""
+        self.version, self.fitted = version, fitted
 
-def backtest(warehouse: Warehouse, run: Run, n_jobs: int, on_progress: OnProgress) -> PredictReport:
+
+def backtest(
+    warehouse: Warehouse,
+    run: Run,
+    n_jobs: int,
+    on_progress: OnProgress,
+    priors: PriorSource = "none",
+) -> PredictReport:
     """Fit and forecast every family at every origin and append the rows to forecast_log.
 
     `refit: weekly` fits as of each origin; `on_retrain` as of the first origin at which a model can
@@ -62,25 +70,23 @@ def backtest(warehouse: Warehouse, run: Run, n_jobs: int, on_progress: OnProgres
         run: use case, origins (oldest first), selection and shard.
         n_jobs: processes for a local family.
         on_progress: called with series done and their number, over all families and origins.
+        priors: where the priors of pooled families come from.
     """
     future = read_future(warehouse, run)
-    in_hand = [
-        InHand(make_family(name, run.use_case.family_settings(name)))
-        for name in run.use_case.families
-    ]
-    rows_of = {
-        one.family.name: with_factors(warehouse, run, one.family.name, future) for one in in_hand
-    }
+    in_hand = {family.name: InHand(family) for family in families_of(run.use_case)}
+    rows_of = {name: with_factors(warehouse, run, name, future) for name in in_hand}
     report, progress = PredictReport(), _Progress(on_progress, future, len(in_hand))
     for origin in run.origins:
         is_now = future["origin_date"] == pd.Timestamp(origin.origin_date)
         if not is_now.any():
             continue
-        due = [one for one in in_hand if run.use_case.refit == "weekly" or not one.fitted.models]
-        panel = read_panel(warehouse, run, origin) if due else pd.DataFrame()
-        for one in in_hand:
-            if one in due:
-                _fit(warehouse, run, origin, one, panel, n_jobs, progress.within)
+        due = is_due(run, list(in_hand.values()))
+        if due:
+            only = replace(run, origins=[origin])
+            for new in fit_origins(warehouse, only, n_jobs, progress.within, priors, due):
+                in_hand[new.family.name].take(model_version(run, origin), new.fitted)
+                _log(warehouse, run, new)
+        for one in in_hand.values():
             rows = rows_of[one.family.name][is_now].reset_index(drop=True)
             told = _forecast(warehouse, run, origin, one, rows, n_jobs)
             if one.family.name == run.use_case.champion:
@@ -89,26 +95,16 @@ def backtest(warehouse: Warehouse, run: Run, n_jobs: int, on_progress: OnProgres
     return report
 
 
-def _fit(
-    warehouse: Warehouse,
-    run: Run,
-    origin: Origin,
-    one: InHand,
-    panel: pd.DataFrame,
-    n_jobs: int,
-    on_progress: OnProgress,
-) -> None:
-    if panel.empty:
-        one.fitted = Fitted({})
-        return
-    one.fitted = fit(one.family, panel, n_jobs, on_progress)
-    one.version = model_version(run, origin)
+def is_due(run: Run, in_hand: list[InHand]) -> list[Family[Any]]:
+    """The families to fit as of the next origin: every week all, else those without a model."""
+    is_weekly = run.use_case.refit == "weekly"
+    return [one.family for one in in_hand if is_weekly or not one.fitted.models]
+
+
+def _log(warehouse: Warehouse, run: Run, one: OriginFit) -> None:
     tell_failures(run, one.family.name, one.fitted)
-    rows = [
-        {**row, "status": STATUS[row["status"]]}
-        for row in model_rows(run, origin, one.family, one.fitted, panel)
-    ]
-    parts = (one.family.name, origin.origin_date, run.shard.index)
+    rows = [{**row, "status": STATUS[row["status"]]} for row in model_rows(run, one)]
+    parts = (one.family.name, one.origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(rows), run.job_id("model_log", *parts))
 
 
@@ -116,27 +112,12 @@ def _forecast(
     warehouse: Warehouse, run: Run, origin: Origin, one: InHand, future: pd.DataFrame, n_jobs: int
 ) -> PredictReport:
     name = one.family.name
-    versions = with_versions(one.family, future, _serving(one, origin))
-    models = {key(one.version, sid): model.model for sid, model in one.fitted.models.items()}
-    told = assign(one.family, versions, LoadedModels(models), one.fitted.failures)
+    told = assign_fitted(one.family, one.fitted, one.version, future)
     rows = forecast(one.family, told, n_jobs, lambda done, total: None)
     parts = (name, origin.origin_date, run.shard.index)
     warehouse.append("forecast_log", log_rows(run, name, rows), run.job_id("forecast_log", *parts))
     tell_outcomes(run, name, rows)
     return count_outcomes(rows)
-
-
-def _serving(one: InHand, origin: Origin) -> pd.DataFrame:
-    """The models in hand as the registry would name them at an origin."""
-    fitted = one.fitted.models
-    return pd.DataFrame(
-        {
-            "series_id": pd.Series([sid or GLOBAL_SERIES for sid in fitted], dtype=object),
-            "origin_date": pd.Timestamp(origin.origin_date),
-            "model_version": pd.Series([one.version] * len(fitted), dtype=object),
-            "train_end": pd.to_datetime(pd.Series([fitted[sid].train_end for sid in fitted])),
-        }
-    ).astype({"origin_date": "datetime64[s]", "train_end": "datetime64[s]"})
 
 
 class _Progress:

@@ -20,7 +20,7 @@ import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 
 from python_jobs.errors import ConnectionFailed, SettingsError, ShelfcastError
-from python_jobs.families.base import Family, Fitted, FittedModel
+from python_jobs.families.base import Family, Fitted, FittedModel, Tuned
 from python_jobs.families.frames import require_columns, series_starts
 
 ChunkT = TypeVar("ChunkT")
@@ -170,6 +170,7 @@ def fit_local(
     panel: pd.DataFrame,
     n_jobs: int = -1,
     on_progress: OnProgress | None = None,
+    tuned: Tuned | None = None,
 ) -> Fitted[ModelT]:
     """Fit a local family to every series of a panel.
 
@@ -178,21 +179,41 @@ def fit_local(
         panel: as `Family.fit` takes it.
         n_jobs: processes.
         on_progress: called with series done and their number.
+        tuned: as `Family.fit` takes it; each worker gets the segments of its series only.
 
     Returns:
-        As `family.fit(panel)`, in the panel's order.
+        As `family.fit(panel, tuned=tuned)`, in the panel's order.
 
     Raises:
         ValueError: the family is global, or the panel is not as `Family.fit` asks.
     """
     chunks = _series_chunks(family, panel, "panel", n_jobs)
-    parts = run_chunks(family.fit, chunks, n_jobs, _count_series(chunks, on_progress))
+    with_tuned = [(chunk, _tuned_of(chunk, tuned)) for chunk in chunks]
+    parts = run_chunks(
+        partial(_fit_chunk, family), with_tuned, n_jobs, _count_series(chunks, on_progress)
+    )
     models: dict[str, FittedModel[ModelT]] = {}
     failures: dict[str, str] = {}
     for part in parts:
         models |= part.models
         failures |= part.failures
-    return Fitted(models, failures)
+    tables = [part.coefficients for part in parts if part.coefficients is not None]
+    return Fitted(models, failures, pd.concat(tables, ignore_index=True) if tables else None)
+
+
+def _fit_chunk(family: Family[ModelT], chunk: tuple[pd.DataFrame, Tuned | None]) -> Fitted[ModelT]:
+    return family.fit(chunk[0], tuned=chunk[1])
+
+
+def _tuned_of(chunk: pd.DataFrame, tuned: Tuned | None) -> Tuned | None:
+    """What concerns the series of a chunk."""
+    if tuned is None:
+        return None
+    names = chunk["series_id"].unique()
+    segments = {name: tuned.segments[name] for name in names if name in tuned.segments}
+    used = set(segments.values())
+    recipes = {name: options for name, options in tuned.recipes.items() if name in used}
+    return Tuned(recipes, segments, tuned.priors)
 
 
 def predict_local(

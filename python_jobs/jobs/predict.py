@@ -7,6 +7,7 @@ reason on the row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ import pandas as pd
 
 from python_jobs.errors import first_few
 from python_jobs.families import make_family
-from python_jobs.families.base import GLOBAL_SERIES, Family
+from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.jobs.pool import OnProgress, predict_local
 from python_jobs.jobs.registry import LoadedModels, key, load_models, serving_models
 from python_jobs.jobs.scope import series_in_scope
@@ -130,14 +131,16 @@ def predict(
     return report
 
 
-def read_future(warehouse: Warehouse, run: Run) -> pd.DataFrame:
-    """Read the future panel and the gate's verdicts for the series in scope.
+def read_future(
+    warehouse: Warehouse, run: Run, series: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read the future panel and the gate's verdicts for the series in scope (or only these).
 
     Returns:
         One row per series_id, origin_date and horizon_step, sorted by them.
     """
     use_case = run.use_case
-    condition, parameters = series_in_scope(run, "future.series_id")
+    condition, parameters = series_in_scope(run, "future.series_id", series)
     statement = (
         FUTURE.replace("{regressors}", "".join(f"future.{name}, " for name in use_case.regressors))
         .replace("{future}", f"{{{use_case.name}_future_panel}}")
@@ -230,6 +233,28 @@ def assign(
     ]
     rows.loc[faulty, "model_key"] = None
     return Assigned(rows, loaded.models)
+
+
+def assign_fitted(
+    family: Family[Any], fitted: Fitted[Any], version: str, future: pd.DataFrame
+) -> Assigned:
+    """Give each row that goes to a model the one in hand, or the reason why there is none.
+
+    Args:
+        family: whose models they are.
+        fitted: the models, and why some could not be fitted.
+        version: of the models.
+        future: the future panel.
+    """
+    is_global = family.scope == "global"
+    names = [GLOBAL_SERIES] * len(future) if is_global else future["series_id"]
+    found = [fitted.models.get(name) for name in names]
+    rows = future.assign(
+        model_version=pd.Series([one and version for one in found], future.index, dtype=object),
+        train_end=pd.to_datetime(pd.Series([one and one.train_end for one in found], future.index)),
+    )
+    models = {key(version, name): one.model for name, one in fitted.models.items()}
+    return assign(family, rows, LoadedModels(models), fitted.failures)
 
 
 def with_versions(family: Family[Any], future: pd.DataFrame, serving: pd.DataFrame) -> pd.DataFrame:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from python_jobs.run import Run
+from collections.abc import Sequence
+
+from python_jobs.run import Run, Selection
 from python_jobs.warehouse import Value
 
 
-def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str, Value]]:
+def is_whole_portfolio(run: Run) -> bool:
+    """Whether a run is for every series that the settings include."""
+    return run.selection == Selection(run.use_case.include, run.use_case.include_table)
+
+
+def series_in_scope(
+    run: Run, column: str = "series_id", series: Sequence[str] | None = None
+) -> tuple[str, dict[str, Value]]:
     """A condition over a series_id column, and its parameters.
 
     Args:
         run: whose selection and shard count.
         column: the series_id column, with its alias.
+        series: only these of them.
     """
     shard = f"mod(mod(farm_fingerprint({column}), @n_shards) + @n_shards, @n_shards) = @shard"
     conditions = [f"regexp_contains({column}, @series_pattern)", shard]
@@ -22,6 +32,9 @@ def series_in_scope(run: Run, column: str = "series_id") -> tuple[str, dict[str,
         "n_shards": run.shard.count,
         "shard": run.shard.index,
     }
+    if series is not None:
+        conditions.append(f"{column} in unnest(@series)")
+        parameters["series"] = list(series)
     return " and ".join(conditions), parameters
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 from python_jobs.errors import first_few
 from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
+from python_jobs.jobs.fitting import OriginFit, PriorSource, fit_origins
 from python_jobs.jobs.packing import pack, unpack
-from python_jobs.jobs.pool import OnProgress, fit_local
+from python_jobs.jobs.pool import OnProgress
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
 from python_jobs.model_store import (
@@ -31,15 +32,6 @@ from python_jobs.schedule import Origin
 from python_jobs.series import split_key
 from python_jobs.settings import code_version
 from python_jobs.warehouse import Warehouse
-
-PANEL = """
-select panel.series_id, panel.ds, panel.y, panel.y_lag1, {regressors} panel.left_out_reason
-from {panel} as panel
-inner join {series} as series
-    on panel.series_id = series.series_id and panel.origin_date = series.origin_date
-where panel.origin_date = @origin_date and series.is_forecastable and {scope}
-order by panel.series_id, panel.ds
-"""
 
 N_SERIES = """
 select count(*) as n
@@ -58,7 +50,12 @@ class TrainReport:
 
 
 def train(
-    warehouse: Warehouse, store: ModelStore, run: Run, n_jobs: int, on_progress: OnProgress
+    warehouse: Warehouse,
+    store: ModelStore,
+    run: Run,
+    n_jobs: int,
+    on_progress: OnProgress,
+    priors: PriorSource = "none",
 ) -> TrainReport:
     """Fit the use case's families as of each origin of the run.
 
@@ -71,66 +68,28 @@ def train(
         run: use case, origins, selection and shard.
         n_jobs: processes for a local family.
         on_progress: called with series done and their number, for each family and origin.
+        priors: where the priors of pooled families come from.
     """
-    report = TrainReport()
-    for origin in run.origins:
-        panel = read_panel(warehouse, run, origin)
-        for name in run.use_case.families:
-            family = make_family(name, run.use_case.family_settings(name))
-            fitted = fit(family, panel, n_jobs, on_progress)
-            _write(warehouse, store, run, origin, family, fitted, panel)
-            report.n_series += panel["series_id"].nunique()
-            report.n_trained += len(fitted.models)
-            report.n_failed += len(fitted.failures)
-            tell_failures(run, name, fitted)
+    report, newest = TrainReport(), dict[str, bytes]()
+    for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
+        stored = _write(warehouse, store, run, one)
+        if one.family.name == run.use_case.champion:
+            newest |= stored
+        report.n_series += one.panel["series_id"].nunique()
+        report.n_trained += len(one.fitted.models)
+        report.n_failed += len(one.fitted.failures)
+        tell_failures(run, one.family.name, one.fitted)
+    _show(warehouse, store, run, newest)
     return report
 
 
-def read_panel(warehouse: Warehouse, run: Run, origin: Origin) -> pd.DataFrame:
-    """Read the training panel of the forecastable series in scope as of one origin.
+def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) -> dict[str, bytes]:
+    """Store, log, then put in service: a kill between them leaves nothing half in service.
 
     Returns:
-        One row per series_id and ds, sorted by both: y, y_lag1, the regressors, left_out_reason.
+        The models as they are stored, by series_id.
     """
-    use_case = run.use_case
-    condition, parameters = series_in_scope(run, "panel.series_id")
-    statement = (
-        PANEL.replace("{regressors}", "".join(f"panel.{name}, " for name in use_case.regressors))
-        .replace("{panel}", f"{{{use_case.name}_training_panel}}")
-        .replace("{series}", f"{{{use_case.name}_series}}")
-        .replace("{scope}", condition)
-    )
-    return warehouse.read(statement, origin_date=origin.origin_date, **parameters)
-
-
-def fit(
-    family: Family[Any], panel: pd.DataFrame, n_jobs: int, on_progress: OnProgress
-) -> Fitted[Any]:
-    """Fit a family on the rows of a panel that may be trained on."""
-    usable = panel["left_out_reason"].isna() | (panel["left_out_reason"] == "no_y_lag1")
-    rows = panel if usable.all() else panel.loc[usable]  # a copy is a gigabyte at 100,000 series
-    rows = rows.drop(columns="left_out_reason").reset_index(drop=True)
-    if family.scope == "global":
-        return family.fit(rows)
-    fitted = fit_local(family, rows, n_jobs, on_progress)
-    empty = sorted(set(panel["series_id"]) - set(rows["series_id"]))
-    failures = {
-        **fitted.failures,
-        **dict.fromkeys(empty, "no row of its history may be trained on"),
-    }
-    return Fitted(fitted.models, failures)
-
-
-def _write(
-    warehouse: Warehouse,
-    store: ModelStore,
-    run: Run,
-    origin: Origin,
-    family: Family[Any],
-    fitted: Fitted[Any],
-    panel: pd.DataFrame,
-) -> None:
-    """Store, log, then put in service: a kill between them leaves nothing half in service."""
+    origin, family, fitted = one.origin, one.family, one.fitted
     folder = (
         f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}/"
         f"{origin.origin_date:%Y-%m-%d}"
@@ -143,7 +102,7 @@ def _write(
         {**row, "object": name, "sha256": sha256_of(stored[row["series_id"] or GLOBAL_SERIES])}
         if row["status"] == "trained"
         else row
-        for row in model_rows(run, origin, family, fitted, panel)
+        for row in model_rows(run, one)
         if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
     ]
     parts = (family.name, origin.origin_date, run.shard.index)
@@ -151,11 +110,18 @@ def _write(
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
     if events:
         warehouse.append("model_events", pd.DataFrame(events), run.job_id("model_events", *parts))
-    if family.name == run.use_case.champion and not _serves_later(warehouse, run, origin):
-        if family.scope == "global" or _is_for_people(warehouse, run, origin):
-            publish(store, run, family, stored)
-        else:
-            withdraw(store, run, family, stored)
+    return stored
+
+
+def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, bytes]) -> None:
+    """Put copies of the champion's newest models where people look, or take old ones away."""
+    family = make_family(run.use_case.champion, run.use_case.family_settings(run.use_case.champion))
+    if not models or _serves_later(warehouse, run, run.origins[-1]):
+        return
+    if family.scope == "global" or _is_for_people(warehouse, run, run.origins[-1]):
+        publish(store, run, family, models)
+    else:
+        withdraw(store, run, family, models)
 
 
 def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
@@ -174,12 +140,12 @@ def model_version(run: Run, origin: Origin) -> str:
     return f"{origin.origin_date:%Y%m%d}-{run.run_id}"
 
 
-def model_rows(
-    run: Run, origin: Origin, family: Family[Any], fitted: Fitted[Any], panel: pd.DataFrame
-) -> list[dict[str, Any]]:
+def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
     """Shape a fit as model_log holds it, without where its models are stored."""
-    n_rows = panel.groupby("series_id").size().to_dict()
-    n_rows[GLOBAL_SERIES] = len(panel)
+    origin, family, fitted = one.origin, one.family, one.fitted
+    n_rows = one.panel.groupby("series_id").size().to_dict()
+    n_rows[GLOBAL_SERIES] = len(one.panel)
+    provenance = one.provenance()
     common = {
         "run_id": run.run_id,
         "shard": run.shard.index,
@@ -195,11 +161,14 @@ def model_rows(
         {
             **common,
             "series_id": series_id or None,
+            "segment": provenance.get(series_id, {}).get("segment"),
             "train_start": model.train_start,
             "train_end": model.train_end,
             "n_obs": model.n_obs,
             "n_left_out": n_rows[series_id] - model.n_obs,
-            "hyperparameters": orjson.dumps(model.hyperparameters).decode(),
+            "hyperparameters": orjson.dumps(
+                {**model.hyperparameters, **provenance.get(series_id, {})}
+            ).decode(),
             "metrics": orjson.dumps(model.metrics).decode(),
             "status": "trained",
         }

@@ -73,6 +73,7 @@ What to type next:
   shelfcast sql "select rejected_because, count(*) as n from {rejected_sales} group by 1"
   shelfcast models list --series 'Kazan|retail|*'
   shelfcast models verify
+  shelfcast tune              (choose the recipe of each demand class; then the table recipe_scores)
   shelfcast weekly            (on a day from Monday to Friday: this week's forecasts, issued)
   shelfcast doctor
   shelfcast local stop

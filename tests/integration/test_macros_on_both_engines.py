@@ -449,6 +449,27 @@ OTHERS: dict[str, Case] = {
         ]) as values_of_row""",
         [(2.0,), (3.0,), (5.0,)],
     ),
+    # 5 values: quartiles at positions 1 and 3; 4 values: at 0.75 and 2.25.
+    "quantile_of_sorted": (
+        """
+        select {{ quantile_of_sorted('values_of_row.l', 0.25) }} as a,
+            {{ quantile_of_sorted('values_of_row.l', 0.75) }} as b
+        from unnest([
+            struct([1.0, 2.0, 9.0, 10.0, 99.0] as l), struct([1.0, 2.0, 4.0, 8.0]), struct([5.0])
+        ]) as values_of_row""",
+        [(2.0, 10.0), (1.75, 5.0), (5.0, 5.0)],
+    ),
+    # s = 1.349 / 1.349 = 1: less 0.36 of sampling; less all of it, the floor; of one value, 0.
+    "pooled_spread": (
+        """
+        select {{ pooled_spread('x.l', 'x.v') }} as spread
+        from unnest([
+            struct([0.0, 1.0, 2.0, 2.349, 9.0] as l, 0.36 as v),
+            struct([0.0, 1.0, 2.0, 2.349, 9.0], 2.0),
+            struct([4.0], 0.0)
+        ]) as x""",
+        [(0.8 + 1e-6,), (0.15 + 1e-6,), (1e-6,)],
+    ),
     "aggregate_of": (
         """
         select {{ aggregate_of('sum', 'x.y', 'x.n') }}, {{ aggregate_of('mean', 'x.y', 'x.n') }},

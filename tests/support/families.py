@@ -121,6 +121,66 @@ class RidgeFamily:
         return [float(value) for value in json.loads(data)]
 
 
+@dataclass
+class WindowFamily:
+    """Local, tuned and pooled: the mean of the last `window` y (4), known with standard error 1.
+
+    A prior of its recipe draws the mean towards the centre: (y + centre / spread^2) / (1 + 1 /
+    spread^2). Options: window, fails_on (how the names of series end that cannot be fitted),
+    candidates.
+    """
+
+    settings: FamilySettings
+    name: str = "window"
+    scope: str = "local"
+    is_pooled: bool = True
+
+    def candidates(self) -> list[dict[str, Any]]:
+        return self.settings.options.get("candidates", [{}, {"window": 1}])
+
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[float]:
+        models, failures, said = {}, {}, []
+        for series_id, rows in panel.groupby("series_id"):
+            options = {**self.settings.options, **self._recipe(str(series_id), tuned)}
+            if str(series_id).endswith(options.get("fails_on", "none of them")):
+                failures[str(series_id)] = "was told to fail"
+                continue
+            recipe = f"window {options.get('window', 4)}"
+            level = float(rows["y"].iloc[-options.get("window", 4) :].mean())
+            said.append((series_id, recipe, "level", level, 1.0))
+            level = self._shrunk(level, recipe, tuned)
+            ends = rows["ds"].min(), rows["ds"].max()
+            models[str(series_id)] = FittedModel(level, *ends, len(rows), metrics={"level": level})
+        columns = ["series_id", "recipe", "coefficient", "estimate", "std_error"]
+        return Fitted(models, failures, pd.DataFrame(said, columns=columns))
+
+    def _recipe(self, series_id: str, tuned: Any) -> dict[str, Any]:
+        if tuned is None or series_id not in tuned.segments:
+            return {}
+        return tuned.recipes[tuned.segments[series_id]]
+
+    def _shrunk(self, level: float, recipe: str, tuned: Any) -> float:
+        if tuned is None or tuned.priors is None:
+            return level
+        prior = tuned.priors[tuned.priors["recipe"] == recipe]
+        if prior.empty:
+            return level
+        precision = 1 / prior["spread"].iloc[0] ** 2
+        return float((level + precision * prior["centre"].iloc[0]) / (1 + precision))
+
+    def predict(self, models: dict[str, float], future: pd.DataFrame) -> pd.DataFrame:
+        yhat = future["model_version"].map(models).astype(float)
+        columns = ["yhat_lower", "yhat_upper", "interval_source", "reason"]
+        return pd.DataFrame({"yhat": yhat, **dict.fromkeys(columns)}, index=future.index)
+
+    def dumps(self, model: float) -> bytes:
+        return json.dumps(model).encode()
+
+    def loads(self, data: bytes) -> float:
+        return float(json.loads(data))
+
+
 families.register("level", LevelFamily)
 families.register("band", BandFamily)
+families.register("window", WindowFamily)
 families.register("ridge", RidgeFamily)

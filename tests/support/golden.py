@@ -41,6 +41,7 @@ def sku_settings(site: Site) -> None:
         "min_observations": 3,
         "inactive_after": 4,
         "families": ["level"],
+        "refit": "on_retrain",
         "regressors": {"promo_share": {"future": "plan", "when_missing": "refuse_series"}},
     }
     sources = site.use_cases["sku_weekly"]["sources"]

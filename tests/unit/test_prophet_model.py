@@ -112,9 +112,12 @@ def test_options_that_contradict_the_settings_are_refused():
 
 
 def test_the_lag_is_on_by_name_and_can_be_switched_off():
-    assert family().features == ["promo", "y_lag1"]
-    assert family(kind=ProphetNoLagFamily).features == ["promo"]
-    assert family(options={"y_lag1": False}).features == ["promo"]
+    for made, columns in (
+        (family(), ["promo", "y_lag1"]),
+        (family(kind=ProphetNoLagFamily), ["promo"]),
+        (family(options={"y_lag1": False}), ["promo"]),
+    ):
+        assert made.features(made.options) == columns
 
 
 def test_a_family_and_its_models_can_be_sent_to_another_process():

@@ -23,7 +23,16 @@ Z80 = NormalDist().inv_cdf(0.9)
 FINITE = st.floats(-1e4, 1e4)
 
 
-def dynamics(lag_effect, *, y_lag1=None, noise_sd=1.0, change_rate=0.0, change_scale=1.0, n_gap=0):
+def dynamics(
+    lag_effect,
+    *,
+    y_lag1=None,
+    noise_sd=1.0,
+    change_rate=0.0,
+    change_scale=1.0,
+    n_gap=0,
+    autocorrelation=0.0,
+):
     n_series = len(lag_effect)
     return Dynamics(
         lag_effect=np.array(lag_effect, float),
@@ -32,6 +41,7 @@ def dynamics(lag_effect, *, y_lag1=None, noise_sd=1.0, change_rate=0.0, change_s
         change_rate=np.full(n_series, change_rate),
         change_scale=np.full(n_series, change_scale),
         n_gap=np.full(n_series, n_gap),
+        autocorrelation=np.full(n_series, autocorrelation),
         seed=[path_seed(f"s{i}", date(2026, 11, 15), 0) for i in range(n_series)],
     )
 

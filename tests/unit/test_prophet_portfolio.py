@@ -32,11 +32,11 @@ def family(solver="batch", **options):
 
 def problem_of(made, panel):
     """The problem that the family hands to the solver, and its series."""
-    recipe = Recipe(made.name, made.settings, made.options, made.features)
+    recipe = Recipe(made.name, made.settings, made.options, made.features(made.options))
     arrays, failures = read_panel(panel, recipe)
     assert not failures
     histories = fitting._padded(arrays, np.arange(len(arrays.series_id)))
-    has_season = fitting._has_season(histories, recipe, recipe.seasons)
+    has_season = fitting._has_season(histories, recipe, recipe.seasons, {})
     features = recipe.multiplicative_features
     scaled = scale(histories, recipe.options, recipe.seasons, has_season, features)
     return scaled, histories.series_id
@@ -66,6 +66,29 @@ def test_the_batched_solver_finds_a_mode_at_least_as_good_as_stans(panel, mode, 
     )
     # Against a penalty of 20 on each change of slope.
     assert optimality_gap(scaled.problem, theta, ours.sigma).max() < 2e-3
+
+
+def test_a_series_that_leaps_between_two_sets_of_changepoints_settles():
+    """The rule that speeds sigma up overshot from one to the other and back, without end."""
+    rng = np.random.default_rng(0)
+    price, noise = rng.normal(3, 0.3, 150), rng.normal(0, 0.08, 150)
+    season = 0.3 * np.sin(2 * np.pi * np.arange(150) / 52.18)
+    y = 100 * np.exp(season + noise) * (price / 3) ** -1.5
+    rows = pd.DataFrame(
+        {
+            "series_id": "a",
+            "ds": pd.date_range("2023-01-02", periods=150, freq="7D"),
+            "y": y,
+            "y_lag1": np.concatenate([[np.nan], y[:-1]]),
+            "promo_share": 0.0,
+            "log_price_ratio": price,
+        }
+    )
+    made = family(transform="log1p", y_lag1=False, yearly=False)
+    scaled, _ = problem_of(made, rows)
+    ours = solve(scaled.problem)
+    assert ours.is_converged.all()
+    assert optimality_gap(scaled.problem, theta_of(ours), ours.sigma).max() < 2e-3
 
 
 @pytest.mark.parametrize("mode", ["additive", "multiplicative"])

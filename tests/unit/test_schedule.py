@@ -14,6 +14,7 @@ from python_jobs.schedule import (
     origin_at,
     period_start,
     scheduled_origins,
+    validation_origins,
 )
 from python_jobs.settings import UseCase, load_settings
 from tests.support.site import ROOT
@@ -58,3 +59,20 @@ def test_the_schedule_names_every_wednesday_at_local_time_across_a_clock_change(
 
 def test_forecasts_are_issued_before_the_window_closes():
     assert issue_deadline(use_case(), date(2026, 11, 15)) == date(2026, 11, 21)
+
+
+def test_validation_origins_are_those_whose_whole_horizon_has_ended():
+    """Four weeks before 15 November, then every fourth back; the issued instants are Wednesdays."""
+    current = origin_at(use_case(), datetime(2026, 11, 18, 19, tzinfo=UTC))
+    origins = validation_origins(use_case(), current, n_origins=3, every=4)
+    days = [date(2026, 8, 23), date(2026, 9, 20), date(2026, 10, 18)]
+    assert [origin.origin_date for origin in origins] == days
+    assert origins[-1].as_of_at == datetime(2026, 10, 21, 19, tzinfo=UTC)
+
+
+def test_validation_origins_of_a_daily_schedule_are_one_a_day():
+    daily = use_case(grain="day", horizon=2, schedule={"weekday": "daily", "time": "06:00"})
+    daily = UseCase(**{**daily.model_dump(), "schedule": daily.schedule})
+    current = origin_at(daily, datetime(2026, 11, 18, 19, tzinfo=UTC))
+    origins = validation_origins(daily, current, n_origins=2, every=3)
+    assert [origin.origin_date for origin in origins] == [date(2026, 11, 12), date(2026, 11, 15)]

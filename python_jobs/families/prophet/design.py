@@ -49,7 +49,7 @@ class Scaled:
         start: first day, shape (n_series,).
         span: days from the first to the last row, shape (n_series,).
         changepoint_day: days after the start, -1 where a series has fewer, shape
-            (n_series, CHANGEPOINTS).
+            (n_series, CHANGEPOINTS); a flat trend has none, shape (n_series, 0).
         mean: taken off each feature, shape (n_series, n_features).
         sd: each feature is divided by, shape (n_series, n_features).
         varies: features with more than one value; the others have no effect, shape
@@ -91,12 +91,18 @@ def fourier(day: IntArray, seasons: list[Season]) -> FloatArray:
     return np.asarray(table[where.reshape(day.shape)])
 
 
+def season_of_term(seasons: list[Season]) -> IntArray:
+    """The place of the season that each wave belongs to, shape (n_waves,)."""
+    return np.repeat(np.arange(len(seasons)), [2 * season.order for season in seasons])
+
+
 def scale(
     histories: Histories,
     options: ProphetOptions,
     seasons: list[Season],
     has_season: BoolArray,
     multiplicative_features: BoolArray,
+    is_pooled: BoolArray | None = None,
 ) -> Scaled:
     """Put histories into Prophet's units, with the priors of the options.
 
@@ -106,6 +112,8 @@ def scale(
         seasons: the seasons that any of the series has.
         has_season: which a series has, shape (n_series, n_seasons).
         multiplicative_features: which features multiply the trend, shape (n_features,).
+        is_pooled: features that have a prior of the portfolio's, shape (n_features,): where one
+            never changed its one value is its mean, and its effect is the prior's.
 
     Returns:
         Scaled, with a stock prior on every term.
@@ -116,15 +124,15 @@ def scale(
     t = (histories.day - start[:, None]) / span[:, None]
     y_scale = np.abs(histories.y).max(axis=1)
     y_scale = np.where(y_scale == 0, 1.0, y_scale)
-    changepoint = _changepoints(histories)
     has_slope = np.full(n_series, options.growth == "linear")
+    changepoint = _changepoints(histories) if has_slope.all() else np.zeros((n_series, 0), int)
     at = np.where(changepoint >= 0, changepoint / span[:, None], np.inf)
     hinge = np.maximum(t[:, :, None] - at[:, None, :], 0) * histories.is_row[:, :, None]
-    hinge *= has_slope[:, None, None]
     mean, sd, varies = _standardised(histories)
+    if is_pooled is not None:
+        mean = np.where(is_pooled & ~varies, histories.x[:, 0, :], mean)
     regressors = (histories.x - mean[:, None, :]) / sd[:, None, :] * varies[:, None, :]
-    season_of_term = np.repeat(np.arange(len(seasons)), [2 * s.order for s in seasons])
-    waves = fourier(histories.day, seasons) * has_season[:, season_of_term][:, None, :]
+    waves = fourier(histories.day, seasons) * has_season[:, season_of_term(seasons)][:, None, :]
     x = np.concatenate([waves, regressors], axis=2) * histories.is_row[:, :, None]
     is_multiplicative = np.concatenate(
         [

@@ -2,80 +2,154 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from python_jobs.families.base import FittedModel
-from python_jobs.families.prophet.arrays import BoolArray, IntArray
-from python_jobs.families.prophet.design import Histories, Scaled, scale
+from python_jobs.families.prophet.arrays import BoolArray, FloatArray, IntArray
+from python_jobs.families.prophet.design import Histories, Scaled, scale, season_of_term
 from python_jobs.families.prophet.model import FamilyName, ProphetModel, ProphetOptions, Season
 from python_jobs.families.prophet.panel import EPOCH, Panel, Recipe
+from python_jobs.families.prophet.pooling import (
+    Coefficients,
+    Priors,
+    coefficient_names,
+    own_units,
+    with_priors,
+)
+from python_jobs.families.prophet.score import evaluate, stack
 from python_jobs.families.prophet.solve import Mode, solve
 from python_jobs.families.prophet.stan import SeriesRefusedError, fit_series, store
 
 BATCH = 256
 """Series solved together: enough to outweigh Python, few enough for the processor's cache."""
 
+MAX_AUTOCORRELATION = 0.99
+
+NO_CHANGE = np.zeros(1, dtype=np.int64)
+"""Prophet's own way to have no changepoint: one at time 0, whose delta is 0."""
+
+PERIOD_DAYS = {"day": 1, "week": 7}
+
 TWO_YEARS, TWO_WEEKS, WEEK = 730, 14, 7
 
 
-def fit_panel(
-    panel: Panel, recipe: Recipe
-) -> tuple[dict[str, FittedModel[ProphetModel]], dict[str, str]]:
+@dataclass
+class PanelFit:
+    """What became of the series of a panel.
+
+    Attributes:
+        models: by series_id.
+        failures: by series_id, why there is none; each series is in one of the two.
+        coefficients: of the series that were solved together.
+    """
+
+    models: dict[str, FittedModel[ProphetModel]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    coefficients: Coefficients = field(default_factory=Coefficients)
+
+
+def fit_panel(panel: Panel, recipe: Recipe, priors: Priors) -> PanelFit:
     """Fit every series of a panel that was checked before.
 
-    Returns:
-        Models and failures by series_id; each series is in one of them.
+    Args:
+        panel: the series.
+        recipe: how to fit them.
+        priors: of the portfolio; Stan does not take them.
     """
-    models: dict[str, FittedModel[ProphetModel]] = {}
-    failures: dict[str, str] = {}
+    fit = PanelFit()
     n_rows = np.diff(panel.first)
     top = np.maximum.reduceat(panel.y, panel.first[:-1]) if len(n_rows) else np.empty(0)
     low = np.minimum.reduceat(panel.y, panel.first[:-1]) if len(n_rows) else np.empty(0)
-    is_batched = recipe.options.solver == "batch" and recipe.options.growth != "logistic"
+    is_batched = recipe.options.is_batched
     is_constant = (top == low) & (recipe.options.growth != "logistic")
     by_stan = np.flatnonzero(~is_constant) if not is_batched else np.empty(0, dtype=np.int64)
     left: list[int] = by_stan.tolist()
     for series in np.flatnonzero(is_constant).tolist():
-        models[panel.series_id[series]] = _fitted(panel, series, _constant(panel, series, recipe))
+        model = _constant(panel, series, recipe)
+        fit.models[panel.series_id[series]] = _fitted(panel, series, model)
     if is_batched:
         order = np.flatnonzero(~is_constant)
         order = order[np.argsort(n_rows[order], kind="stable")]
         for start in range(0, len(order), BATCH):
-            left += _fit_batch(panel, order[start : start + BATCH], recipe, models)
+            left += _fit_batch(panel, order[start : start + BATCH], recipe, priors, fit)
     for series in left:
         try:
             model = _fit_with_stan(panel, series, recipe)
-            models[panel.series_id[series]] = _fitted(panel, series, model)
+            fit.models[panel.series_id[series]] = _fitted(panel, series, model)
         except SeriesRefusedError as error:
-            failures[panel.series_id[series]] = str(error)
-    return models, failures
+            fit.failures[panel.series_id[series]] = str(error)
+    return fit
 
 
 def _fit_batch(
-    panel: Panel,
-    chosen: IntArray,
-    recipe: Recipe,
-    models: dict[str, FittedModel[ProphetModel]],
+    panel: Panel, chosen: IntArray, recipe: Recipe, priors: Priors, fit: PanelFit
 ) -> list[int]:
     """Solve some series together; returns those that did not converge."""
     histories = _padded(panel, chosen)
-    seasons = recipe.seasons
-    has_season = _has_season(histories, recipe, seasons)
-    scaled = scale(histories, recipe.options, seasons, has_season, recipe.multiplicative_features)
+    seasons, features = recipe.seasons, recipe.features
+    names = coefficient_names(seasons, features)
+    is_pooled = np.array([name in priors and name != "y_lag1" for name in features], dtype=bool)
+    scaled = scale(
+        histories,
+        recipe.options,
+        seasons,
+        _has_season(histories, recipe, seasons, priors),
+        recipe.multiplicative_features,
+        is_pooled,
+    )
+    units = own_units(scaled, recipe.options, features)
+    scaled = with_priors(scaled, names, units, priors)
     mode = solve(scaled.problem)
+    fit.coefficients.add(
+        histories.series_id, recipe.options.label, scaled, mode, seasons, names, units
+    )
+    memory = _autocorrelation(histories.day, histories.is_row, mode.residual, recipe)
     left = []
     for place, series in enumerate(chosen.tolist()):
         if not mode.is_converged[place]:
             left.append(series)
             continue
-        model = _stored(histories, scaled, mode, place, recipe, seasons)
+        model = _stored(histories, scaled, mode, place, recipe, seasons, is_pooled)
+        if recipe.options.ar1:
+            last = mode.residual[place, histories.n_rows[place] - 1]
+            model = _with_memory(model, memory[place], last)
         fitted = _fitted(panel, series, model)
         fitted.metrics["objective"] = float(mode.objective[place])
-        models[panel.series_id[series]] = fitted
+        fitted.metrics["autocorrelation"] = float(memory[place])
+        fit.models[panel.series_id[series]] = fitted
     return left
+
+
+def _autocorrelation(
+    day: IntArray, is_row: BoolArray, residual: FloatArray, recipe: Recipe
+) -> FloatArray:
+    """First-order autocorrelation of the residuals: sum of e_t e_(t-1) over sum of e_t^2.
+
+    Only rows one period apart are paired, so that gaps draw it towards zero; within -1..1 by the
+    Cauchy-Schwarz inequality.
+
+    Args:
+        day: of each row, shape (n_series, n_rows).
+        is_row: same shape.
+        residual: zero in padding, same shape.
+        recipe: whose grain is the period.
+
+    Returns:
+        Shape (n_series,).
+    """
+    is_pair = is_row[:, 1:] & (np.diff(day, axis=1) == PERIOD_DAYS[recipe.settings.grain])
+    shared = (residual[:, 1:] * residual[:, :-1] * is_pair).sum(axis=1)
+    total = (residual**2).sum(axis=1)
+    ratio = np.divide(shared, total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(np.clip(ratio, -MAX_AUTOCORRELATION, MAX_AUTOCORRELATION))
+
+
+def _with_memory(model: ProphetModel, autocorrelation: float, last: float) -> ProphetModel:
+    return replace(model, autocorrelation=float(autocorrelation), last_residual=float(last))
 
 
 def _padded(panel: Panel, chosen: IntArray) -> Histories:
@@ -93,14 +167,19 @@ def _padded(panel: Panel, chosen: IntArray) -> Histories:
     )
 
 
-def _has_season(histories: Histories, recipe: Recipe, seasons: list[Season]) -> BoolArray:
-    """Which series are long and dense enough for each season, by Prophet's rules."""
+def _has_season(
+    histories: Histories, recipe: Recipe, seasons: list[Season], priors: Priors
+) -> BoolArray:
+    """Which series are long and dense enough for each season, by Prophet's rules.
+
+    Where the portfolio has told what the year looks like a shorter history will do.
+    """
     n_series = len(histories.series_id)
     span = histories.day[np.arange(n_series), histories.n_rows - 1] - histories.day[:, 0]
     has = np.ones((n_series, len(seasons)), dtype=bool)
     for place, season in enumerate(seasons):
         if season.name == "yearly" and recipe.options.yearly == "auto":
-            has[:, place] = span >= TWO_YEARS
+            has[:, place] = (span >= TWO_YEARS) | (f"{season.name}_sin1" in priors)
         if season.name == "weekly" and recipe.options.weekly == "auto":
             gaps = np.diff(histories.day, axis=1)
             gaps = np.where(gaps > 0, gaps, WEEK)
@@ -115,12 +194,12 @@ def _stored(
     place: int,
     recipe: Recipe,
     seasons: list[Season],
+    is_pooled: BoolArray,
 ) -> ProphetModel:
     """Take one series' parameters out of the batch, without the terms that it does not have."""
-    season_of_term = np.repeat(np.arange(len(seasons)), [2 * s.order for s in seasons])
-    keeps = np.concatenate([scaled.has_season[place][season_of_term], scaled.varies[place]])
+    has_effect = scaled.varies[place] | is_pooled
+    keeps = np.concatenate([scaled.has_season[place][season_of_term(seasons)], has_effect])
     changes = scaled.changepoint_day[place] >= 0
-    varies = scaled.varies[place]
     start = EPOCH + scaled.start[place]
     return ProphetModel(
         family=cast(FamilyName, recipe.family),
@@ -133,14 +212,16 @@ def _stored(
         k=float(mode.k[place]),
         m=float(mode.m[place]),
         sigma_obs=float(mode.sigma[place]),
-        changepoint_days=scaled.changepoint_day[place][changes],
-        delta=mode.delta[place][changes],
+        changepoint_days=scaled.changepoint_day[place][changes] if changes.any() else NO_CHANGE,
+        delta=mode.delta[place][changes] if changes.any() else np.zeros(1),
         seasonalities=tuple(
             s for s, has in zip(seasons, scaled.has_season[place], strict=True) if has
         ),
-        regressors=tuple(name for name, has in zip(recipe.features, varies, strict=True) if has),
-        mu=scaled.mean[place][varies],
-        std=scaled.sd[place][varies],
+        regressors=tuple(
+            name for name, has in zip(recipe.features, has_effect, strict=True) if has
+        ),
+        mu=scaled.mean[place][has_effect],
+        std=scaled.sd[place][has_effect],
         beta=mode.beta[place][keeps],
     )
 
@@ -162,7 +243,7 @@ def _constant(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
         k=0.0,
         m=level / y_scale,
         sigma_obs=1e-9,
-        changepoint_days=np.zeros(1, dtype=np.int64),
+        changepoint_days=NO_CHANGE,
         delta=np.zeros(1),
         seasonalities=(),
         regressors=(),
@@ -180,7 +261,24 @@ def _fit_with_stan(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
     frame.insert(0, "ds", pd.to_datetime(EPOCH + panel.day[rows]))
     frame.insert(1, "y", panel.y[rows])
     prophet = fit_series(frame, recipe.options, recipe.settings.grain)
-    return store(prophet, recipe.family, recipe.options, recipe.features)
+    model = store(prophet, recipe.family, recipe.options, recipe.features)
+    if not recipe.options.ar1:
+        return model
+    residual = (panel.y[rows] - _fitted_values(model, panel, series, recipe))[None] / model.y_scale
+    is_row = np.ones(residual.shape, dtype=bool)
+    memory = _autocorrelation(panel.day[rows][None], is_row, residual, recipe)
+    return _with_memory(model, memory[0], residual[0, -1])
+
+
+def _fitted_values(model: ProphetModel, panel: Panel, series: int, recipe: Recipe) -> FloatArray:
+    """What a model says of the rows that it was trained on, model space, shape (n_rows,)."""
+    rows = panel.rows(series)
+    ((_, portfolio),) = stack([model])
+    x = panel.x[rows][:, [recipe.features.index(name) for name in model.regressors]]
+    terms = evaluate(portfolio, np.zeros(len(x), dtype=np.int64), panel.day[rows], x)
+    if "y_lag1" not in model.regressors:
+        return terms.base
+    return np.asarray(terms.base + terms.lag_gain * x[:, model.regressors.index("y_lag1")])
 
 
 def _fitted(panel: Panel, series: int, model: ProphetModel) -> FittedModel[ProphetModel]:

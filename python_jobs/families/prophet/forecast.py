@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -223,6 +223,7 @@ def _roll(
         (4, n_forecasts, horizon).
     """
     dynamics = _dynamics(models, first, settings)
+    terms = replace(terms, base=terms.base + _carried(models, dynamics, terms.base.shape[1]))
     floor = 0.0 if settings.is_nonnegative else None
     with np.errstate(over="ignore", invalid="ignore"):
         yhat = recursive_forecast(terms.base, terms.lag_gain, dynamics.y_lag1, floor)
@@ -248,6 +249,13 @@ def _roll(
     return np.concatenate([values, half_width[None]])
 
 
+def _carried(models: list[ProphetModel], dynamics: Dynamics, horizon: int) -> FloatArray:
+    """What is left of the last residual at each step, model space: (n_forecasts, horizon)."""
+    last = np.array([model.last_residual * model.y_scale for model in models])
+    periods = dynamics.n_gap[:, None] + np.arange(1, horizon + 1)
+    return np.asarray(last[:, None] * dynamics.autocorrelation[:, None] ** periods)
+
+
 def _dynamics(
     models: list[ProphetModel], first: pd.DataFrame, settings: FamilySettings
 ) -> Dynamics:
@@ -267,6 +275,7 @@ def _dynamics(
         change_rate=np.array([len(model.delta) for model in models]) * pace * moves,
         change_scale=size * pace * y_scale,
         n_gap=np.maximum(ahead - first["horizon_step"].to_numpy(), 0).astype(np.int64),
+        autocorrelation=np.array([model.autocorrelation for model in models]),
         seed=[path_seed(series, origin.date(), settings.seed) for series, origin in keys],
     )
 

@@ -20,6 +20,9 @@ FORMAT_VERSION = 2
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+_NOT_OF_THE_FORM = ("solver", "n_paths", "min_observations", "pooled_priors", "cap_ratio")
+"""Options that leave the meaning of the coefficients as it is."""
+
 PositiveFloat = Annotated[float, Field(gt=0)]
 IsoDate = Annotated[date, Field(strict=False)]
 Switch = Literal["auto"] | bool
@@ -31,6 +34,8 @@ class ProphetOptions(BaseModel):
 
     Attributes:
         y_lag1: y of the period before is an additive regressor, carried through the horizon.
+        ar1: the residual of the last training row is carried into the forecast, less with every
+            period by the first-order autocorrelation of the residuals.
         transform: of y and y_lag1 before the fit; undone on the forecast.
         yearly: "auto" has a yearly season where the training rows span at least 730 days.
         yearly_order: Fourier terms of the yearly season.
@@ -46,11 +51,15 @@ class ProphetOptions(BaseModel):
         seasonality_mode: how seasons and regressors join the trend; y_lag1 is always added.
         n_paths: simulated futures behind an interval.
         min_observations: usable training rows below which a series is refused.
+        pooled_priors: seasons and regressors are fitted with priors that the portfolio's series
+            share, where the fit gets some (of the batch solver only); a series without a yearly
+            season of its own, or whose regressor never changed, then has the portfolio's.
     """
 
     model_config = _STRICT
 
     y_lag1: bool = True
+    ar1: bool = False
     transform: Literal["none", "log1p"] = "none"
     yearly: Switch = "auto"
     yearly_order: Annotated[int, Field(ge=1, le=180)] = 10
@@ -64,6 +73,19 @@ class ProphetOptions(BaseModel):
     seasonality_mode: Literal["additive", "multiplicative"] = "additive"
     n_paths: Annotated[int, Field(ge=100)] = 1000
     min_observations: Annotated[int, Field(ge=3)] = 8
+    pooled_priors: bool = True
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether the solver for many series at once covers what is asked."""
+        return self.solver == "batch" and self.growth != "logistic"
+
+    @property
+    def label(self) -> str:
+        """A name of what decides the meaning of coefficients: as JSON, what differs from Prophet's
+        own form and the lag. Coefficients of one label compare between series."""
+        kept = self.model_dump(exclude_defaults=True, exclude=set(_NOT_OF_THE_FORM))
+        return orjson.dumps(kept | {"y_lag1": self.y_lag1}, option=orjson.OPT_SORT_KEYS).decode()
 
     def to_model_space(self, y: FloatArray) -> FloatArray:
         """Transform y; what has no logarithm becomes nan or -inf, without a warning."""
@@ -110,6 +132,12 @@ YEARLY = ("yearly", 365.25)
 WEEKLY = ("weekly", 7.0)
 
 
+_NUMBERS = (
+    *("y_scale", "k", "m", "sigma_obs", "delta", "mu", "std", "beta"),
+    *("autocorrelation", "last_residual"),
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ProphetModel:
     """What is kept of one fitted series.
@@ -134,6 +162,8 @@ class ProphetModel:
         mu: mean taken off each regressor.
         std: each regressor is divided by.
         beta: coefficients: sine and cosine of each order of each season, then the regressors.
+        autocorrelation: of the residuals, from one period to the next; 0 where it is not used.
+        last_residual: y less the fit at train_end, a share of y_scale; 0 where it is not used.
     """
 
     family: FamilyName
@@ -153,6 +183,8 @@ class ProphetModel:
     mu: FloatArray
     std: FloatArray
     beta: FloatArray
+    autocorrelation: float = 0.0
+    last_residual: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters that are not finite or do not fit together.
@@ -175,11 +207,13 @@ class ProphetModel:
             raise ValueError(f"train_end {self.train_end} is not after {self.train_start}")
         if strangers:
             raise ValueError(f"regressor(s) {sorted(strangers)} are not among the features")
-        for name in ("y_scale", "k", "m", "sigma_obs", "delta", "mu", "std", "beta"):
+        for name in _NUMBERS:
             if not _is_finite(getattr(self, name)):
                 raise ValueError(f"{name} is not finite")
         if self.y_scale <= 0 or self.sigma_obs <= 0 or min(self.std, default=1.0) <= 0:
             raise ValueError("y_scale, sigma_obs and std must be above zero")
+        if abs(self.autocorrelation) >= 1:
+            raise ValueError(f"autocorrelation {self.autocorrelation} is not within -1..1")
 
     def __eq__(self, other: object) -> bool:
         """Two models are the same where their stored forms are."""
@@ -239,6 +273,8 @@ class _Stored(BaseModel):
     mu: list[float]
     std: list[PositiveFloat]
     beta: list[float]
+    autocorrelation: float
+    last_residual: float
 
 
 def dump_model(model: ProphetModel) -> bytes:

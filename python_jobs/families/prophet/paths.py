@@ -6,6 +6,7 @@ Everything here is in model space (after the transform of y); a path is one poss
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -82,6 +83,7 @@ class Dynamics:
         change_scale: mean absolute change of the slope (Laplace), per period and period.
         n_gap: periods between the last one trained on and the first one forecast, in which the
             trend may have changed unseen.
+        autocorrelation: of the noise, from one period to the next; 0: each period's is its own.
         seed: seed of the series' own random numbers, see `path_seed`.
     """
 
@@ -91,6 +93,7 @@ class Dynamics:
     change_rate: FloatArray
     change_scale: FloatArray
     n_gap: IntArray
+    autocorrelation: FloatArray
     seed: list[int]
 
     def __getitem__(self, chosen: slice | IntArray) -> Dynamics:
@@ -193,6 +196,10 @@ def _disturbed(
     for row in range(n_series):
         noise_rng, trend_rng = np.random.default_rng(dynamics.seed[row]).spawn(2)
         noise = draw_noise(noise_rng, horizon, n_paths) * dynamics.noise_sd[row]
+        if dynamics.autocorrelation[row]:
+            noise = correlated(
+                noise, float(dynamics.autocorrelation[row]), int(dynamics.n_gap[row])
+            )
         steps = int(dynamics.n_gap[row]) + horizon
         shift = draw_trend_shift(trend_rng, steps, n_paths, dynamics.change_rate[row])
         shift = shift[-horizon:] * dynamics.change_scale[row]
@@ -226,6 +233,28 @@ def draw_noise(rng: np.random.Generator, horizon: int, n_paths: int) -> FloatArr
     lower = np.linalg.cholesky(shuffled @ shuffled.T / n_paths)
     noise: FloatArray = np.linalg.solve(lower, shuffled)
     return noise
+
+
+def correlated(noise: FloatArray, autocorrelation: float, n_gap: int) -> FloatArray:
+    """Turn independent noise into a first-order autoregression known at the last training row.
+
+    u_s = r u_(s-1) + sqrt(1 - r^2) e_s, s periods after that row: its variance is 1 - r^(2 s) times
+    that of the noise, so it grows with every period and never exceeds it (Box and Jenkins 1970).
+
+    Args:
+        noise: shape (horizon, n_paths).
+        autocorrelation: r, within -1..1.
+        n_gap: periods between the last training row and the first step.
+
+    Returns:
+        Shape (horizon, n_paths).
+    """
+    out = np.empty_like(noise)
+    out[0] = math.sqrt(1 - autocorrelation ** (2 * (n_gap + 1))) * noise[0]
+    share = math.sqrt(1 - autocorrelation**2)
+    for step in range(1, len(noise)):
+        out[step] = autocorrelation * out[step - 1] + share * noise[step]
+    return out
 
 
 @lru_cache(maxsize=8)

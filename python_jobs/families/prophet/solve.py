@@ -88,6 +88,7 @@ class Mode:
         is_converged: a further round would change nothing, shape (n_series,).
         beta_sd: standard deviation of beta given the changepoints in use and sigma (Laplace's
             approximation), shape (n_series, n_terms).
+        residual: y less the mean, zero in padding, shape (n_series, n_rows).
     """
 
     k: FloatArray
@@ -98,6 +99,7 @@ class Mode:
     objective: FloatArray
     is_converged: BoolArray
     beta_sd: FloatArray
+    residual: FloatArray
 
 
 def solve(problem: Problem, tolerance: float = 1e-10) -> Mode:
@@ -190,6 +192,7 @@ class _State:
         self.sigma = _best_sigma(np.einsum("bt,bt->b", residual, residual), n_rows)
         self.objective = objective(problem, theta, self.sigma)
         self.history = np.full((3, len(theta)), np.nan)
+        self.trust = np.ones(len(theta))
         self.gram: FloatArray | None = None
         self.moment: FloatArray | None = None
 
@@ -207,6 +210,7 @@ class _State:
         if not is_additive:
             done |= np.abs(gain) <= 1e-3 * tolerance * np.maximum(1, np.abs(value))
         self.theta[live], self.objective[live] = theta, value
+        self.trust[live] *= np.where(gain < 0, 0.5, 1.0)
         self.sigma[live] = self._extrapolated(live, sigma) if is_additive else sigma
         self.sigma[live[done]] = sigma[done]
         return ~done
@@ -289,13 +293,17 @@ class _State:
         return best_theta, best_sigma, best
 
     def _extrapolated(self, live: IntArray, sigma: FloatArray) -> FloatArray:
-        """Speed the alternation up by Aitken's rule on ln(sigma), every third round."""
+        """Speed the alternation up by Aitken's rule on ln(sigma), every third round.
+
+        A leap after which the objective rose went too far, into where other changepoints are in
+        use: later ones of that series are half as long, or it may come back there for ever.
+        """
         logs = np.log(sigma)
         self.history[:, live] = np.vstack([self.history[1:, live], logs])
         first, second, third = self.history[:, live]
         change, bend = third - second, third - 2 * second + first
         with np.errstate(divide="ignore", invalid="ignore"):
-            limit = third - change**2 / bend
+            limit = third - self.trust[live] * change**2 / bend
         usable = np.isfinite(limit) & (np.abs(limit - third) < 20 * np.abs(change))
         usable &= np.abs(change) > 1e-13
         self.history[:, live[usable]] = np.nan
@@ -313,6 +321,7 @@ class _State:
             objective=self.objective,
             is_converged=converged,
             beta_sd=self._beta_sd(),
+            residual=_residual(self.problem, self.theta)[2],
         )
 
     def _beta_sd(self) -> FloatArray:
