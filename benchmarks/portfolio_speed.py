@@ -40,6 +40,7 @@ from python_jobs.jobs.pool import fit_local, predict_local
 
 REGRESSORS = ("promo_share", "log_price_ratio")
 HORIZON = 4
+BLOCK = 1000
 ORIGIN = pd.Timestamp("2026-11-15")
 T = TypeVar("T")
 
@@ -78,11 +79,14 @@ def synthetic_series(series_id: str, rng: np.random.Generator) -> pd.DataFrame:
 def synthetic_panel(n_series: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Make the training panel up to ORIGIN and the future panel of HORIZON weeks after it."""
     rng = np.random.default_rng(seed)
-    rows = pd.concat(
-        [synthetic_series(f"S{i:06d}", rng) for i in range(n_series)], ignore_index=True
-    )
-    panel = rows[rows["ds"] <= ORIGIN].reset_index(drop=True)
-    future = rows[rows["ds"] > ORIGIN].rename(columns={"ds": "target_date"}).drop(columns="y")
+    past, ahead = [], []
+    for start in range(0, n_series, BLOCK):  # small frames take several times their numbers' memory
+        block = range(start, min(start + BLOCK, n_series))
+        rows = pd.concat([synthetic_series(f"S{i:06d}", rng) for i in block])
+        past.append(rows[rows["ds"] <= ORIGIN])
+        ahead.append(rows[rows["ds"] > ORIGIN])
+    panel = pd.concat(past, ignore_index=True)
+    future = pd.concat(ahead).rename(columns={"ds": "target_date"}).drop(columns="y")
     step = future.groupby("series_id").cumcount() + 1
     last = panel.groupby("series_id")["y"].last()
     return panel, future.assign(

@@ -33,13 +33,14 @@ def series_starts(frame: pd.DataFrame, name: str) -> npt.NDArray[np.intp]:
     ids = frame["series_id"]
     if ids.isna().any():
         raise ValueError(f"{name}: {int(ids.isna().sum())} row(s) have a null series_id")
-    values = ids.to_numpy(dtype=object)
+    values = ids.array  # compared as they lie: as Python strings, millions of rows fill the memory
     is_start = np.ones(len(values), dtype=bool)
     is_start[1:] = values[1:] != values[:-1]
     starts = np.flatnonzero(is_start)
-    split = pd.Series(values[starts]).duplicated()
+    names = ids.iloc[starts]
+    split = names.duplicated()
     if split.any():
-        first = values[starts][split.to_numpy()][0]
+        first = names[split].iloc[0]
         raise ValueError(
             f"{name}: not sorted by series_id, {int(split.sum())} series are split (first: {first})"
         )

@@ -65,7 +65,8 @@ def load_models(store: ModelStore, family: Family[Any], serving: pd.DataFrame) -
         except ObjectFault as fault:
             loaded.faults.update({_key_of(row): str(fault) for row in wanted.itertuples()})
             continue
-        for row in wanted.drop_duplicates(["series_id", "model_version"]).itertuples():
+        distinct = wanted.drop_duplicates(["series_id", "model_version"]).astype(object)
+        for row in distinct.itertuples():
             _load_one(family, row, packed, loaded)
     return loaded
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -207,9 +208,9 @@ class ProphetModel:
         if strangers:
             raise ValueError(f"regressor(s) {sorted(strangers)} are not among the features")
         for name in _NUMBERS:
-            if not np.isfinite(getattr(self, name)).all():
+            if not _is_finite(getattr(self, name)):
                 raise ValueError(f"{name} is not finite")
-        if self.y_scale <= 0 or self.sigma_obs <= 0 or (self.std <= 0).any():
+        if self.y_scale <= 0 or self.sigma_obs <= 0 or min(self.std, default=1.0) <= 0:
             raise ValueError("y_scale, sigma_obs and std must be above zero")
         if abs(self.autocorrelation) >= 1:
             raise ValueError(f"autocorrelation {self.autocorrelation} is not within -1..1")
@@ -241,6 +242,13 @@ class ProphetModel:
         place = self.regressors.index("y_lag1")
         beta = self.beta[len(self.beta) - len(self.regressors) + place]
         return float(beta / self.std[place] * self.y_scale)
+
+
+def _is_finite(values: FloatArray | float) -> bool:
+    """Whether all are; of 100,000 models, numpy's own way for a float takes seconds."""
+    if isinstance(values, np.ndarray):
+        return bool(np.isfinite(values).all())
+    return isfinite(values)
 
 
 class _Stored(BaseModel):
@@ -312,25 +320,24 @@ def load_model(data: bytes, family: str) -> ProphetModel:
     if content.get("sha256") != hashlib.sha256(orjson.dumps(body)).hexdigest():
         raise ValueError(f"{family}: the model's checksum is not that of its content")
     try:
-        stored = _Stored.model_validate(body)
-        return _model_of(stored)
+        return _model_of(vars(_Stored.model_validate(body)))
     except ValidationError as error:
         raise ValueError(f"{family}: the model's {_explain(error)}") from None
     except ValueError as error:
         raise ValueError(f"{family}: the model's {error}") from None
 
 
-def _model_of(stored: _Stored) -> ProphetModel:
-    seasons = orjson.dumps([dict(season) for season in stored.seasonalities])
-    parts = dict(stored)
+def _model_of(parts: dict[str, Any]) -> ProphetModel:
+    """Put a model together from the fields of its stored form."""
+    seasons = orjson.dumps([vars(season) for season in parts["seasonalities"]])
     return ProphetModel(
         **{
             **parts,
-            "options": _options_of(orjson.dumps(stored.options)),
+            "options": _options_of(orjson.dumps(parts["options"])),
             "seasonalities": _seasons_of(seasons),
-            "features": tuple(stored.features),
-            "regressors": tuple(stored.regressors),
-            "changepoint_days": np.array(stored.changepoint_days, dtype=np.int64),
+            "features": tuple(parts["features"]),
+            "regressors": tuple(parts["regressors"]),
+            "changepoint_days": np.array(parts["changepoint_days"], dtype=np.int64),
             **{name: np.array(parts[name], dtype=float) for name in ("delta", "mu", "std", "beta")},
         }
     )
