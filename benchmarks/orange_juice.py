@@ -1,11 +1,15 @@
 """How good forecasts of 913 real series are: Dominick's orange juice, Chicago's weather.
 
-The whole pipeline on emulators of its own: load, then a replay of three origins four weeks apart,
-with models trained as of each, four weeks forecast from each. Only `shelfcast` commands write;
-every figure is read from the marts by SQL. Models and baselines are compared on the rows that all
-of them forecast.
+The whole pipeline on emulators of its own; only `shelfcast` commands write.
 
-    python -m benchmarks.orange_juice --series 40 --origins 1
+- A replay of the last three origins four weeks apart, models trained as of each, beside the peers
+  of `orange_juice_peers` on the rows that all of them forecast: the 550 complete series, and all.
+- TSPerf's 12 rounds and score, and the intervals of the last 8 of them before and after
+  calibration (`orange_juice_rounds`).
+- With --tune, `shelfcast tune` first, as of each of these origins, on weeks before it.
+
+    python -m benchmarks.orange_juice --series 40 --origins 1 --no-rounds --peers naive mean_8
+    python -m benchmarks.orange_juice --cache /tmp/peers
 
 Without the data (see benchmarks/README.md) it says so and does nothing. Tables go to stdout; the
 last line is one JSON object.
@@ -30,6 +34,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from benchmarks import orange_juice_panel, orange_juice_rounds, peers
+from benchmarks import orange_juice_peers as comparison
 from python_jobs import pipeline
 from python_jobs.cli import main as shelfcast_cli
 from python_jobs.local import environment, stack
@@ -50,6 +56,11 @@ MODELS = {
     "mean_4": "mean of 4 weeks",
     "mean_8": "mean of 8 weeks",
 }
+CHAMPION = "prophet"
+NOMINAL = 0.8
+N_CALIBRATED = 8
+"""Origins whose intervals are made twice: before and after calibration."""
+
 STAGES = ("before_forecast", "train", "predict", "after_forecast")
 
 BY_STEP = """
@@ -66,6 +77,17 @@ where run_kind = 'issued' and basis = 'comparable'
 order by model_name
 """
 
+OURS = """
+select
+    series_id,
+    model_name as model,
+    origin_date as origin,
+    target_date as target,
+    horizon_step,
+    if(is_fallback, null, yhat) as yhat
+from {forecasts}
+"""
+
 OUTCOMES = """
 select model_name, outcome, coalesce(reason, '') as reason, count(*) as n
 from {run_forecasts}
@@ -74,13 +96,8 @@ order by model_name, n desc
 """
 
 FITS = """
-select count(*) as n_fits, countif(status = 'failed') as n_failed
+select count(*) as n_fits, countif(status like '%failed') as n_failed
 from {model_log}
-"""
-
-SERIES = """
-select count(distinct series_id) as n_series
-from {run_forecasts}
 """
 
 SECONDS = """
@@ -145,15 +162,68 @@ def load(sales: Path, weather: Path) -> float:
     return sum(shelfcast("load", str(path), "--as", kind) for kind, path in files.items())
 
 
+def run_days(n_origins: int, last_run: date = LAST_RUN) -> list[date]:
+    """The Thursdays of n runs four weeks apart, earliest first."""
+    return [last_run - timedelta(weeks=4 * back) for back in range(n_origins - 1, -1, -1)]
+
+
 def replay(n_origins: int, last_run: date = LAST_RUN) -> float:
     """Train and forecast as of n origins four weeks apart, the last one at last_run; seconds."""
-    first = last_run - timedelta(weeks=4 * (n_origins - 1))
-    days = ("--from", str(first), "--to", str(last_run), "--every", "4")
-    return shelfcast("replay", *days, "--as-issued")
+    first, *_ = days = run_days(n_origins, last_run)
+    arguments = ("--from", str(first), "--to", str(days[-1]), "--every", "4")
+    return shelfcast("replay", *arguments, "--as-issued")
 
 
-def read(statement: str) -> pd.DataFrame:
-    return pipeline.open_workplace().warehouse.read(statement)
+def tune(days: list[date]) -> float:
+    """Choose recipes as of each day, from weeks that were over then; seconds.
+
+    Raises:
+        SystemExit: this version of Shelfcast has no such command.
+    """
+    if "tune" not in shelfcast_cli.commands:
+        raise SystemExit("--tune: this version of shelfcast has no command `tune`")
+    every = ("--origins", "3", "--every", "4")
+    return sum(shelfcast("tune", *every, "--as-of", f"{day}T22:00") for day in sorted(set(days)))
+
+
+def backtest_rounds() -> float:
+    """Backtest TSPerf's 12 origins, then the last of them again, with calibration; seconds."""
+    n_rounds = len(orange_juice_rounds.round_days())
+    return sum(
+        shelfcast(*orange_juice_rounds.backtest_arguments(run_id, n_origins))
+        for run_id, n_origins in (
+            (orange_juice_rounds.BEFORE, n_rounds),
+            (orange_juice_rounds.AFTER, N_CALIBRATED),
+        )
+    )
+
+
+def read(statement: str, **parameters: str | float) -> pd.DataFrame:
+    return pipeline.open_workplace().warehouse.read(statement, **parameters)
+
+
+def beside_peers(
+    ours: pd.DataFrame, panel: pd.DataFrame, chosen: list[peers.Peer], cache: Path | None
+) -> comparison.Timed:
+    """Put peers' forecasts of a panel's series beside ours.
+
+    Args:
+        ours: one row per series_id, origin, target and model, with horizon_step and yhat (ounces,
+            null where a baseline stood in).
+        panel: the series to compare on, one row per series_id and week, gaps null.
+        chosen: peers whose packages are installed.
+        cache: a folder that keeps their forecasts.
+
+    Returns:
+        Rows as `orange_juice_peers.forecasts`, peers first, and each peer's seconds.
+    """
+    own = ours[ours["series_id"].isin(panel["series_id"].unique())]
+    origins = [pd.Timestamp(origin) for origin in sorted(own["origin"].unique())]
+    own = comparison.with_actuals(own, panel)[comparison.COLUMNS]
+    if not chosen:
+        return own, {}
+    others, seconds = comparison.forecasts(panel, origins, chosen, cache=cache)
+    return pd.concat([others, own], ignore_index=True), seconds
 
 
 class PeakMemory:
@@ -224,21 +294,27 @@ def _shown(metric: str, value: float) -> str:
     return format(value, {"rmse": ",.0f", "bias": "+.1%"}.get(metric, ".1%"))
 
 
-def figures(overall: pd.DataFrame) -> dict[str, float]:
-    """What the last line says of accuracy."""
-    models = overall.set_index("model_name")
-    names = {"prophet_lag": "prophet", "prophet": "prophet_no_lag"}
-    names |= {name.replace("mean_", "mean"): name for name in list(MODELS)[2:]}
-    wapes = {
-        f"wape_{short}": round(float(models["wape"][name]), 4) for short, name in names.items()
+def score_figures(scores: pd.DataFrame, n_series: int) -> dict[str, object]:
+    """What the last line says of one set of series: fractions; rmse in ounces.
+
+    Args:
+        scores: one row per model (`orange_juice_peers.accuracy`).
+        n_series: how many there are; it ends each name.
+    """
+    wapes = {f"wape_{model}_{n_series}": round(x, 4) for model, x in scores["wape"].items()}
+    others = {
+        f"{metric}_{n_series}": {model: round(x, 4) for model, x in scores[metric].items()}
+        for metric in ("smape", "rmse", "bias")
     }
-    return {
-        **wapes,
-        "coverage_80": round(float(models["coverage"]["prophet"]), 4),
-        "n_compared": int(models["n_scored"]["prophet"]),
-        "n_removed": int(models["n_removed"]["prophet"]),
-        "n_unscored": int(models["n_unscored"]["prophet"]),
-    }
+    counts = {f"n_compared_{n_series}": int(scores["n"].iloc[0])}
+    return {**wapes, **others, **counts}
+
+
+def own_figures(overall: pd.DataFrame) -> dict[str, object]:
+    """What the last line says of our own rows in the marts."""
+    models = overall.set_index("model_name").loc[CHAMPION]
+    counts = {name: int(models[name]) for name in ("n_scored", "n_removed", "n_unscored")}
+    return {"coverage_80": round(float(models["coverage"]), 4), **counts}
 
 
 def say(text: str) -> None:
@@ -249,6 +325,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    keys = [peer.key for peer in peers.PEERS]
     parser.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where the two files are")
     parser.add_argument("--series", type=int, help="so many series only; default: all")
     parser.add_argument("--origins", type=int, default=3, help="origins, four weeks apart")
@@ -258,7 +335,63 @@ def parse_arguments() -> argparse.Namespace:
         default=LAST_RUN,
         help="the Thursday of the last origin's run; an earlier one leaves the test weeks unseen",
     )
+    parser.add_argument("--peers", nargs="*", choices=keys, default=keys, metavar="PEER")
+    parser.add_argument("--cache", type=Path, help="a folder that keeps the peers' forecasts")
+    parser.add_argument(
+        "--rounds",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="TSPerf's rounds, and intervals before and after calibration",
+    )
+    parser.add_argument(
+        "--tune",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="choose recipes as of each origin first",
+    )
     return parser.parse_args()
+
+
+def run_shelfcast(args: argparse.Namespace, sales: Path) -> dict[str, float]:
+    """Everything that Shelfcast does, at the deployment that the environment names; seconds."""
+    seconds = {"load": load(sales, args.data_dir / WEATHER)}
+    days = run_days(args.origins, args.last_run)
+    if args.tune:
+        seconds["tune"] = tune(days + (orange_juice_rounds.round_days() if args.rounds else []))
+    if args.rounds:
+        seconds["rounds"] = backtest_rounds()
+    seconds["replay"] = replay(args.origins, args.last_run)
+    steps = read(SECONDS).set_index("step")["seconds"]
+    return seconds | {f"replay_{stage}": float(steps[stage]) for stage in STAGES}
+
+
+def rounds_report(sales: pd.DataFrame) -> tuple[str, dict[str, object]]:
+    """TSPerf's table and the intervals', and what the last line says of them."""
+    ours = orange_juice_rounds.tsperf_mape(read, sales, CHAMPION)
+    rounds = (read, "origin_date", CHAMPION, NOMINAL), (read, "horizon_step", CHAMPION, NOMINAL)
+    by_origin, by_step = (orange_juice_rounds.intervals(*each) for each in rounds)
+    baselines = comparison.tsperf_check(sales)
+    title = {f"Shelfcast: {MODELS[CHAMPION]}": ours["tsperf_mape"]}
+    text = "\n\n".join(
+        [
+            comparison.tsperf_table(baselines, title),
+            orange_juice_rounds.intervals_table(by_origin, by_step, NOMINAL),
+        ]
+    )
+    return text, {**ours, **orange_juice_rounds.interval_figures(by_origin, by_step)}
+
+
+def compared(
+    ours: pd.DataFrame, panel: pd.DataFrame, args: argparse.Namespace
+) -> tuple[str, dict[str, object]]:
+    """The table beside the peers on a panel's series, and what the last line says of it."""
+    chosen = comparison.installed([peer for peer in peers.PEERS if peer.key in args.peers], say)
+    titles = MODELS | {peer.key: peer.title for peer in chosen}
+    rows, seconds = beside_peers(ours, panel, chosen, args.cache)
+    scores, n_series = comparison.accuracy(rows), panel["series_id"].nunique()
+    heading = f"{n_series} series, {scores['n'].iloc[0]:,} rows that all models have"
+    text = f"{heading}\n\n{comparison.table(scores, titles, seconds)}"
+    return text, score_figures(scores, n_series)
 
 
 def main() -> None:
@@ -270,27 +403,33 @@ def main() -> None:
     memory, began = PeakMemory(), time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary, memory.watched():
         folder = Path(temporary)
-        sales = args.data_dir / SALES
+        path = args.data_dir / SALES
         if args.series:
-            sales = shortened(sales, args.series, folder)
+            path = shortened(path, args.series, folder)
+        sales = orange_juice_panel.read_sales(path)
         with stack.ephemeral() as endpoints:
             os.environ.update(deployment(endpoints, folder, "orange_juice"))
             environment.use(endpoints)
-            seconds = {"start": time.perf_counter() - began}
-            seconds["load"] = load(sales, args.data_dir / WEATHER)
-            seconds["replay"] = replay(args.origins, args.last_run)
-            steps = read(SECONDS).set_index("step")["seconds"]
-            seconds |= {f"replay_{stage}": float(steps[stage]) for stage in STAGES}
+            seconds = {"start": time.perf_counter() - began} | run_shelfcast(args, path)
             by_step, overall, outcomes = read(BY_STEP), read(OVERALL), read(OUTCOMES)
-            fits, series = read(FITS).iloc[0], read(SERIES).iloc[0]
+            fits, ours = read(FITS).iloc[0], read(OURS)
+            rounds, rounds_figures = rounds_report(sales) if args.rounds else ("", {})
     seconds["total"] = time.perf_counter() - began
     say(outcomes.to_string(index=False))
-    print(tables(by_step, overall))
+    print(tables(by_step, overall), rounds, sep="\n\n", end="\n\n", flush=True)
+    figures: dict[str, object] = {}
+    for panel in (orange_juice_panel.complete_series(sales), orange_juice_panel.weekly(sales)):
+        text, added = compared(ours, panel, args)
+        print(text, end="\n\n", flush=True)
+        figures |= added
     result = {
-        **figures(overall),
+        **figures,
+        **own_figures(overall),
+        **rounds_figures,
+        "is_tuned": args.tune,
         "n_fits": int(fits["n_fits"]),
         "n_fits_failed": int(fits["n_failed"]),
-        "n_series": int(series["n_series"]),
+        "n_series": int(ours["series_id"].nunique()),
         "n_origins": args.origins,
         "seconds": {stage: round(value, 1) for stage, value in seconds.items()},
         "peak_mb": round(memory.megabytes),

@@ -172,7 +172,7 @@ def table(scores: pd.DataFrame, titles: dict[str, str], seconds: dict[str, float
     lines = ["| model | WAPE | sMAPE (0..2) | RMSE, oz | bias | seconds |", "|---|" + "---:|" * 5]
     for model, row in scores.iterrows():
         cells = [f"{row['wape']:.2%}", f"{row['smape']:.2%}", f"{row['rmse']:,.0f}"]
-        cells += [f"{row['bias']:+.1%}", f"{seconds.get(str(model), float('nan')):.1f}"]
+        cells += [f"{row['bias']:+.1%}", f"{seconds[model]:.1f}" if model in seconds else ""]
         lines.append(f"| {titles.get(str(model), model)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

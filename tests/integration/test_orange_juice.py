@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from benchmarks import orange_juice
+from benchmarks import orange_juice, orange_juice_panel, peers
+from benchmarks import orange_juice_peers as comparison
 from tests.support.site import Site
 
 N_SERIES, HORIZON = 40, 4
@@ -32,9 +34,10 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "the data is th
 
 @dataclass(frozen=True)
 class Played:
-    """A benchmark that ran: the raw rows of its series, and a way to ask its warehouse."""
+    """A benchmark that ran: its series raw and as the peers read them, and its warehouse."""
 
     raw: pd.DataFrame
+    sales: pd.DataFrame
     read: Callable[[str], pd.DataFrame]
 
 
@@ -47,10 +50,27 @@ def played(make_site: Callable[[], Site]) -> Played:
     os.environ.update(
         orange_juice.deployment(site.endpoints, site.folder, site.dataset),
         SHELFCAST_MODELS_URI=site.models_uri,
+        SHELFCAST_SETTINGS=str(with_price_ratio(site.folder)),
     )
     orange_juice.load(sales, orange_juice.DATA_DIR / orange_juice.WEATHER)
     orange_juice.replay(n_origins=1)
-    return Played(raw_rows(sales), orange_juice.read)
+    return Played(raw_rows(sales), orange_juice_panel.read_sales(sales), orange_juice.read)
+
+
+def with_price_ratio(folder: Path) -> Path:
+    """The benchmark's settings with the ratio to the regular price in the place of the price.
+
+    The ratio is what SQL has most to do for; the price itself is an expression of the source.
+    """
+    settings = yaml.safe_load(orange_juice.SETTINGS.read_text())
+    use_case = settings["use_cases"]["sku_weekly"]
+    ratio = {"log_price_ratio": {"future": "plan", "when_missing": "carry_regular_price"}}
+    price = use_case["regressors"].pop("log_price")
+    assert price == {"future": "plan", "when_missing": "carry_last"}
+    use_case["regressors"] = ratio | use_case["regressors"]
+    path = folder / "settings.yml"
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    return path
 
 
 def raw_rows(sales: Path) -> pd.DataFrame:
@@ -230,6 +250,31 @@ def test_the_tables_and_the_last_line_can_be_made(played: Played) -> None:
     by_step, overall = played.read(orange_juice.BY_STEP), played.read(orange_juice.OVERALL)
     text = orange_juice.tables(by_step, overall)
     assert "| Prophet with y_lag1 |" in text and "week 4" in text
-    result = orange_juice.figures(overall)
-    assert result["wape_naive"] > result["wape_prophet_lag"] > 0
+    scored = overall.set_index("model_name")
+    result = orange_juice.own_figures(overall)
+    assert result["coverage_80"] == round(scored["coverage"]["prophet"], 4)
+    assert result["n_scored"] == scored["n_scored"]["prophet"]
     assert set(played.read(orange_juice.SECONDS)["step"]) == set(orange_juice.STAGES)
+
+
+def test_ours_stand_beside_the_peers_on_the_rows_that_all_have(played: Played) -> None:
+    """A fallback is not ours: its rows leave the comparison of all."""
+    panel = orange_juice_panel.weekly(played.sales)
+    naive = [peer for peer in peers.PEERS if peer.key == "naive"]
+    ours = played.read(orange_juice.OURS)
+    assert ours["yhat"].isna().any()
+    rows, seconds = orange_juice.beside_peers(ours, panel, naive, cache=None)
+    assert list(seconds) == ["naive"]
+    assert rows.groupby("model").size().to_dict() == dict.fromkeys(
+        ("naive", "prophet", "prophet_no_lag"), N_SERIES * HORIZON
+    )
+    scores = comparison.accuracy(rows)
+    wide = rows.pivot(index=["series_id", "target"], columns="model", values="yhat")
+    y = rows.groupby(["series_id", "target"])["y"].first()
+    kept = wide.notna().all(axis=1) & y.notna()
+    for model in wide:
+        error = (wide[model] - y)[kept].abs().sum() / y[kept].sum()
+        assert scores["wape"][model] == pytest.approx(error, rel=1e-12)
+    figures = orange_juice.score_figures(scores, N_SERIES)
+    assert figures[f"wape_prophet_{N_SERIES}"] == round(scores["wape"]["prophet"], 4)
+    assert figures[f"n_compared_{N_SERIES}"] == int(kept.sum())
