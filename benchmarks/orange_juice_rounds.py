@@ -1,8 +1,8 @@
 """Backtests of the orange juice: TSPerf's rounds, and intervals before and after calibration.
 
-TSPerf's 12 origins lie two weeks apart, so one `shelfcast backtest` makes all of them; no interval
-of it is calibrated, for nothing was forecast before. A second backtest of the last of these origins
-then is, by what the first one forecast of weeks that were over.
+TSPerf's 12 origins lie two weeks apart, so one `shelfcast backtest` makes all of them, and some
+before; no interval of it is calibrated, for nothing was forecast before. A second backtest of the
+12 then is, by what the first one forecast of weeks that were over.
 """
 
 from __future__ import annotations
