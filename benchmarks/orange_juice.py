@@ -187,7 +187,7 @@ def tune(days: list[date]) -> float:
 
 
 def backtest_rounds() -> float:
-    """Backtest TSPerf's 12 origins and half a year before, then the 12 again, calibrated; seconds."""
+    """Backtest TSPerf's origins and half a year before, then these again, calibrated; seconds."""
     n_rounds = len(orange_juice_rounds.round_days())
     return sum(
         shelfcast(*orange_juice_rounds.backtest_arguments(run_id, n_origins))
