@@ -103,7 +103,7 @@ from {model_log}
 SECONDS = """
 select step, sum(seconds) as seconds
 from {run_log}
-where event = 'ended' and status = 'done'
+where event = 'ended' and status = 'done' and run_kind = 'replay'
 group by step
 """
 

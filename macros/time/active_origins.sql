@@ -22,7 +22,7 @@
             date '{{ given.origin_date }}' as origin_date,
             timestamp '{{ given.as_of_at }}' as as_of_at,
             timestamp '{{ given.as_of_at }}' as requested_at
-    )
+    ) as looked_back_from
     {%- endif %}
     {%- if use_case is not none %}
     where use_case = '{{ use_case }}'
