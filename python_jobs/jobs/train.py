@@ -99,12 +99,14 @@ def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) ->
         store, name, {sid: family.dumps(model.model) for sid, model in fitted.models.items()}
     )
     log_rows = [
-        {**row, "object": name, "sha256": sha256_of(stored[row["series_id"] or GLOBAL_SERIES])}
-        if row["status"] == "trained"
-        else row
+        row
         for row in model_rows(run, one)
         if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
     ]
+    for row in log_rows:
+        if row["status"] == "trained":
+            data = stored[row["series_id"] or GLOBAL_SERIES]
+            row |= {"object": name, "sha256": sha256_of(data)}
     parts = (family.name, origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(log_rows), run.job_id("model_log", *parts))
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
