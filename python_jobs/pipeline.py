@@ -357,7 +357,7 @@ def train_models(
     options = options or RunOptions()
     origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
     run = place.new_run("train", [origin], options)
-    with leased(place, run, options):
+    with _leased_by_tasks(place, run, options):
         run = _prepare_for_all_tasks(place, run, options)
         report = fit_models(place, run)
         is_empty_shard = run.shard.count > 1 and not report.n_series
@@ -400,8 +400,7 @@ def train_step(
         make_priors(place, run)
     elif which == "fit":
         fit_models(place, run, "run" if is_whole_portfolio(run) else "in_force")
-        if _shards_done(place, run, "train") >= run.shard.count:
-            acquire(place.store, _lease_scope(place, run), run.run_id, run.kind).release()
+        _release_after_the_last(place, run)
     return run
 
 
@@ -686,6 +685,24 @@ def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
     with released(_take_lease(place, run, options)):
         yield
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
+
+
+@contextmanager
+def _leased_by_tasks(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
+    """Hold the lease until every task of a training is done; one that fails leaves it to the others
+    and to its retry."""
+    if run.shard.count == 1:
+        with leased(place, run, options):
+            yield
+        return
+    _take_lease(place, run, options)
+    yield
+    _release_after_the_last(place, run)
+
+
+def _release_after_the_last(place: Workplace, run: Run) -> None:
+    if _shards_done(place, run, "train") >= run.shard.count:
+        acquire(place.store, _lease_scope(place, run), run.run_id, run.kind).release()
 
 
 def _lease_scope(place: Workplace, run: Run) -> str:
