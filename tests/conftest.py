@@ -33,6 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in files)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where the groups were lost: files would be torn apart, each half with its own site."""
+    is_worker = hasattr(session.config, "workerinput")
+    if is_worker and getattr(session.config.option, "loadgroup", False):
+        torn = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        if torn:
+            raise pytest.UsageError(
+                f"{len(torn)} tests have no group (first: {torn[0]}): this pytest-xdist cannot "
+                "group the tests of this pytest. Install requirements-dev.lock."
+            )
+
+
 def _reads_the_played_site(item: pytest.Item) -> bool:
     fixtures = getattr(item, "_fixtureinfo", None)
     defined = fixtures.name2fixturedefs.get("played", ()) if fixtures else ()
