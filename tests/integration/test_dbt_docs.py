@@ -11,6 +11,7 @@ import pytest
 from tests.support.played import Played
 from tests.support.site import ROOT
 
+MODEL_LOGS = ("model_log", "model_events", "coefficient_log")
 BIGQUERY_TYPES = {"STRING", "INT64", "FLOAT64", "BOOL", "DATE", "TIMESTAMP"}
 
 
@@ -51,7 +52,7 @@ def test_the_catalog_has_the_log_tables_and_the_sources_that_exist(
     catalog: dict[str, Any],
 ) -> None:
     found = {name.removeprefix("source.shelfcast.") for name in catalog["sources"]}
-    logs = {"run_origins", "forecast_log", "model_log", "model_events", "run_log"}
+    logs = {*("run_origins", "forecast_log", "run_log"), *MODEL_LOGS}
     assert found == {
         *(f"logs.{name}" for name in logs),
         "sku_weekly_sales.rows",
