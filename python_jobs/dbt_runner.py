@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -57,6 +58,7 @@ class Dbt:
         self._check_endpoint()
         from dbt.cli.main import dbtRunner
 
+        _name_callers_quickly()
         runner = dbtRunner(callbacks=[_progress_callback(on_progress)] if on_progress else [])
         result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
         if not result.success:
@@ -147,6 +149,28 @@ class Dbt:
         parts = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in files]
         parts += [self.connection.target, self.connection.dataset, self.settings.digest]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _name_callers_quickly() -> None:
+    """Let dbt find the module that calls it without reading the source of the whole stack.
+
+    It does so for each of an adapter's behaviour flags whenever it starts, and uses the name of the
+    first caller alone: seconds a command, in a process with many modules or a deep stack.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    BehaviorFlagRendered._default_source = staticmethod(_first_caller)  # type: ignore[method-assign]
+
+
+def _first_caller() -> str:
+    """The name of the first module on the stack that is not dbt's module of behaviour flags."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name not in (__name__, "dbt_common.behavior_flags"):
+            return str(name)
+        frame = frame.f_back
+    return "Unknown"
 
 
 def check_answers(endpoint: str) -> None:
