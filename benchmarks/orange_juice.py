@@ -61,7 +61,7 @@ NOMINAL = 0.8
 N_CALIBRATING = 13
 """Origins before TSPerf's first, two weeks apart, whose residuals calibrate the first rounds."""
 
-STAGES = ("before_forecast", "train", "predict", "after_forecast")
+STAGES = ("before_forecast", "coefficients", "priors", "train", "predict", "after_forecast")
 
 BY_STEP = """
 select horizon_step, model_name, n_scored, n_removed, n_unscored, wape, smape, rmse, bias, coverage
