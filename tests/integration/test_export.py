@@ -218,6 +218,42 @@ def test_what_prophet_cannot_express_is_listed_beside_the_file(trained: Trained)
     ]
 
 
+def test_its_coefficients_are_drawn_towards_those_of_the_portfolio(trained: Trained) -> None:
+    priors = trained.site.read(
+        """
+        select coefficient, centre, spread, n_series from {portfolio_priors}
+        where use_case = 'sku_weekly' and run_id = 'T1' order by coefficient
+        """
+    )
+    assert priors["coefficient"].tolist() == ["log_price_ratio", "promo_share", "y_lag1"]
+    assert (priors["spread"] > 0).all()
+    assert (priors["n_series"] == 2).all()
+    alone = trained.site.read(
+        """
+        select coefficient, stddev_samp(estimate) as sd from {coefficient_log}
+        where run_id = 'T1' group by coefficient order by coefficient
+        """
+    )
+    told = trained.site.read(
+        """
+        select distinct json_value(hyperparameters, '$.priors.run_id') as run_id
+        from {model_log} where run_id = 'T1' and model_name = 'prophet' and status = 'trained'
+        """
+    )
+    assert told["run_id"].tolist() == ["T1"]
+    version = ("--model-version", trained.first)
+    effects = [_effects(export(trained.site, "--series", one, *version)) for one in (A, B)]
+    pooled = pd.DataFrame(effects).std()
+    closer = pooled[alone["coefficient"]].to_numpy() <= alone["sd"].to_numpy() + 1e-9
+    assert closer.all()
+
+
+def _effects(prophet: Prophet) -> dict[str, float]:
+    """The effect of each regressor in log1p units."""
+    table = regressor_coefficients(prophet)
+    return dict(zip(table["regressor"], table["coef"], strict=True))
+
+
 def test_a_changed_source_is_refused(trained: Trained) -> None:
     """A row that says it was known before the training, and was not there."""
     site = trained.site
@@ -293,41 +329,6 @@ def test_a_model_that_was_damaged_in_the_store_is_refused(trained: Trained) -> N
         store.put(row[0], packed)
     assert refused.exit_code == 1
     assert f"{A}: version {trained.second} cannot be read: {row[0]}" in error_of(refused)
-
-
-def test_its_coefficients_are_drawn_towards_those_of_the_portfolio(trained: Trained) -> None:
-    priors = trained.site.read(
-        """
-        select coefficient, centre, spread, n_series from {portfolio_priors}
-        where use_case = 'sku_weekly' and run_id = 'T1' order by coefficient
-        """
-    )
-    assert priors["coefficient"].tolist() == ["log_price_ratio", "promo_share", "y_lag1"]
-    assert (priors["spread"] > 0).all()
-    assert (priors["n_series"] == 2).all()
-    alone = trained.site.read(
-        """
-        select coefficient, stddev_samp(estimate) as sd from {coefficient_log}
-        where run_id = 'T1' group by coefficient order by coefficient
-        """
-    )
-    told = trained.site.read(
-        """
-        select distinct json_value(hyperparameters, '$.priors.run_id') as run_id
-        from {model_log} where run_id = 'T1' and model_name = 'prophet' and status = 'trained'
-        """
-    )
-    assert told["run_id"].tolist() == ["T1"]
-    effects = [_effects(export(trained.site, "--series", one)) for one in (A, B)]
-    pooled = pd.DataFrame(effects).std()
-    closer = pooled[alone["coefficient"]].to_numpy() <= alone["sd"].to_numpy() + 1e-9
-    assert closer.all()
-
-
-def _effects(prophet: Prophet) -> dict[str, float]:
-    """The effect of each regressor in log1p units."""
-    table = regressor_coefficients(prophet)
-    return dict(zip(table["regressor"], table["coef"], strict=True))
 
 
 def test_tune_chooses_among_prophets_recipes_and_training_takes_the_choice(
