@@ -43,7 +43,7 @@ docs: setup
 # The lock files name no registry; `pip install uv` where it is missing. `bench` stays out of the
 # development lock, and its own is not universal: statsforecast has no answer for Windows.
 COMPILE := uv pip compile pyproject.toml --python-version 3.11 --quiet \
-	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links
+	--custom-compile-command "make lock"
 
 lock:
 	$(COMPILE) --universal --output-file requirements.lock
