@@ -38,7 +38,8 @@ def problem_of(made, panel):
     histories = fitting._padded(arrays, np.arange(len(arrays.series_id)))
     has_season = fitting._has_season(histories, recipe, recipe.seasons, {})
     features = recipe.multiplicative_features
-    scaled = scale(histories, recipe.options, recipe.seasons, has_season, features)
+    is_pooled = np.zeros(len(features), dtype=bool)
+    scaled = scale(histories, recipe.options, recipe.seasons, has_season, features, is_pooled)
     return scaled, histories.series_id
 
 

@@ -102,7 +102,7 @@ def scale(
     seasons: list[Season],
     has_season: BoolArray,
     multiplicative_features: BoolArray,
-    is_pooled: BoolArray | None = None,
+    is_pooled: BoolArray,
 ) -> Scaled:
     """Put histories into Prophet's units, with the priors of the options.
 
@@ -129,8 +129,7 @@ def scale(
     at = np.where(changepoint >= 0, changepoint / span[:, None], np.inf)
     hinge = np.maximum(t[:, :, None] - at[:, None, :], 0) * histories.is_row[:, :, None]
     mean, sd, varies = _standardised(histories)
-    if is_pooled is not None:
-        mean = np.where(is_pooled & ~varies, histories.x[:, 0, :], mean)
+    mean = np.where(is_pooled & ~varies, histories.x[:, 0, :], mean)
     regressors = (histories.x - mean[:, None, :]) / sd[:, None, :] * varies[:, None, :]
     waves = fourier(histories.day, seasons) * has_season[:, season_of_term(seasons)][:, None, :]
     x = np.concatenate([waves, regressors], axis=2) * histories.is_row[:, :, None]

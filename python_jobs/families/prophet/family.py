@@ -134,9 +134,9 @@ class ProphetFamily:
     def predict(self, models: dict[str, ProphetModel], future: pd.DataFrame) -> pd.DataFrame:
         """Forecast a future panel; arguments and result as `Family.predict`.
 
-        Prophet is asked once a model, for all its origins and steps; the lag then rolls through
-        the horizon for all series at once, and so do the paths behind the intervals. Where yhat
-        is null, so is interval_source.
+        Every row is evaluated from stored parameters, all models at once; the lag then rolls
+        through the horizon, and so do the paths behind the intervals. Where yhat is null, so is
+        interval_source.
 
         Raises:
             ValueError: a column is missing, a model_version is not in `models`, or a horizon_step
