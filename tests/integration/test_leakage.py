@@ -27,6 +27,8 @@ FIRST, SECOND = day("2025-07-27"), day("2025-08-03")
 AS_OF = {FIRST: instant("2025-07-30 19:00"), SECOND: instant("2025-08-06 19:00")}
 INPUTS = {"origins"}
 """They say what the origins are; they do not look back from them."""
+SEEN_FROM_TODAY = {"recipe_scores"}
+"""For people: it counts the tunes since each tune. No forecast is made of it."""
 
 WEEKS = [date(2025, 4, 7) + timedelta(weeks=n) for n in range(21)]
 GAP = ("B", date(2025, 7, 14))
@@ -125,12 +127,41 @@ def write_residuals(site: Site) -> None:
         warehouse.append(name, frame, f"{site.dataset}-{name}-BACK")
 
 
+def recipe(run_id: str, as_of: datetime, origin: date, options: str) -> pd.DataFrame:
+    """What a tune of the whole portfolio chose."""
+    chosen = {"run_id": run_id, "use_case": "sku_weekly", "model_name": "prophet"}
+    chosen |= {"segment": "all", "status": "chosen", "hyperparameters": options}
+    return pd.DataFrame([chosen | {"as_of_at": as_of, "origin_date": origin, "trained_at": as_of}])
+
+
+def write_coefficients(site: Site, run: Run) -> None:
+    """What A and B say of one coefficient as of each Wednesday, in the run that asks."""
+    whose = {"run_id": run.run_id, "use_case": "sku_weekly"}
+    estimates = {"model_name": "prophet", "recipe": "R", "coefficient": "promo_share"}
+    rows = [
+        {**whose, **estimates, "series_id": f"N1|retail|{sku}", "estimate": level, "shard": 0}
+        | {"std_error": 0.1, "origin_date": origin, "as_of_at": as_of, "logged_at": as_of}
+        for sku, level in (("A", 1.0), ("B", 2.0))
+        for origin, as_of in AS_OF.items()
+    ]
+    ended = {**whose, "run_kind": run.kind, "step": "coefficients", "shard": 0, "n_shards": 1}
+    ended |= {"event": "ended", "status": "done", "logged_at": AS_OF[SECOND]}
+    for name, frame in (("coefficient_log", rows), ("run_log", [ended])):
+        job_id = f"{site.dataset}-{name}-{run.run_id}"
+        site.place().warehouse.append(name, pd.DataFrame(frame), job_id)
+
+
 def write_models(site: Site, version: str, as_of: str, origin: date) -> None:
     warehouse = site.place().warehouse
     for name, rows in zip(
         ("model_log", "model_events"), model(version, as_of, origin), strict=True
     ):
         warehouse.append(name, rows, f"{site.dataset}-{name}-{version}")
+
+
+def write_recipe(site: Site, run_id: str, as_of: str, origin: date, options: str) -> None:
+    rows = recipe(run_id, instant(as_of), origin, options)
+    site.place().warehouse.append("model_log", rows, f"{site.dataset}-model_log-{run_id}")
 
 
 def history() -> pd.DataFrame:
@@ -160,6 +191,7 @@ def write_the_world(site: Site) -> None:
     for issued in ("2025-07-29", "2025-08-05"):
         site.write("weather_daily", weather("forecast", issued, 10, f"{issued} 05:00", 1.0))
     write_models(site, "M1", "2025-07-30 19:00", FIRST)
+    write_recipe(site, "T1", "2025-07-30 19:00", FIRST, '{"transform": "log1p"}')
     write_residuals(site)
 
 
@@ -193,6 +225,12 @@ def move_the_future(site: Site) -> None:
     ):
         site.write("weather_daily", weather(kind, first, n_days, known, 20.0))
     write_models(site, "M2", "2025-08-05 19:00", SECOND)
+    # A tune that was known after it, of the same origin, and what later fits say together.
+    write_recipe(site, "T2", "2025-08-01 19:00", FIRST, '{"growth": "flat"}')
+    warehouse.query(
+        "update {coefficient_log} set estimate = estimate * 3 where origin_date > @origin",
+        origin=FIRST,
+    )
     # A forecast of the week that was under way at the first Wednesday.
     warehouse.query(
         "update {forecast_log} set yhat = yhat + 30 where target_date > @origin", origin=FIRST
@@ -247,11 +285,13 @@ def moved(make_site: Callable[[], Site]) -> Moved:
         "season": 4,
         "min_observations": 3,
         "min_calibration_residuals": 4,
+        "min_pooled_series": 2,
     }
     place = site.place()
     write_the_world(site)
     origins = [Origin(origin, as_of) for origin, as_of in AS_OF.items()]
     run = place.new_run("replay", origins, RunOptions())
+    write_coefficients(site, run)
     before = built_by(place, run)
     move_the_future(site)
     return Moved(before, built_by(place, run))
@@ -262,7 +302,8 @@ def built_by(place: Workplace, run: Run) -> dict[str, pd.DataFrame]:
     with recorded_stages() as stages, without_data_tests():
         pipeline.prepare(place, run)
     models = [name.split(".")[-1] for name in stages["before_forecast"] if name.startswith("model")]
-    return {name: rows_of(place, name) for name in models if has_origin(place, name)}
+    asked = [name for name in models if name not in SEEN_FROM_TODAY and has_origin(place, name)]
+    return {name: rows_of(place, name) for name in asked}
 
 
 def has_origin(place: Workplace, name: str) -> bool:
@@ -281,6 +322,7 @@ def test_whatever_looks_back_from_an_origin_is_checked(moved: Moved) -> None:
     panel |= {"regressors", "plan", "plan_periods", "weather", "reference_prices", "baselines"}
     known = {f"sku_weekly_{name}" for name in panel} | {"serving_models"} | INPUTS
     known |= {"calibration_residuals", "interval_calibration"}
+    known |= {"recipes", "portfolio_priors", "priors_in_force"}
     assert known <= moved.before.keys() == moved.after.keys()
     for name, rows in moved.before.items():
         assert not of(FIRST, rows).empty, name
