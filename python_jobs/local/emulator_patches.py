@@ -12,6 +12,7 @@ from typing import Any
 
 from python_jobs.local import emulator_engine as engine
 from python_jobs.local import emulator_jobs as jobs
+from python_jobs.local import emulator_translations as translations
 
 PINNED_VERSION = "1.4.0"
 
@@ -36,6 +37,9 @@ class Patch:
 _UPLOAD = "bqemulator.api.routes.upload"
 _JOBS = "bqemulator.api.routes.jobs"
 _EXECUTOR = "bqemulator.jobs.executor"
+_SCRIPTS = "bqemulator.scripting.interpreter"
+_VIEWS = "bqemulator.versioning.materialized_views"
+_FUNCTIONS = "bqemulator.udf.table_valued"
 _ENGINE = "bqemulator.storage.engine:DuckDBEngine"
 _SNAPSHOTS = "bqemulator.versioning.snapshots:SnapshotManager"
 _MEMORY = "bqemulator.catalog.memory_repository:MemoryCatalogRepository"
@@ -68,10 +72,26 @@ PATCHES = (
         engine.quick_copy,
         "a third of the server's time goes to copies of trees",
     ),
+    Patch(
+        "bqemulator.sql.translator:SQLTranslator",
+        "translate",
+        translations.translate_once,
+        "half of the server's time goes to translating what it has translated",
+    ),
+    Patch(_EXECUTOR, "rewrite_table_refs", translations.qualify_once, "as translate"),
+    Patch(_SCRIPTS, "rewrite_table_refs", translations.qualify_once, "as translate"),
+    Patch(_VIEWS, "rewrite_table_refs", translations.qualify_once, "as translate"),
+    Patch(_FUNCTIONS, "rewrite_table_refs", translations.qualify_once, "as translate"),
+    Patch(
+        "bqemulator.sql.inner_query",
+        "build_catalog_schema",
+        translations.read_tables_once,
+        "as translate",
+    ),
     Patch(_JOBS, "execute_query_job", jobs.run_rewritten_query, "SQL that it misreads"),
     Patch(_EXECUTOR, "execute_query_job", jobs.run_rewritten_query, "SQL that it misreads"),
     Patch(
-        "bqemulator.scripting.interpreter:ScriptInterpreter",
+        f"{_SCRIPTS}:ScriptInterpreter",
         "_handle_txn_statement",
         jobs.control_transaction,
         "a killed transaction leaves half of itself",

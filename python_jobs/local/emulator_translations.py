@@ -1,0 +1,216 @@
+"""Replacements that let the BigQuery emulator translate each text once, whatever its datasets.
+
+Most of the emulator's time goes to translating GoogleSQL, and what a deployment sends is the same
+from run to run but for the names of its datasets. Those names are put out of the text before it is
+translated, and into the result: the translation of the text with stand-ins is what is kept, in a
+file of the user's cache folder that all emulators of the user share. Each function takes the
+emulator's original and returns what stands in its place.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bqemulator.domain.result import Ok, Result
+
+MOST_KEPT = 20_000
+"""Translations on file, of some 10 KB each; those that were asked for longest ago go first."""
+
+
+class Kept:
+    """What was worked out before, by a digest of all that it depends on.
+
+    It lies in a file that several emulators read and write at once. Without one, or where the file
+    cannot be used, it lies in memory only.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or make the file, and forget what was not asked for in a long time."""
+        self._known: dict[str, str] = {}
+        self._using = threading.Lock()
+        self._file: sqlite3.Connection | None = None
+        with suppress(OSError, sqlite3.Error):
+            if path is not None:
+                self._file = _opened(path)
+
+    def get(self, *parts: str) -> str | None:
+        """Return what was kept for these parts."""
+        key = _digest(parts)
+        with self._using:
+            if key not in self._known and self._file is not None:
+                with suppress(sqlite3.Error):
+                    asked = "update kept set asked_at = unixepoch() where key = ? returning value"
+                    row = self._file.execute(asked, [key]).fetchone()
+                    if row is not None:
+                        self._known[key] = row[0]
+            return self._known.get(key)
+
+    def put(self, value: str, *parts: str) -> None:
+        """Keep a value for these parts."""
+        key = _digest(parts)
+        with self._using:
+            self._known[key] = value
+            if self._file is not None:
+                with suppress(sqlite3.Error):
+                    new = "insert or replace into kept values (?, ?, unixepoch())"
+                    self._file.execute(new, [key, value])
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    for statement in (
+        "pragma journal_mode = wal",
+        "pragma synchronous = off",
+        "create table if not exists kept (key text primary key, value text, asked_at integer)",
+    ):
+        file.execute(statement)
+    file.execute(
+        "delete from kept where key in "
+        "(select key from kept order by asked_at desc limit -1 offset ?)",
+        [MOST_KEPT],
+    )
+    return file
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    return hashlib.sha256(json.dumps([_translator(), *parts]).encode()).hexdigest()
+
+
+_TRANSLATOR: list[str] = []
+
+
+def _translator() -> str:
+    """Everything that decides a translation beside the text: the packages, and these patches."""
+    if not _TRANSLATOR:
+        packages = [f"{name} {version(name)}" for name in ("bqemulator", "sqlglot", "duckdb")]
+        sources = sorted(Path(__file__).parent.glob("emulator_*.py"))
+        code = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+        _TRANSLATOR.append("; ".join([*packages, code]))
+    return _TRANSLATOR[0]
+
+
+def cache_file() -> Path:
+    """Where a user's translations are kept; XDG_CACHE_HOME names another folder than ~/.cache."""
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "shelfcast" / "translations.sqlite"
+
+
+@functools.cache
+def kept() -> Kept:
+    """What this emulator knows, opened when it first translates."""
+    return Kept(cache_file())
+
+
+_MARK = "shelfcast_stand_in_"
+_STAND_IN = re.compile(rf"{_MARK}(?P<number>\d+)_")
+# `project`.`dataset`.`table` in GoogleSQL; DuckDB's names have double quotes.
+_PATH = re.compile(
+    r"(?P<before>(?P<quote>[`\"])[\w-]+(?P=quote)\.(?P=quote))(?P<dataset>\w+)"
+    r"(?=(?P=quote)\.(?P=quote))"
+)
+
+
+@dataclass(frozen=True)
+class Nameless:
+    """A text with stand-ins where it names its datasets.
+
+    Attributes:
+        text: the same for equal statements on other datasets.
+        datasets: what the stand-ins stand for.
+    """
+
+    text: str
+    datasets: tuple[str, ...]
+
+    def named(self, text: str) -> str:
+        """Put the names of the datasets into a text that has the same stand-ins."""
+        if not self.datasets:
+            return text
+        return _STAND_IN.sub(lambda match: self.datasets[int(match["number"])], text)
+
+
+def nameless(sql: str) -> Nameless:
+    """Put the names of datasets in whole quoted paths out of a text; all else stays as it is."""
+    if _MARK in sql:
+        return Nameless(sql, ())
+    places: dict[str, int] = {}
+
+    def stand_in(path: re.Match[str]) -> str:
+        place = places.setdefault(path["dataset"], len(places))
+        return f"{path['before']}{_MARK}{place}_"
+
+    return Nameless(_PATH.sub(stand_in, sql), tuple(places))
+
+
+def translate_once(original: Callable[..., Result[str, Any]]) -> Callable[..., Result[str, Any]]:
+    """Keep the translation of each text and the types of its columns; errors are not kept."""
+
+    def translate(
+        translator: Any, bq_sql: str, *, schema: Any = None, caller: Any = None, **rest: Any
+    ) -> Result[str, Any]:
+        asked = nameless(bq_sql)
+        key = ("translation", asked.text, repr(schema), repr(caller))
+        known = kept().get(*key)
+        if known is None:
+            result = original(translator, asked.text, schema=schema, caller=caller, **rest)
+            if not isinstance(result, Ok):
+                return original(translator, bq_sql, schema=schema, caller=caller, **rest)
+            known = result.value
+            kept().put(known, *key)
+        return Ok(asked.named(known))
+
+    return translate
+
+
+def qualify_once(original: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    """Keep the text in which each table is named as DuckDB names it."""
+
+    def rewrite_table_refs(duckdb_sql: str, project_id: str) -> str:
+        asked = nameless(duckdb_sql)
+        key = ("qualified", asked.text, project_id)
+        known = kept().get(*key)
+        if known is None:
+            known = original(asked.text, project_id)
+            kept().put(known, *key)
+        return asked.named(known)
+
+    return rewrite_table_refs
+
+
+class _AskedTables:
+    """A catalog that knows no table and notes which ones it was asked for."""
+
+    def __init__(self) -> None:
+        self.paths: list[tuple[str, str, str]] = []
+
+    def get_table(self, project_id: str, dataset_id: str, table_id: str) -> None:
+        self.paths.append((project_id, dataset_id, table_id))
+
+
+def read_tables_once(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Keep which tables a text names; what columns they have now is asked of the catalog."""
+
+    def build_catalog_schema(bq_sql: str, *, project_id: str, catalog: Any) -> dict[str, Any]:
+        asked = nameless(bq_sql)
+        key = ("read tables", asked.text, project_id)
+        known = kept().get(*key)
+        if known is None:
+            noted = _AskedTables()
+            original(asked.text, project_id=project_id, catalog=noted)
+            tables = (".".join(f"`{part}`" for part in path) for path in noted.paths)
+            known = f"select * from {', '.join(tables)}" if noted.paths else "select 1"
+            kept().put(known, *key)
+        return original(asked.named(known), project_id=project_id, catalog=catalog)
+
+    return build_catalog_schema

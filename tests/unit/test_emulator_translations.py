@@ -1,0 +1,166 @@
+"""The emulator translates each text once: what is kept, and what it may be used for."""
+
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+from bqemulator.domain.errors import InvalidQueryError
+from bqemulator.domain.result import Err
+from bqemulator.sql.catalog_schema import build_catalog_schema
+from bqemulator.sql.table_rewriter import rewrite_table_refs
+from bqemulator.sql.translator import SQLTranslator
+
+from python_jobs.local import emulator_translations as translations
+from python_jobs.local.emulator_translations import Kept, nameless
+
+STATEMENT = """
+create or replace table `p-1`.`{0}_marts`.`accuracy` as
+with sales as (select * from `p-1`.`{0}_raw`.`sales` where note != '{0}')
+select sku_id, safe_divide(sum(y), count(*)) as mean, date_trunc(day, week(monday)) as week
+from sales group by sku_id, week
+"""
+
+
+class Asked:
+    """Calls a function and counts how often."""
+
+    def __init__(self, function):
+        self.function, self.count = function, 0
+
+    def __call__(self, *arguments, **options):
+        self.count += 1
+        return self.function(*arguments, **options)
+
+
+class Catalog:
+    """Tables by project, dataset and name; each has one column of a type."""
+
+    def __init__(self, **kinds):
+        self.kinds = kinds
+
+    def get_table(self, project, dataset, table):
+        kind = self.kinds.get(f"{dataset}_{table}")
+        fields = [SimpleNamespace(name="y", type=kind)]
+        return kind and SimpleNamespace(schema_=SimpleNamespace(fields=fields))
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    """Nothing is known at first, and nothing goes to the user's own file."""
+    in_memory = Kept(None)
+    monkeypatch.setattr(translations, "kept", lambda: in_memory)
+
+
+def translated(original, sql, **options):
+    return translations.translate_once(original)(SQLTranslator(), sql, **options)
+
+
+def test_a_statement_on_other_datasets_is_not_translated_again():
+    original = Asked(SQLTranslator.translate)
+    for dataset in ("shelf", "other", "Third_1"):
+        sql = STATEMENT.format(dataset).replace(f"'{dataset}'", "'x'")
+        assert translated(original, sql) == SQLTranslator().translate(sql)
+    assert original.count == 1
+
+
+def test_only_paths_are_names_of_datasets():
+    original = Asked(SQLTranslator.translate)
+    for dataset in ("shelf", "other"):
+        sql = STATEMENT.format(dataset)
+        assert translated(original, sql) == SQLTranslator().translate(sql)
+    assert original.count == 2  # the text says other things: note != 'shelf', note != 'other'
+
+
+def test_a_statement_is_translated_again_for_columns_of_other_types():
+    original = Asked(SQLTranslator.translate)
+    sql = "select avg(y) as mean from `p`.`d`.`sales`"
+    schemas = [{"sales": {"y": kind}} for kind in ("DOUBLE", "DECIMAL(38, 9)", "DOUBLE")]
+    results = [translated(original, sql, schema=schema) for schema in schemas]
+    assert results == [SQLTranslator().translate(sql, schema=schema) for schema in schemas]
+    assert results[0] == results[2] != results[1]
+    assert original.count == 2
+
+
+def test_what_cannot_be_translated_is_refused_in_the_words_of_its_own_text():
+    def refuse(_translator, sql, **_options):
+        return Err(InvalidQueryError(f"cannot read {sql}"))
+
+    sql = "select from `p`.`shelf`.`sales`"
+    for _ in range(2):
+        assert "`shelf`" in str(translated(refuse, sql).error)
+
+
+def test_a_text_that_holds_a_stand_in_is_left_as_it_is():
+    sql = "select 'shelfcast_stand_in_0_' as word from `p`.`shelf`.`sales`"
+    assert nameless(sql).text == sql
+    assert translated(SQLTranslator.translate, sql) == SQLTranslator().translate(sql)
+
+
+def test_tables_are_named_as_duckdb_names_them():
+    original = Asked(rewrite_table_refs)
+    for dataset in ("shelf", "other"):
+        sql = SQLTranslator().translate(STATEMENT.format(dataset)).unwrap()
+        sql = sql.replace(f"'{dataset}'", "'x'")
+        qualified = translations.qualify_once(original)(sql, "p-1")
+        assert qualified == rewrite_table_refs(sql, "p-1")
+        assert f'"p-1__{dataset}_raw"' in qualified
+    assert original.count == 1
+
+
+def test_the_columns_of_tables_are_asked_anew():
+    original = Asked(build_catalog_schema)
+    read = translations.read_tables_once(original)
+    sql = "with s as (select * from `p`.`{0}`.`sales`) select * from s join other.x using (y)"
+    for dataset, kind in (("a", "INTEGER"), ("a", "FLOAT"), ("b", "STRING"), ("c", None)):
+        catalog = Catalog(**{f"{dataset}_sales": kind})
+        asked = {"project_id": "p", "catalog": catalog}
+        expected = build_catalog_schema(sql.format(dataset), **asked)
+        assert read(sql.format(dataset), **asked) == expected
+        assert bool(expected) is bool(kind)
+
+
+def test_a_text_without_tables_has_no_columns():
+    asked = {"project_id": "p", "catalog": Catalog()}
+    read = translations.read_tables_once(build_catalog_schema)
+    assert read("select 1", **asked) == read("select 1", **asked) == {}
+
+
+class TestKept:
+    def test_what_one_emulator_kept_another_one_knows(self, tmp_path):
+        first, second = Kept(tmp_path / "new" / "kept"), Kept(tmp_path / "new" / "kept")
+        first.put("duck", "translation", "big")
+        assert second.get("translation", "big") == "duck"
+        assert second.get("translation", "small") is None
+        assert second.get("translationbig") is None
+
+    def test_other_packages_translate_anew(self, tmp_path, monkeypatch):
+        Kept(tmp_path / "kept").put("duck", "big")
+        monkeypatch.setattr(translations, "_TRANSLATOR", ["sqlglot 99"])
+        assert Kept(tmp_path / "kept").get("big") is None
+
+    def test_a_file_that_is_none_leaves_the_memory(self, tmp_path):
+        (tmp_path / "kept").write_bytes(b"no database" * 100)
+        for path in (tmp_path / "kept", tmp_path / "kept" / "below a file"):
+            kept = Kept(path)
+            kept.put("duck", "big")
+            assert kept.get("big") == "duck"
+            assert kept.get("small") is None
+
+    def test_what_was_asked_for_longest_ago_goes_first(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(translations, "MOST_KEPT", 2)
+        kept = Kept(tmp_path / "kept")
+        for word in ("one", "two", "three"):
+            kept.put(word.upper(), word)
+        with sqlite3.connect(tmp_path / "kept") as file:
+            file.execute("update kept set asked_at = 0 where value = 'TWO'")
+        later = Kept(tmp_path / "kept")
+        assert [later.get(word) for word in ("one", "two", "three")] == ["ONE", None, "THREE"]
+
+
+def test_it_lies_in_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert translations.cache_file() == tmp_path / "shelfcast" / "translations.sqlite"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    expected = tmp_path / "home" / ".cache" / "shelfcast" / "translations.sqlite"
+    assert translations.cache_file() == expected
