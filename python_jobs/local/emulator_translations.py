@@ -1,10 +1,10 @@
 """Replacements that let the BigQuery emulator translate each text once, whatever its datasets.
 
 Most of the emulator's time goes to translating GoogleSQL, and what a deployment sends is the same
-from run to run but for the names of its datasets. Those names are put out of the text before it is
-translated, and into the result: the translation of the text with stand-ins is what is kept, in a
-file of the user's cache folder that all emulators of the user share. Each function takes the
-emulator's original and returns what stands in its place.
+from run to run but for the names of datasets and of temporary tables. Those names are put out of
+the text before it is translated, and into the result: the translation of the text with stand-ins is
+what is kept, in a file of the user's cache folder that all emulators of the user share. Each
+function takes the emulator's original and returns what stands in its place.
 """
 
 import functools
@@ -114,10 +114,12 @@ def kept() -> Kept:
 
 _MARK = "shelfcast_stand_in_"
 _STAND_IN = re.compile(rf"{_MARK}(?P<number>\d+)_")
-# `project`.`dataset`.`table` in GoogleSQL; DuckDB's names have double quotes.
-_PATH = re.compile(
+# `project`.`dataset`.`table` in GoogleSQL; DuckDB's names have double quotes. dbt puts the time of
+# day into the names of its temporary tables.
+_NAME = re.compile(
     r"(?P<before>(?P<quote>[`\"])[\w-]+(?P=quote)\.(?P=quote))(?P<dataset>\w+)"
     r"(?=(?P=quote)\.(?P=quote))"
+    r"|(?<=__dbt_tmp)(?P<time>\d{6,})(?=[`\"])"
 )
 
 
@@ -127,30 +129,30 @@ class Nameless:
 
     Attributes:
         text: the same for equal statements on other datasets.
-        datasets: what the stand-ins stand for.
+        names: what the stand-ins stand for.
     """
 
     text: str
-    datasets: tuple[str, ...]
+    names: tuple[str, ...]
 
     def named(self, text: str) -> str:
-        """Put the names of the datasets into a text that has the same stand-ins."""
-        if not self.datasets:
+        """Put the names into a text that has the same stand-ins."""
+        if not self.names:
             return text
-        return _STAND_IN.sub(lambda match: self.datasets[int(match["number"])], text)
+        return _STAND_IN.sub(lambda match: self.names[int(match["number"])], text)
 
 
 def nameless(sql: str) -> Nameless:
-    """Put the names of datasets in whole quoted paths out of a text; all else stays as it is."""
+    """Put datasets in whole quoted paths, and times in temporary tables, out of a text."""
     if _MARK in sql:
         return Nameless(sql, ())
     places: dict[str, int] = {}
 
-    def stand_in(path: re.Match[str]) -> str:
-        place = places.setdefault(path["dataset"], len(places))
-        return f"{path['before']}{_MARK}{place}_"
+    def stand_in(match: re.Match[str]) -> str:
+        place = places.setdefault(match["dataset"] or match["time"], len(places))
+        return f"{match['before'] or ''}{_MARK}{place}_"
 
-    return Nameless(_PATH.sub(stand_in, sql), tuple(places))
+    return Nameless(_NAME.sub(stand_in, sql), tuple(places))
 
 
 def translate_once(original: Callable[..., Result[str, Any]]) -> Callable[..., Result[str, Any]]:

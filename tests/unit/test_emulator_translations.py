@@ -63,6 +63,17 @@ def test_a_statement_on_other_datasets_is_not_translated_again():
     assert original.count == 1
 
 
+def test_the_time_of_day_in_a_temporary_table_is_a_name_too():
+    original = Asked(SQLTranslator.translate)
+    for made_at in ("204529939308", "204900847571"):
+        table = f"`p`.`shelf`.`priors__dbt_tmp{made_at}`"
+        for sql in (f"create table {table} as select 1 as x", f"drop table {table}"):
+            result = translated(original, sql)
+            assert result == SQLTranslator().translate(sql)
+            assert f"priors__dbt_tmp{made_at}" in result.unwrap()
+    assert original.count == 2
+
+
 def test_only_paths_are_names_of_datasets():
     original = Asked(SQLTranslator.translate)
     for dataset in ("shelf", "other"):
