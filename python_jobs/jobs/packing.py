@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import orjson
 
@@ -26,23 +27,46 @@ def _line(series_id: str, data: bytes) -> bytes:
         return orjson.dumps({"series_id": series_id, "base64": base64.b64encode(data).decode()})
 
 
-def unpack(packed: bytes, name: str) -> dict[str, bytes]:
-    """Unpack what `pack` packed.
+@dataclass(frozen=True)
+class Unpacked:
+    """What an object holds.
+
+    Attributes:
+        models: of each line that is one of `pack`'s, by series_id.
+        damage: what is wrong with the first line that is not; empty where all are.
+    """
+
+    models: dict[str, bytes]
+    damage: str = ""
+
+
+def unpack(packed: bytes, name: str) -> Unpacked:
+    """Unpack what `pack` packed; a line that was damaged or cut short costs its own model only.
 
     Args:
         packed: the object's bytes.
-        name: of the object, for the error.
-
-    Raises:
-        ObjectCorrupt: a line is not one of `pack`'s (numbered).
+        name: of the object, for what is wrong with it.
     """
-    models = {}
+    models: dict[str, bytes] = {}
+    damage = ""
     for number, line in enumerate(packed.split(b"\n"), start=1):
         try:
             entry = orjson.loads(line)
             text = entry.get("text")
             data = base64.b64decode(entry["base64"]) if text is None else text.encode()
             models[entry["series_id"]] = data
-        except (orjson.JSONDecodeError, AttributeError, KeyError, ValueError) as error:
-            raise ObjectCorrupt(f"{name}: line {number} holds no model ({error}).") from error
-    return models
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            damage = damage or f"{name}: line {number} holds no model ({error})."
+    return Unpacked(models, damage)
+
+
+def unpack_whole(packed: bytes, name: str) -> dict[str, bytes]:
+    """Unpack an object of which nothing may be missing.
+
+    Raises:
+        ObjectCorrupt: a line is not one of `pack`'s (numbered).
+    """
+    unpacked = unpack(packed, name)
+    if unpacked.damage:
+        raise ObjectCorrupt(unpacked.damage)
+    return unpacked.models

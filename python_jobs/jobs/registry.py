@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from python_jobs.families.base import GLOBAL_SERIES, Family
-from python_jobs.jobs.packing import unpack
+from python_jobs.jobs.packing import Unpacked, unpack
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.model_store import ModelStore, ObjectFault, sha256_of
 from python_jobs.run import Run
@@ -55,7 +55,7 @@ def serving_models(warehouse: Warehouse, run: Run, model_name: str) -> pd.DataFr
 def load_models(store: ModelStore, family: Family[Any], serving: pd.DataFrame) -> LoadedModels:
     """Read the models that serve, each checked against the checksum that the registry holds.
 
-    An object that is missing or corrupt costs the models in it, never the run.
+    An object that is missing costs the models in it, a damaged line of one its own; never the run.
     """
     loaded = LoadedModels()
     read = store.get_many([str(name) for name in serving["object"].dropna().unique()])
@@ -71,7 +71,7 @@ def load_models(store: ModelStore, family: Family[Any], serving: pd.DataFrame) -
     return loaded
 
 
-def _unpacked(read: bytes | ObjectFault, name: str) -> dict[str, bytes]:
+def _unpacked(read: bytes | ObjectFault, name: str) -> Unpacked:
     if isinstance(read, ObjectFault):
         raise read
     return unpack(read, name)
@@ -80,12 +80,13 @@ def _unpacked(read: bytes | ObjectFault, name: str) -> dict[str, bytes]:
 def _load_one(
     family: Family[Any],
     row: Any,  # noqa: ANN401 - a row of itertuples
-    packed: dict[str, bytes],
+    packed: Unpacked,
     loaded: LoadedModels,
 ) -> None:
-    data = packed.get(_series_of(row))
+    data = packed.models.get(_series_of(row))
     if data is None:
-        loaded.faults[_key_of(row)] = f"{row.object} has no model of this series"
+        missing = f"{row.object} has no model of this series"
+        loaded.faults[_key_of(row)] = packed.damage or missing
     elif sha256_of(data) != row.sha256:
         loaded.faults[_key_of(row)] = f"{row.object}: the model's checksum is not the registry's"
     else:

@@ -15,7 +15,7 @@ from python_jobs.errors import first_few
 from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.jobs.fitting import OriginFit, PriorSource, fit_origins
-from python_jobs.jobs.packing import pack, unpack
+from python_jobs.jobs.packing import pack, unpack_whole
 from python_jobs.jobs.pool import OnProgress
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
@@ -133,7 +133,7 @@ def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[
     try:
         store.put(name, pack(models), generation=0)
     except AlreadyThere:
-        return unpack(store.get(name), name)
+        return unpack_whole(store.get(name), name)
     return models
 
 

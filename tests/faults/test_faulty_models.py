@@ -109,6 +109,7 @@ def test_an_object_cut_short_is_told_by_line(site: Site, store: ModelStore) -> N
     store.put(name, store.get(name)[:-5])
     found = outcomes(site)
     assert "line 2 holds no model" in found[golden.B][1]
+    assert found[golden.A] == ("forecast", "")
 
 
 def test_weekly_verifies_first_and_stops_when_too_many_are_missing(
