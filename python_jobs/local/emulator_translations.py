@@ -109,7 +109,10 @@ def cache_file() -> Path:
 @functools.cache
 def kept() -> Kept:
     """What this emulator knows, opened when it first translates."""
-    return Kept(cache_file())
+    try:
+        return Kept(cache_file())
+    except RuntimeError:  # nobody's home
+        return Kept(None)
 
 
 _MARK = "shelfcast_stand_in_"

@@ -145,7 +145,9 @@ def test_each_series_has_a_forecast_for_every_week(ran: tuple[Site, str]) -> Non
 
 
 def test_rows_that_cannot_be_used_are_kept_with_their_reason(ran: tuple[Site, str]) -> None:
-    rows = golden.table(ran[0], "select series_id, rejected_because, source_row from {rejected_sales}")
+    rows = golden.table(
+        ran[0], "select series_id, rejected_because, source_row from {rejected_sales}"
+    )
     told = {series_id.split("|")[2]: (reason, json.loads(row)) for series_id, reason, row in rows}
     assert len(rows) == len(told)
     assert {sku: reason for sku, (reason, _) in told.items()} == {

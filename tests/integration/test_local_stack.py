@@ -177,9 +177,10 @@ class TestEphemeral:
             time.sleep(0.05)
         assert not any(is_alive(int(pid)) for pid in pids)
 
-    def test_it_downloads_nothing_and_writes_no_home(self, tmp_path, monkeypatch):
+    def test_it_downloads_nothing_and_keeps_only_translations_at_home(self, tmp_path, monkeypatch):
         """DuckDB's extensions are the one download; it would go to HOME."""
         monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -189,7 +190,8 @@ class TestEphemeral:
             assert rows(client, f"select cast({moscow} as string), json '1'") == [("2026-01-05", 1)]
             with urllib.request.urlopen(f"{endpoints.bigquery}/readyz") as answer:
                 assert json.load(answer)["checks"] == {"duckdb": "ok", "catalog": "ok"}
-        assert list(tmp_path.iterdir()) == []
+        files = {path.name.split("-")[0] for path in tmp_path.rglob("*") if path.is_file()}
+        assert files == {"translations.sqlite"}
 
 
 class TestKills:
