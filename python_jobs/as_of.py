@@ -31,7 +31,7 @@ def warehouse_as_of(place: Workplace, origin: Origin, names: Iterable[str]) -> W
     Raises:
         DbtFailed: the project does not compile.
     """
-    manifest = place.dbt.looking_back(place.use_case.name, origin).compiled(names)
+    manifest = place.dbt.looking_back(origin).compiled(names)
     subqueries = {name: as_subquery(manifest, name) for name in names}
     return Warehouse(place.connection, {**place.warehouse.names, **subqueries})
 

@@ -25,26 +25,28 @@ Progress = Callable[[int, int, str], None]
 
 
 class Dbt:
-    """dbt over one project, one connection and one set of settings."""
+    """dbt over one project, one connection, one set of settings and one use case."""
 
-    def __init__(self, project: Path, connection: Connection, settings: Settings) -> None:
+    def __init__(
+        self, project: Path, connection: Connection, settings: Settings, use_case: str
+    ) -> None:
+        """Run dbt for one use case: its models, beside those that all use cases share."""
         self.project = project
         self.connection = connection
         self.settings = settings
+        self.use_case = use_case
         self.target_path = project / os.environ.get("DBT_TARGET_PATH", "target")
 
-    def build(self, selector: str, use_case: str, on_progress: Progress | None = None) -> None:
-        """Build a stage of one use case; unit tests belong to `make test`, not to a run.
+    def build(self, selector: str, on_progress: Progress | None = None) -> None:
+        """Build a stage; unit tests belong to `make test`, not to a run.
 
         Args:
             selector: of selectors.yml.
-            use_case: whose models, beside those that all use cases share.
             on_progress: told of each node.
 
         Raises:
             ConnectionFailed, DbtFailed: see `run`.
         """
-        os.environ["SHELFCAST_USE_CASE"] = use_case
         arguments = ("--selector", selector, "--exclude-resource-type", "unit_test")
         self.run("build", *arguments, on_progress=on_progress)
 
@@ -59,6 +61,8 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         _name_callers_quickly()
+        # Of each command alike: where it changes, dbt parses the whole project anew.
+        os.environ["SHELFCAST_USE_CASE"] = self.use_case
         runner = dbtRunner(callbacks=[_progress_callback(on_progress)] if on_progress else [])
         result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
         if not result.success:
@@ -80,19 +84,19 @@ class Dbt:
             )
         return manifest
 
-    def looking_back(self, use_case: str, origin: Origin) -> Dbt:
+    def looking_back(self, origin: Origin) -> Dbt:
         """The same project as if its active run were of one origin; for `compiled` alone.
 
         It has a target folder of its own, so that neither parses for the other.
         """
         given = {
-            "use_case": use_case,
+            "use_case": self.use_case,
             "origin_date": f"{origin.origin_date}",
             "as_of_at": origin.as_of_at.isoformat(sep=" "),
         }
         variables = {**self.settings.dbt_vars, "look_back_from": given}
         settings = self.settings.model_copy(update={"dbt_vars": variables})
-        other = Dbt(self.project, self.connection, settings)
+        other = Dbt(self.project, self.connection, settings, self.use_case)
         other.target_path = self.target_path / "looking_back"
         return other
 

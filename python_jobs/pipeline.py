@@ -124,7 +124,7 @@ class Workplace:
     @cached_property
     def dbt(self) -> Dbt:
         """dbt over this project."""
-        return Dbt(self.project, self.connection, self.settings)
+        return Dbt(self.project, self.connection, self.settings, self.use_case.name)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -590,7 +590,7 @@ def prepare(place: Workplace, run: Run) -> None:
     with step(place.warehouse, run, "before_forecast"):
         if run.kind == "issued":
             _check_source_freshness(place)
-        place.dbt.build("before_forecast", run.use_case.name, _dbt_progress(place, "dbt before"))
+        place.dbt.build("before_forecast", _dbt_progress(place, "dbt before"))
 
 
 def fit_models(place: Workplace, run: Run, priors: PriorSource | None = None) -> TrainReport:
@@ -625,7 +625,7 @@ def make_priors(place: Workplace, run: Run) -> None:
     if not any(is_pooled(family) for family in families_of(run.use_case)):
         return
     with step(place.warehouse, run, "priors"):
-        place.dbt.build("priors", run.use_case.name, _dbt_progress(place, "dbt priors"))
+        place.dbt.build("priors", _dbt_progress(place, "dbt priors"))
 
 
 def forecast(place: Workplace, run: Run) -> PredictReport:
@@ -662,7 +662,7 @@ def publish(place: Workplace, run: Run) -> None:
         patience=PUBLISH_PATIENCE,
     )
     with released(lease), step(place.warehouse, run, "after_forecast"):
-        place.dbt.build("after_forecast", run.use_case.name, _dbt_progress(place, "dbt after"))
+        place.dbt.build("after_forecast", _dbt_progress(place, "dbt after"))
 
 
 def _dbt_progress(place: Workplace, what: str) -> Callable[[int, int, str], None]:

@@ -8,6 +8,7 @@ import copy
 import re
 import threading
 from collections.abc import Callable, Hashable
+from types import ModuleType
 from typing import Any, NoReturn
 
 import duckdb
@@ -22,6 +23,7 @@ from bqemulator.storage.type_map import bq_schema_to_duckdb_columns
 from bqemulator.streaming.read_session import ReadSessionState
 from bqemulator.versioning.snapshots import SnapshotManager
 from sqlglot import exp
+from sqlglot.expressions.core import POSITION_META_KEYS
 from sqlglot.parser import Parser
 
 MEBIBYTE = 1024 * 1024
@@ -68,16 +70,49 @@ PARSED_TREES = RecentResults(entries=256, megabytes=512)
 def remember_trees(original: Callable[..., Any]) -> Callable[..., Any]:
     """Parse each text once: every rewrite of the emulator parses the whole statement again."""
 
+    def remembered(sql: str, dialect: str) -> Any:
+        tree = PARSED_TREES.get((sql, dialect))
+        if tree is None:
+            tree = original(sql, read=dialect)
+            _forget_positions(tree)
+            PARSED_TREES[sql, dialect] = tree
+        return tree
+
     def parse_one(sql: str, read: Any = None, dialect: Any = None, **options: Any) -> Any:
         if options or not isinstance(read or dialect, str):
             return original(sql, read=read, dialect=dialect, **options)
-        key = (sql, read or dialect)
-        tree = PARSED_TREES.get(key)
-        if tree is None:
-            tree = PARSED_TREES[key] = original(sql, read=read, dialect=dialect)
-        return tree.copy()  # rewrites change it in place
+        return remembered(sql, read or dialect).copy()  # rewrites change it in place
 
+    parse_one.remembered = remembered  # type: ignore[attr-defined]
     return parse_one
+
+
+def _forget_positions(tree: exp.Expr) -> None:
+    """Forget where in the text each name stands: nobody asks, and copies take longer for it."""
+    for node in tree.walk():
+        if node._meta is not None:
+            node._meta = {
+                key: value for key, value in node._meta.items() if key not in POSITION_META_KEYS
+            } or None
+
+
+class _WithoutCopies(ModuleType):
+    """sqlglot, for a module that only looks at the trees it gets."""
+
+    def __init__(self, original: ModuleType) -> None:
+        super().__init__(original.__name__)
+        self._original = original
+
+    def parse_one(self, sql: str, read: str) -> Any:
+        return self._original.parse_one.remembered(sql, read)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def share_trees(original: ModuleType) -> ModuleType:
+    """Give a module that changes no tree the remembered one itself."""
+    return _WithoutCopies(original)
 
 
 def quick_copy(_original: object) -> Callable[[exp.Expression, object], exp.Expression]:

@@ -66,6 +66,14 @@ PATCHES = (
     ),
     Patch(_JOBS, "execute_copy_job", jobs.copy_once, "it runs a job id again"),
     Patch("sqlglot", "parse_one", engine.remember_trees, "it parses each text some thirty times"),
+    *(
+        Patch(module, "sqlglot", engine.share_trees, "it looks at trees, and needs no copy")
+        for module in (
+            "bqemulator.catalog.ddl_sync",
+            "bqemulator.jobs.ddl_result",
+            "bqemulator.jobs.routine_ddl",
+        )
+    ),
     Patch(
         "sqlglot.expressions.core:Expression",
         "__deepcopy__",

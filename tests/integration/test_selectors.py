@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from python_jobs import dbt_runner
 from tests.support import golden
 from tests.support.played import Played
 
@@ -74,3 +77,19 @@ def test_monitoring_alone_scores_what_has_arrived_since_the_run(played: Played) 
 def test_monitoring_builds_nothing_that_a_prediction_needs(played: Played) -> None:
     panels = [name for name in played.stages["monitoring"] if "_panel" in name or "_gate" in name]
     assert panels == []
+
+
+def test_what_was_parsed_serves_every_command_of_a_use_case(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dbt tells when it cannot go on from it: a variable that selectors read has changed, say."""
+    told: list[str] = []
+    monkeypatch.setattr(
+        dbt_runner, "_progress_callback", lambda _: lambda event: told.append(event.info.name)
+    )
+    monkeypatch.setenv("SHELFCAST_USE_CASE", "another")
+    dbt = played.site.place().dbt
+    dbt.run("parse", on_progress=print)
+    dbt.build("priors", on_progress=print)
+    assert "LogModelResult" in told
+    assert "UnableToPartialParse" not in told

@@ -37,7 +37,7 @@ def play(site: Site) -> Played:
         place = site.place()
         pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())
-        place.dbt.build("monitoring", "sku_weekly")
+        place.dbt.build("monitoring")
     return Played(site, stages)
 
 

@@ -21,7 +21,9 @@ from python_jobs.local.emulator_engine import (
     in_small_batches,
     only_where_it_matters,
     quick_copy,
+    remember_trees,
     set_session,
+    share_trees,
     skip_extension,
     with_bigquery_types,
 )
@@ -221,6 +223,43 @@ class TestImplicitUnnest:
         name = "_implicit_unnests_to_explicit"
         monkeypatch.setattr(Parser, name, only_where_it_matters(fail))
         sqlglot.parse_one("select * from (select 1 as a) as t, u join v on u.a = v.a", "bigquery")
+
+
+class TestRememberedTrees:
+    SQL = "select a.b as c from `p`.`d`.`t` as a where a.b > 1"
+
+    def test_each_text_is_parsed_once_and_a_change_stays_with_its_copy(self):
+        asked = []
+
+        def parse(sql, read):
+            asked.append(sql)
+            return sqlglot.parse(sql, read=read)[0]
+
+        parse_one = remember_trees(parse)
+        first, second = (parse_one(self.SQL, read="bigquery") for _ in range(2))
+        assert first == second == sqlglot.parse(self.SQL, read="bigquery")[0]
+        first.args["where"].pop()
+        assert parse_one(self.SQL, dialect="bigquery") == second
+        assert asked == [self.SQL]
+
+    def test_who_only_looks_gets_the_tree_itself(self, monkeypatch):
+        monkeypatch.setattr(sqlglot, "parse_one", remember_trees(sqlglot.parse_one))
+        sharing = share_trees(sqlglot)
+        tree = sharing.parse_one(self.SQL, read="bigquery")
+        assert tree is sharing.parse_one(self.SQL, read="bigquery")
+        assert tree is not sqlglot.parse_one(self.SQL, read="bigquery")
+        assert sharing.errors is sqlglot.errors
+
+    def test_positions_are_forgotten_and_notes_are_kept(self):
+        def parse(sql, read):
+            tree = sqlglot.parse(sql, read=read)[0]
+            assert any("line" in node.meta for node in tree.walk())
+            tree.meta["nonnull"] = True
+            return tree
+
+        tree = remember_trees(parse)(f"{self.SQL} and true", read="bigquery")
+        assert tree.meta == {"nonnull": True}
+        assert not any("line" in node.meta for node in tree.walk())
 
 
 class TestQuickCopy:
