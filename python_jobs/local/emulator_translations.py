@@ -23,8 +23,13 @@ from typing import Any
 
 from bqemulator.domain.result import Ok, Result
 
+from python_jobs.local.emulator_engine import RecentResults
+
 MOST_KEPT = 20_000
 """Translations on file, of some 10 KB each; those that were asked for longest ago go first."""
+
+MOST_AT_HAND = 2000
+"""Translations in memory."""
 
 
 class Kept:
@@ -36,7 +41,7 @@ class Kept:
 
     def __init__(self, path: Path | None) -> None:
         """Open or make the file, and forget what was not asked for in a long time."""
-        self._known: dict[str, str] = {}
+        self._known = RecentResults(entries=MOST_AT_HAND, megabytes=512)
         self._using = threading.Lock()
         self._file: sqlite3.Connection | None = None
         with suppress(OSError, sqlite3.Error):
@@ -53,7 +58,8 @@ class Kept:
                     row = self._file.execute(asked, [key]).fetchone()
                     if row is not None:
                         self._known[key] = row[0]
-            return self._known.get(key)
+            known: str | None = self._known.get(key)
+            return known
 
     def put(self, value: str, *parts: str) -> None:
         """Keep a value for these parts."""

@@ -157,6 +157,18 @@ class TestKept:
             assert kept.get("big") == "duck"
             assert kept.get("small") is None
 
+    def test_memory_holds_the_newest_and_the_file_all(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(translations, "MOST_AT_HAND", 10)
+        without, with_file = Kept(None), Kept(tmp_path / "kept")
+        for number in range(20):
+            for kept in (without, with_file):
+                kept.put(str(number), "text", str(number))
+        held = [without.get("text", str(number)) for number in range(20)]
+        assert held == [None] * 10 + [str(number) for number in range(10, 20)]
+        assert [with_file.get("text", str(number)) for number in range(20)] == list(
+            map(str, range(20))
+        )
+
     def test_what_was_asked_for_longest_ago_goes_first(self, tmp_path, monkeypatch):
         monkeypatch.setattr(translations, "MOST_KEPT", 2)
         kept = Kept(tmp_path / "kept")
