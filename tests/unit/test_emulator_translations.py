@@ -21,6 +21,9 @@ from sales group by sku_id, week
 """
 
 
+KEPT_BY_THIS_EMULATOR = translations.kept
+
+
 class Asked:
     """Calls a function and counts how often."""
 
@@ -187,3 +190,16 @@ def test_it_lies_in_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     expected = tmp_path / "home" / ".cache" / "shelfcast" / "translations.sqlite"
     assert translations.cache_file() == expected
+
+
+def test_without_a_home_it_lies_in_memory(monkeypatch):
+    def nobodys():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(translations.Path, "home", nobodys)
+    KEPT_BY_THIS_EMULATOR.cache_clear()
+    kept = KEPT_BY_THIS_EMULATOR()
+    KEPT_BY_THIS_EMULATOR.cache_clear()
+    kept.put("duck", "big")
+    assert kept.get("big") == "duck"
