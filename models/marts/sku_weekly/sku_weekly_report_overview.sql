@@ -1,0 +1,7 @@
+{{
+    config(
+        partition_by={'field': 'target_date', 'data_type': 'date'},
+        cluster_by=['unit', 'channel', 'sku_id']
+    )
+}}
+{{ report_overview('sku_weekly') }}

@@ -1,0 +1,725 @@
+// The page: decodes the marts' columns, filters them by key, divides sums, and draws.
+// Ratios are sums over sums, as everywhere; null is "not known" and never 0.
+// Whatever comes from the data is set as text, never as HTML.
+
+const FLAGS = {
+  gap: 1, soldOut: 2, promo: 4, fallback: 8, retrained: 16, scored: 32, comparable: 64,
+  interval: 128, covered: 256, promoKnown: 512,
+};
+const DAY = 86400000;
+const UNKNOWN = "not known";
+const SHOWN = 12; // rows of a table before it is asked for all
+const CUT = 2; // a bar of one week's ratio ends here
+
+const $ = (id) => document.getElementById(id);
+const isKnown = (value) => value !== null && value !== undefined && Number.isFinite(value);
+const ratio = (part, whole) => (isKnown(part) && whole > 0 ? part / whole : null);
+
+// ---- numbers and dates as text ------------------------------------------------------------------
+const percent = (value, digits = 1) =>
+  isKnown(value) ? `${(100 * value).toFixed(digits)} %` : UNKNOWN;
+const signed = (value, digits = 1) =>
+  isKnown(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(100 * value).toFixed(digits)} %` : UNKNOWN;
+const count = (value) => (isKnown(value) ? value.toLocaleString("en-GB") : UNKNOWN);
+const units = (value) => {
+  if (!isKnown(value)) return UNKNOWN;
+  const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 1 ? 1 : 3;
+  return value.toLocaleString("en-GB", { maximumFractionDigits: digits });
+};
+const day = (time) =>
+  isKnown(time)
+    ? new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" })
+    : UNKNOWN;
+const dayOf = (text) => (text ? day(Date.parse(text.length > 10 ? text : `${text}T00:00:00Z`)) : UNKNOWN);
+const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+// ---- elements -----------------------------------------------------------------------------------
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+function cellText(text) {
+  return text === UNKNOWN ? element("span", { className: "unknown", textContent: UNKNOWN }) : text;
+}
+
+// A table of `rows`; a column is {title, text(row), number, sort, node(row)}.
+function table(place, columns, rows, { nothing, open = null, chosen = null, sorted = null, onSort = null } = {}) {
+  const isAll = place.dataset.all === "true";
+  if (!rows.length) {
+    place.replaceChildren(element("p", { className: "nothing", textContent: nothing }));
+    return;
+  }
+  const head = element("tr", {}, ...columns.map((column) => headCell(column, sorted, onSort)));
+  const body = rows.slice(0, isAll ? rows.length : SHOWN).map((row) => bodyRow(row, columns, open, chosen));
+  const made = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+  const parts = [element("div", { className: "scroll" }, made)];
+  if (rows.length > SHOWN) {
+    const more = element("button", { type: "button", className: "more" });
+    more.textContent = isAll ? `Show ${SHOWN} only` : `Show all ${count(rows.length)}`;
+    more.addEventListener("click", () => {
+      place.dataset.all = String(!isAll);
+      table(place, columns, rows, { nothing, open, chosen, sorted, onSort });
+    });
+    parts.push(more);
+  }
+  place.replaceChildren(...parts);
+}
+
+function headCell(column, sorted, onSort) {
+  const cell = element("th", { className: column.number ? "number" : "", scope: "col" });
+  if (column.sort && onSort) {
+    const button = element("button", { type: "button", textContent: column.title });
+    button.addEventListener("click", () => onSort(column.sort));
+    cell.append(button);
+    if (sorted === column.sort) cell.setAttribute("aria-sort", "descending");
+  } else {
+    cell.textContent = column.title;
+  }
+  return cell;
+}
+
+function bodyRow(row, columns, open, chosen) {
+  const cells = columns.map((column) => {
+    const cell = element("td", { className: column.number ? "number" : "text" });
+    cell.append(column.node ? column.node(row) : cellText(column.text(row)));
+    return cell;
+  });
+  const made = element("tr", {}, ...cells);
+  if (open && isKnown(row.series)) {
+    made.className = "open";
+    made.tabIndex = 0;
+    made.dataset.series = series.id[row.series];
+    if (chosen === row.series) made.setAttribute("aria-selected", "true");
+    made.addEventListener("click", () => open(row.series));
+    made.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") open(row.series);
+    });
+  }
+  return made;
+}
+
+const pills = (texts, className = "pill") =>
+  element("span", {}, ...texts.map((text) => element("span", { className, textContent: text })));
+
+function options(select, pairs, value) {
+  select.replaceChildren(...pairs.map(([key, text]) => new Option(text, key, false, key === value)));
+}
+
+// ---- the data -----------------------------------------------------------------------------------
+let data, meta, series, parts, weeks, newest;
+let starts = []; // the first row of each series in the columns of `weeks`
+const charts = JSON.parse($("charts").textContent);
+const state = { key: {}, series: null, period: null, sort: "sum_abs_error", range: "52", group: "series" };
+
+async function decode(text) {
+  if (typeof DecompressionStream === "undefined") {
+    throw new Error("This browser is too old to open the report (it cannot unpack gzip). A version of 2023 or later can.");
+  }
+  const packed = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function take(content) {
+  data = content;
+  ({ meta } = data);
+  series = data.weeks.series;
+  weeks = data.weeks.weeks;
+  parts = Object.keys(series.key);
+  let row = 0;
+  starts = series.length.map((n) => { const first = row; row += n; return first; });
+  newest = new Map(data.weeks.newest.at.map((place, n) => [place, n]));
+  for (const name of ["by_step", "value_added", "intervals", "worst", "runs", "alerts", "retraining"]) {
+    data[name] = rowsOf(data[name]);
+  }
+}
+
+function rowsOf(columns) {
+  const names = Object.keys(columns);
+  const n = names.length ? columns[names[0]].length : 0;
+  return Array.from({ length: n }, (_, row) => Object.fromEntries(names.map((name) => [name, columns[name][row]])));
+}
+
+const scale = () => 10 ** data.weeks.decimals;
+const at = (column, row) => { const value = weeks[column][row]; return value === null ? null : value / scale(); };
+const has = (row, flag) => (weeks.flags[row] & FLAGS[flag]) !== 0;
+const timeOf = (place) => Date.parse(`${data.weeks.first}T00:00:00Z`) + place * data.weeks.period_days * DAY;
+const placeOf = (text) => (text ? Math.round((Date.parse(`${text}T00:00:00Z`) - timeOf(0)) / (data.weeks.period_days * DAY)) : null);
+const partOf = (one, part) => series.key[part].names[series.key[part].codes[one]];
+const classOf = (one) => series.demand_class.names[series.demand_class.codes[one]];
+const nameOf = (one) => parts.map((part) => partOf(one, part)).join(" / ");
+const weekText = (place) => `week of ${day(timeOf(place))}`;
+
+function selected() {
+  return series.id.map((_, one) => one)
+    .filter((one) => parts.every((part) => !state.key[part] || partOf(one, part) === state.key[part]));
+}
+
+function addUp(rows, keyOf) {
+  const sums = new Map();
+  for (const row of rows) {
+    const key = keyOf(row);
+    if (!sums.has(key)) sums.set(key, {});
+    const sum = sums.get(key);
+    for (const [name, value] of Object.entries(row)) {
+      if (typeof value === "number" && name !== "series") sum[name] = (sum[name] ?? 0) + value;
+    }
+  }
+  return sums;
+}
+
+// ---- sums by week, of the selected series, at the report's horizon step ---------------------------
+function byWeek(chosen) {
+  const sums = new Map();
+  for (const one of chosen) {
+    for (let n = 0; n < series.length[one]; n += 1) {
+      const row = starts[one] + n;
+      if (!has(row, "scored")) continue;
+      const place = series.start[one] + n;
+      if (!sums.has(place)) {
+        sums.set(place, { place, n: 0, error: 0, abs: 0, y: 0, smape: 0, n_same: 0, same: 0, base: 0, same_y: 0 });
+      }
+      addWeek(sums.get(place), row);
+    }
+  }
+  const last = placeOf(meta.last_week);
+  return [...sums.values()].filter((sum) => last === null || sum.place <= last).sort((a, b) => a.place - b.place);
+}
+
+function addWeek(sum, row) {
+  const y = Math.abs(at("y", row));
+  const error = at("sum_error", row);
+  sum.n += 1;
+  sum.error += error;
+  sum.abs += Math.abs(error);
+  sum.y += y;
+  sum.smape += weeks.smape[row] / 1e4;
+  const baseline = at("baseline_yhat", row);
+  if (has(row, "comparable") && baseline !== null) {
+    sum.n_same += 1;
+    sum.same += Math.abs(error);
+    sum.base += Math.abs(baseline - at("y", row));
+    sum.same_y += y;
+  }
+}
+
+function pooled(sums) {
+  const total = { n: 0, error: 0, abs: 0, y: 0, smape: 0, n_same: 0, same: 0, base: 0, same_y: 0 };
+  for (const sum of sums) for (const name of Object.keys(total)) total[name] += sum[name];
+  return measured(total);
+}
+
+function measured(sum) {
+  return {
+    ...sum,
+    wape: ratio(sum.abs, sum.y),
+    smape: ratio(sum.smape, sum.n),
+    bias: ratio(sum.error, sum.y),
+    value_added: sum.same_y > 0 ? (sum.base - sum.same) / sum.same_y : null,
+  };
+}
+
+// ---- charts -------------------------------------------------------------------------------------
+const views = new Map();
+const drawing = new Map();
+
+// Draw a chart anew; calls for one place follow one another.
+function draw(id, rows, span = null) {
+  const next = (drawing.get(id) ?? Promise.resolve()).then(() => redraw(id, rows, span));
+  drawing.set(id, next.catch((error) => fail(error)));
+}
+
+async function redraw(id, rows, span) {
+  views.get(id)?.finalize();
+  views.delete(id);
+  if (!rows.length) {
+    $(id).replaceChildren(element("p", { className: "nothing", textContent: "Nothing was scored here yet." }));
+    return;
+  }
+  const specification = structuredClone(charts[id]);
+  specification.datasets = { rows };
+  if (span) setSpan(specification, span);
+  const { view } = await window.vegaEmbed($(id), specification, { actions: false, renderer: "svg" });
+  views.set(id, view);
+}
+
+// Every layer's weeks from the same first day to the same last one.
+function setSpan(specification, span) {
+  for (const layer of specification.layer ?? []) {
+    if (layer.encoding?.x?.field) layer.encoding.x.scale = { ...layer.encoding.x.scale, domain: span };
+    setSpan(layer, span);
+  }
+}
+
+// ---- the page -----------------------------------------------------------------------------------
+const stepText = () =>
+  `step ${meta.horizon_step}${meta.horizon_step === 1 ? " (the first period that starts after what was known)" : ""}`;
+
+function drawHead() {
+  $("over").textContent = `${meta.use_case} · ${plural(series.id.length, "series", "series")}`;
+  const last = placeOf(meta.last_week);
+  const until = last === null
+    ? "Forecasts were issued, and none of the weeks that they are for has an actual yet"
+    : `Weeks up to ${day(timeOf(last) + (data.weeks.period_days - 1) * DAY)}${meta.is_complete ? "" : ", whose actuals are not all in"}`;
+  $("lead").textContent = `${until}. What planners were served, fallbacks included, at horizon ${stepText()}. Made ${meta.made}.`;
+}
+
+function drawFilters() {
+  const form = $("filters");
+  const selects = parts.map((part) => {
+    const select = element("select", { id: `filter-${part}`, name: part });
+    select.addEventListener("change", () => {
+      state.key[part] = select.value;
+      for (const later of parts.slice(parts.indexOf(part) + 1)) {
+        if (!namesOf(later).includes(state.key[later])) state.key[later] = "";
+      }
+      refresh();
+    });
+    return element("label", {}, `${meta.labels[part] ?? part} `, select);
+  });
+  const reset = element("button", { type: "button", textContent: "All series" });
+  reset.addEventListener("click", () => { state.key = {}; refresh(); });
+  form.replaceChildren(...selects, reset, element("span", { className: "found", id: "found" }));
+  form.addEventListener("submit", (event) => event.preventDefault());
+}
+
+// What a dropdown offers: the values that the dropdowns before it leave.
+function namesOf(part) {
+  const before = parts.slice(0, parts.indexOf(part));
+  const left = series.id.map((_, one) => one)
+    .filter((one) => before.every((other) => !state.key[other] || partOf(one, other) === state.key[other]));
+  return [...new Set(left.map((one) => partOf(one, part)))].sort();
+}
+
+function fillFilters(chosen) {
+  for (const part of parts) {
+    options($(`filter-${part}`), [["", "all"], ...namesOf(part).map((name) => [name, name])], state.key[part] ?? "");
+  }
+  $("found").textContent = `${count(chosen.length)} of ${plural(series.id.length, "series", "series")}`;
+}
+
+function tile(title, text, ...below) {
+  const isUnknown = text === UNKNOWN;
+  return element(
+    "div", { className: "tile" }, element("b", { textContent: title }),
+    element("strong", { textContent: text, className: isUnknown ? "unknown" : "" }),
+    ...below.filter(Boolean).map((line) => element("span", { textContent: line })),
+  );
+}
+
+function drawTiles(trend, chosen) {
+  const newestWeek = trend.at(-1);
+  const isLast = newestWeek && newestWeek.place === placeOf(meta.last_week);
+  const now = isLast ? measured(newestWeek) : measured({ n: 0, y: 0, same_y: 0 });
+  const earlier = trend.slice(0, isLast ? -1 : undefined).slice(-meta.recent_weeks);
+  const usual = pooled(earlier);
+  const before = (text) => (earlier.length ? `${plural(earlier.length, "week")} before: ${text}` : "no week before it");
+  const held = sumOf(data.intervals, chosen);
+  const due = data.worst.filter((row) => row.is_due && chosen.includes(row.series));
+  const open = data.alerts.filter((row) => row.is_open).length;
+  $("tiles").replaceChildren(
+    tile("WAPE, last week", percent(now.wape), before(percent(usual.wape)), `alert above ${percent(meta.target, 0)} · n = ${count(now.n)}`),
+    tile("sMAPE, last week", percent(now.smape), before(percent(usual.smape)), `n = ${count(now.n)}`),
+    tile("Bias, last week", signed(now.bias), before(signed(usual.bias)), isKnown(now.bias) ? (now.bias > 0 ? "forecast too high" : now.bias < 0 ? "forecast too low" : "") : ""),
+    tile(`Better than ${meta.baseline}`, signed(now.value_added), before(signed(usual.value_added)), `points of WAPE · n = ${count(now.n_same)}`),
+    tile("Inside the interval", percent(ratio(held.n_covered, held.n_with_interval)), `nominal ${percent(meta.interval, 0)}, ${plural(meta.recent_weeks, "week")}, all steps`, `n = ${count(held.n_with_interval ?? 0)}`),
+    tile("Open alerts", count(open), `${plural(new Set(due.map((row) => row.series)).size, "series", "series")} due for retraining`, "alerts: of all segments"),
+  );
+}
+
+const sumOf = (rows, chosen) => {
+  const wanted = new Set(chosen);
+  return addUp(rows.filter((row) => wanted.has(row.series)), () => "").get("") ?? {};
+};
+
+function drawTrend(trend) {
+  const rows = trend.slice(-meta.trend_weeks).map((sum) => {
+    const before = pooled(trend.filter((one) => one.place < sum.place).slice(-meta.recent_weeks));
+    return { sum: measured(sum), before };
+  });
+  for (const [metric, text] of [["wape", percent], ["smape", percent], ["bias", signed]]) {
+    draw(`trend-${metric}`, rows.map(({ sum, before }) => ({
+      ds: timeOf(sum.place), [metric]: sum[metric], usual: before[metric], target: meta.target,
+      week: weekText(sum.place), told: text(sum[metric]), before: text(before[metric]), n: count(sum.n),
+    })));
+  }
+  const n = trend.slice(-meta.trend_weeks).reduce((sum, one) => sum + one.n, 0);
+  $("trend-note").textContent = `One point a week at horizon ${stepText()}; n = ${plural(n, "scored forecast")}. Dashed: `
+    + `the ${meta.recent_weeks} weeks before it together. The upper line of WAPE is the threshold of alerts, ${percent(meta.target, 0)}. `
+    + "Weeks sold out, missing or not over are not scored.";
+}
+
+// ---- worst series -------------------------------------------------------------------------------
+const PERIODS = { last_1_week: "the last week", last_4_weeks: "the last 4 weeks", last_13_weeks: "the last 13 weeks" };
+const periodText = (period) => PERIODS[period] ?? period;
+
+function fillPeriods() {
+  const found = [...new Set(data.worst.map((row) => row.period))];
+  const windows = Object.keys(PERIODS).filter((period) => found.includes(period));
+  const months = found.filter((period) => !(period in PERIODS)).sort().reverse();
+  const all = [...windows, ...months];
+  state.period = all.includes("last_4_weeks") ? "last_4_weeks" : all[0] ?? null;
+  options($("period"), all.map((period) => [period, periodText(period)]), state.period);
+}
+
+function worstRows(chosen) {
+  const wanted = new Set(chosen);
+  return data.worst.filter((row) => row.period === state.period && wanted.has(row.series))
+    .sort((a, b) => (b[state.sort] ?? -Infinity) - (a[state.sort] ?? -Infinity) || a.series - b.series);
+}
+
+function seriesColumns() {
+  return [
+    { title: "Series", text: (row) => nameOf(row.series) },
+    { title: "Demand", text: (row) => classOf(row.series) },
+  ];
+}
+
+function drawWorst(chosen) {
+  const rows = worstRows(chosen);
+  const most = Math.max(...rows.map((row) => row.sum_abs_error ?? 0), 0);
+  const columns = [
+    ...seriesColumns(),
+    { title: "Units of error", number: true, sort: "sum_abs_error", node: (row) => withBar(units(row.sum_abs_error), ratio(row.sum_abs_error, most)) },
+    { title: "WAPE", number: true, sort: "wape", text: (row) => percent(row.wape) },
+    { title: "sMAPE", number: true, sort: "smape", text: (row) => percent(row.smape) },
+    { title: "Bias", number: true, text: (row) => signed(row.bias) },
+    { title: "Value added", number: true, text: (row) => signed(row.forecast_value_added) },
+    { title: "n", number: true, text: (row) => count(row.n_scored) },
+    { title: "Retraining", node: (row) => (row.is_candidate ? candidatePills(row) : "") },
+  ];
+  table($("worst"), columns, rows, {
+    nothing: "No series was scored in these weeks.",
+    open: openSeries, chosen: state.series, sorted: state.sort, onSort: sortBy,
+  });
+  $("sort").value = state.sort;
+  $("worst-note").textContent = `Of ${periodText(state.period)}, all horizon steps together, what was served. Click a series to see it. `
+    + `Value added: WAPE of ${meta.baseline} minus WAPE of the model, on the rows that every model forecast; below 0 it is worth less.`;
+}
+
+function withBar(text, share) {
+  const bar = element("span", { className: "size" });
+  bar.style.width = `${Math.round(100 * (share ?? 0))}%`;
+  return element("span", {}, cellText(text), bar);
+}
+
+function candidatePills(row) {
+  const texts = (row.candidate_rules ?? "candidate").split(", ");
+  const made = pills(texts, row.is_due ? "pill strong" : "pill");
+  made.title = `${row.candidate_reason ?? ""}${row.is_due ? "" : " (cooling down)"}`;
+  return made;
+}
+
+function sortBy(name) {
+  state.sort = name;
+  drawWorst(selected());
+}
+
+// ---- one series ---------------------------------------------------------------------------------
+function openSeries(one) {
+  state.series = one;
+  drawSeries();
+  drawWorst(selected());
+  $("one").scrollIntoView({ behavior: "smooth", block: "start" });
+}
+
+function fillSeries(chosen) {
+  if (!chosen.includes(state.series)) state.series = worstRows(chosen)[0]?.series ?? chosen[0] ?? null;
+  options($("series"), chosen.map((one) => [String(one), nameOf(one)]), String(state.series));
+}
+
+function seriesRows(one) {
+  const n = series.length[one];
+  const first = Math.max(0, state.range === "all" ? 0 : n - Number(state.range) - meta.horizon);
+  return Array.from({ length: n - first }, (_, k) => weekRow(one, first + k));
+}
+
+function weekRow(one, n) {
+  const row = starts[one] + n;
+  const place = series.start[one] + n;
+  const ds = timeOf(place);
+  const next = ds + data.weeks.period_days * DAY;
+  const ahead = newest.get(row);
+  const ofNewest = (column) => (ahead === undefined ? null : scaled(data.weeks.newest[column][ahead]));
+  const [y, yhat] = [at("y", row), at("yhat", row)];
+  const [lower, upper] = [at("yhat_lower", row), at("yhat_upper", row)];
+  const shown = yhat ?? ofNewest("yhat");
+  const [low, high] = yhat === null ? [ofNewest("yhat_lower"), ofNewest("yhat_upper")] : [lower, upper];
+  const error = has(row, "scored") ? at("sum_error", row) : null;
+  return {
+    ds, end: next, bar_end: ds + 0.7 * data.weeks.period_days * DAY, y, yhat, yhat_lower: lower, yhat_upper: upper,
+    baseline: at("baseline_yhat", row), newest: ofNewest("yhat"), newest_lower: ofNewest("yhat_lower"), newest_upper: ofNewest("yhat_upper"),
+    is_promo: has(row, "promo"), is_sold_out: has(row, "soldOut"), is_retrained: has(row, "retrained"),
+    wape: ratio(error === null ? null : Math.abs(error), Math.abs(y)),
+    smape: error === null ? null : weeks.smape[row] / 1e4,
+    bias: ratio(error, Math.abs(y)),
+    week: weekText(place), told_y: units(y), told_yhat: units(shown),
+    told_interval: isKnown(low) ? `${units(low)} to ${units(high)}` : UNKNOWN,
+    told_baseline: units(at("baseline_yhat", row)),
+    told_promo: has(row, "promoKnown") ? (has(row, "promo") ? "yes" : "no") : UNKNOWN,
+    told_state: remark(row), told_decision: decisionIn(one, place),
+  };
+}
+
+const scaled = (value) => (value === null ? null : value / scale());
+
+function remark(row) {
+  const said = [];
+  if (has(row, "gap")) said.push("no row in the source");
+  if (has(row, "soldOut")) said.push("sold out, not scored");
+  if (has(row, "fallback")) said.push("a baseline stood in");
+  if (newest.has(row) && at("yhat", row) === null) said.push("issued, not over");
+  return said.join("; ") || "none";
+}
+
+function decisionIn(one, place) {
+  const found = data.retraining.filter((row) => row.series === one
+    && Math.floor((Date.parse(row.decided_at) - timeOf(0)) / (data.weeks.period_days * DAY)) === place);
+  return found.map((row) => row.decision).join(", ") || UNKNOWN;
+}
+
+function drawSeries() {
+  const one = state.series;
+  $("series").value = String(one);
+  if (one === null) return;
+  const rows = seriesRows(one);
+  const span = [rows[0].ds, rows.at(-1).end];
+  draw("series-chart", rows, span);
+  const limit = (value) => (isKnown(value) ? Math.max(-CUT, Math.min(CUT, value)) : null);
+  for (const [metric, text] of [["wape", percent], ["smape", percent], ["bias", signed]]) {
+    draw(`series-${metric}`, rows.map((row) => ({ ...row, shown: limit(row[metric]), told: text(row[metric]) })), span);
+  }
+  $("series-name").textContent = nameOf(one);
+  $("series-name").dataset.series = series.id[one];
+  $("series-note").textContent = aboutSeries(one);
+  $("strip-note").textContent = `Each week's own WAPE, sMAPE and bias at horizon ${stepText()}. Bars end at ±${percent(CUT, 0)}; the tip tells the number. `
+    + "No bar: not scored, or nothing was sold and the ratio is not known.";
+}
+
+function aboutSeries(one) {
+  const scored = Array.from({ length: series.length[one] }, (_, n) => starts[one] + n).filter((row) => has(row, "scored"));
+  const found = data.worst.find((row) => row.series === one && row.is_candidate);
+  const decided = data.retraining.filter((row) => row.series === one);
+  return [
+    `Demand class ${classOf(one)}; ${plural(series.length[one], "week")} on the calendar, ${plural(scored.length, "forecast")} scored at this step.`,
+    decided.length ? `Retrained ${dayOf(decided[0].decided_at)}: ${decided[0].decision}.` : "No retraining on record.",
+    found ? `Candidate: ${found.candidate_reason}.` : "",
+  ].join(" ");
+}
+
+// ---- value added --------------------------------------------------------------------------------
+function drawValue(trend, chosen) {
+  const rows = trend.slice(-meta.trend_weeks).map(measured).filter((sum) => isKnown(sum.value_added));
+  draw("value-weeks", rows.map((sum) => ({
+    ds: timeOf(sum.place), bar_end: timeOf(sum.place) + 0.7 * data.weeks.period_days * DAY,
+    value_added: sum.value_added, week: weekText(sum.place), told: signed(sum.value_added), n: count(sum.n_same),
+  })));
+  drawSteps(chosen);
+  drawBaselines(chosen);
+  drawWorth(chosen);
+  $("value-note").textContent = `Value added = WAPE of the baseline − WAPE of the model, in points, on the rows that every model and baseline forecast; `
+    + `the baseline is ${meta.baseline}. Week by week at horizon ${stepText()}; the tables are of ${meta.window}, all steps.`;
+}
+
+function drawSteps(chosen) {
+  const wanted = new Set(chosen);
+  const sums = addUp(data.by_step.filter((row) => wanted.has(row.series)), (row) => row.horizon_step);
+  draw("step-chart", [...sums].sort((a, b) => a[0] - b[0]).filter(([, sum]) => sum.sum_comparable_abs_y > 0).map(([step, sum]) => {
+    const wape = ratio(sum.sum_comparable_abs_error, sum.sum_comparable_abs_y);
+    const baseline = ratio(sum.sum_reference_abs_error, sum.sum_comparable_abs_y);
+    return { step, wape, baseline_wape: baseline, told: percent(wape), told_baseline: percent(baseline), n: count(sum.n_comparable) };
+  }));
+}
+
+const valueOf = (sum) => ({
+  ...sum,
+  wape: ratio(sum.sum_abs_error, sum.sum_abs_y),
+  baseline_wape: ratio(sum.sum_baseline_abs_error, sum.sum_abs_y),
+  lost: sum.n_comparable > 0 ? sum.sum_abs_error - sum.sum_baseline_abs_error : null,
+  value_added: sum.sum_abs_y > 0 ? (sum.sum_baseline_abs_error - sum.sum_abs_error) / sum.sum_abs_y : null,
+});
+
+function drawBaselines(chosen) {
+  const wanted = new Set(chosen);
+  const sums = addUp(data.value_added.filter((row) => wanted.has(row.series)), (row) => row.baseline);
+  const rows = [...sums].map(([baseline, sum]) => ({ baseline, ...valueOf(sum) })).filter((row) => row.n_comparable > 0)
+    .sort((a, b) => a.value_added - b.value_added);
+  table($("baselines"), [
+    { title: "Baseline", text: (row) => row.baseline },
+    { title: "its WAPE", number: true, text: (row) => percent(row.baseline_wape) },
+    { title: "model's", number: true, text: (row) => percent(row.wape) },
+    { title: "Value added", number: true, text: (row) => signed(row.value_added) },
+    { title: "n", number: true, text: (row) => count(row.n_comparable) },
+    { title: "left out", number: true, text: (row) => count(row.n_removed) },
+  ], rows, { nothing: "No row was forecast by every model and baseline yet." });
+}
+
+function drawWorth(chosen) {
+  const wanted = new Set(chosen);
+  const own = data.value_added.filter((row) => wanted.has(row.series) && row.baseline === meta.baseline);
+  const nameBy = { series: (row) => row.series, demand_class: (row) => classOf(row.series) };
+  const keyOf = nameBy[state.group] ?? ((row) => partOf(row.series, state.group));
+  const rows = [...addUp(own, keyOf)]
+    .map(([key, sum]) => ({ key, series: state.group === "series" ? key : null, ...valueOf(sum) }))
+    .filter((row) => row.lost > 0).sort((a, b) => b.lost - a.lost);
+  table($("worth"), [
+    { title: meta.labels[state.group] ?? "Series", text: (row) => (state.group === "series" ? nameOf(row.key) : row.key) },
+    { title: "Units worse", number: true, text: (row) => units(row.lost) },
+    { title: "Value added", number: true, text: (row) => signed(row.value_added) },
+    { title: "n", number: true, text: (row) => count(row.n_comparable) },
+  ], rows, { nothing: own.length ? `Nowhere: the model beats ${meta.baseline} in every one of them.` : "Nothing to compare yet.", open: openSeries, chosen: state.series });
+}
+
+// ---- intervals ----------------------------------------------------------------------------------
+function drawIntervals(chosen) {
+  const wanted = new Set(chosen);
+  const own = data.intervals.filter((row) => wanted.has(row.series));
+  const classes = ["all", ...new Set(own.map((row) => classOf(row.series)))];
+  const rows = classes.flatMap((name) => {
+    const sums = addUp(own.filter((row) => name === "all" || classOf(row.series) === name), (row) => row.horizon_step);
+    return [...sums].sort((a, b) => a[0] - b[0]).filter(([, sum]) => sum.n_with_interval > 0)
+      .map(([step, sum], n, all) => intervalRow(name, step, sum, n === all.length - 1));
+  });
+  draw("interval-chart", rows);
+  table($("intervals"), [
+    { title: "Demand class", text: (row) => row.demand_class },
+    { title: "inside", number: true, text: (row) => percent(ratio(row.n_covered, row.n_with_interval)) },
+    { title: "below", number: true, text: (row) => percent(ratio(row.n_below, row.n_with_interval)) },
+    { title: "above", number: true, text: (row) => percent(ratio(row.n_above, row.n_with_interval)) },
+    { title: "n", number: true, text: (row) => count(row.n_with_interval) },
+  ], classes.map((name) => ({ demand_class: name, ...addUp(own.filter((row) => name === "all" || classOf(row.series) === name), () => "").get("") }))
+    .filter((row) => row.n_with_interval > 0), { nothing: "No scored forecast has an interval." });
+  $("interval-note").textContent = `Share of actuals inside the interval, of ${meta.window}; an honest interval holds ${percent(meta.interval, 0)} of them (the dark line). `
+    + "Below: sold less than its lower end. Fallbacks have no interval and are not counted.";
+}
+
+function intervalRow(name, step, sum, isLast) {
+  const coverage = ratio(sum.n_covered, sum.n_with_interval);
+  return { demand_class: name, step, coverage, nominal: meta.interval, told: percent(coverage), n: count(sum.n_with_interval), is_last: isLast };
+}
+
+// ---- alerts, retraining, runs -------------------------------------------------------------------
+const ALERTS = { wape: percent, tracking_signal: units, no_forecast: units };
+
+function drawAlerts() {
+  table($("alerts"), [
+    { title: "Alert", node: (row) => pills([row.alert], row.is_open ? "pill strong" : "pill") },
+    { title: "Segment", text: (row) => (row.segment_type === "total" ? "all series" : `${meta.labels[row.segment_type] ?? row.segment_type}: ${row.segment}`) },
+    { title: "Since", text: (row) => dayOf(row.since_date) },
+    { title: "Weeks", number: true, text: (row) => count(row.n_weeks) },
+    { title: "Value", number: true, text: (row) => (ALERTS[row.alert] ?? units)(row.value) },
+    { title: "Threshold", number: true, text: (row) => (ALERTS[row.alert] ?? units)(row.threshold) },
+    { title: "n", number: true, text: (row) => count(row.n_scored) },
+    { title: "What", text: (row) => row.detail ?? UNKNOWN },
+  ], data.alerts, { nothing: "No alert on record." });
+  $("alert-note").textContent = `A segment is told of when its WAPE at horizon step ${meta.alerts.horizon_step} lies above ${percent(meta.alerts.wape, 0)} for ${plural(meta.alerts.weeks, "week")} in a row, `
+    + `when its tracking signal over ${plural(meta.alerts.tracking_weeks, "week")} passes ${meta.alerts.tracking_signal}, or when series have no forecast. Weeks whose actuals are not in, or with fewer than ${meta.alerts.min_scored} scored forecasts, are not judged. Dark: still open. Of all series, whatever the filter.`;
+}
+
+function drawRetraining(chosen) {
+  const wanted = new Set(chosen);
+  const seen = new Set();
+  const due = data.worst.filter((row) => row.is_candidate && wanted.has(row.series) && !seen.has(row.series) && seen.add(row.series));
+  table($("candidates"), [
+    ...seriesColumns(),
+    { title: "Rules", node: candidatePills },
+    { title: "Why", text: (row) => row.candidate_reason ?? UNKNOWN },
+    { title: "", text: (row) => (row.is_due ? "due" : "cooling down") },
+  ], due, { nothing: "None: no rule of the policy fires.", open: openSeries, chosen: state.series });
+  table($("retraining"), [
+    { title: "Date", text: (row) => dayOf(row.decided_at) },
+    { title: "Series", text: (row) => nameOf(row.series) },
+    { title: "Decision", node: (row) => pills([row.decision]) },
+    { title: "Rules", text: (row) => row.rules ?? "asked for" },
+    { title: "WAPE old", number: true, text: (row) => percent(row.champion_wape) },
+    { title: "new", number: true, text: (row) => percent(row.challenger_wape) },
+    { title: "baseline", number: true, text: (row) => percent(row.baseline_wape) },
+    { title: "Weeks", number: true, text: (row) => count(row.n_weeks) },
+  ], data.retraining.filter((row) => wanted.has(row.series)), { nothing: "No series was retrained yet.", open: openSeries, chosen: state.series });
+  $("retraining-note").textContent = "Old and new recipe are fitted again as of the same past weeks and compared on weeks that neither saw; the new one serves "
+    + "where it is better by the margin that the settings ask for, and a baseline where it beats both.";
+}
+
+function drawRuns() {
+  table($("runs"), [
+    { title: "Run", node: (row) => pills([row.run_kind]) },
+    { title: "Data up to", text: (row) => dayOf(row.origin_date) },
+    { title: "As of", text: (row) => dayOf(row.as_of_at) },
+    { title: "Series", number: true, text: (row) => count(row.n_series) },
+    { title: "Forecast", number: true, text: (row) => count(row.n_forecast) },
+    { title: "Fell back", number: true, text: (row) => count(row.n_fallback) },
+    { title: "Refused", number: true, text: (row) => count(row.n_refused) },
+    { title: "Lost", number: true, text: (row) => count(row.n_unaccounted) },
+    { title: "Seconds", number: true, text: (row) => units(row.seconds) },
+    { title: "WAPE since", number: true, text: (row) => percent(row.wape) },
+    { title: "Status", text: (row) => row.status ?? UNKNOWN },
+    { title: "Why not forecast", text: (row) => row.exceptions ?? "" },
+  ], data.runs, { nothing: "No run on record." });
+  $("run-note").textContent = "Series in = forecast + fallen back + refused; whatever is lost is a fault. WAPE since: of what the run issued and has been scored since, all steps.";
+}
+
+function drawDefinitions() {
+  $("definitions").replaceChildren(...Object.entries(meta.definitions)
+    .flatMap(([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })]));
+}
+
+// ---- together -----------------------------------------------------------------------------------
+function refresh() {
+  const chosen = selected();
+  const trend = byWeek(chosen);
+  fillFilters(chosen);
+  fillSeries(chosen);
+  drawTiles(trend, chosen);
+  drawTrend(trend);
+  drawWorst(chosen);
+  drawSeries();
+  drawValue(trend, chosen);
+  drawIntervals(chosen);
+  drawRetraining(chosen);
+}
+
+function listen() {
+  $("period").addEventListener("change", (event) => { state.period = event.target.value; drawWorst(selected()); });
+  $("sort").addEventListener("change", (event) => sortBy(event.target.value));
+  $("series").addEventListener("change", (event) => { state.series = Number(event.target.value); drawSeries(); drawWorst(selected()); });
+  options($("group"), [["series", "series"], ...parts.map((part) => [part, meta.labels[part] ?? part]), ["demand_class", "demand class"]], "series");
+  $("group").addEventListener("change", (event) => { state.group = event.target.value; drawWorth(selected()); });
+  const ranges = [["26", "26 weeks"], ["52", "52 weeks"], ["all", "All"]].map(([range, text]) => {
+    const button = element("button", { type: "button", textContent: text });
+    button.dataset.range = range;
+    button.addEventListener("click", () => { state.range = range; pressed(); drawSeries(); });
+    return button;
+  });
+  $("range").replaceChildren(...ranges);
+  pressed();
+}
+
+function pressed() {
+  for (const button of $("range").children) button.setAttribute("aria-pressed", String(button.dataset.range === state.range));
+}
+
+function fail(error) {
+  console.error(error);
+  $("failed").textContent = `The report could not be drawn. ${error.message}`;
+  $("failed").hidden = false;
+}
+
+async function start() {
+  take(await decode($("data").textContent));
+  $("data").remove();
+  $("page").hidden = false;
+  drawHead();
+  drawFilters();
+  fillPeriods();
+  listen();
+  drawDefinitions();
+  drawAlerts();
+  drawRuns();
+  refresh();
+  await Promise.all(drawing.values());
+  document.documentElement.dataset.ready = "true";
+}
+
+start().catch(fail);
