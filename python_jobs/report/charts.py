@@ -104,7 +104,7 @@ def _series() -> alt.LayerChart:
         .encode(x=_time(), x2="end:T")
     )
     band = base.mark_area(color=ACCENT, opacity=0.16).encode(
-        y=_number("yhat_lower", "~s", title="units a week"), y2="yhat_upper:Q"
+        y=_number("yhat_lower", "~s"), y2="yhat_upper:Q"
     )
     ahead = base.mark_area(color=ACCENT, opacity=0.09).encode(
         y="newest_lower:Q", y2="newest_upper:Q"
@@ -119,10 +119,8 @@ def _series() -> alt.LayerChart:
     sold = base.mark_line(color=INK, strokeWidth=1.6).encode(y="y:Q")
     newest = base.mark_line(color=ACCENT, strokeDash=[5, 3], strokeWidth=2).encode(y="newest:Q")
     forecast = base.mark_line(color=ACCENT, strokeWidth=2).encode(y="yhat:Q")
-    sold_out = (
-        base.transform_filter("datum.is_sold_out")
-        .mark_point(color=INK, fill="white", size=34, opacity=1)
-        .encode(y="y:Q")
+    sold_out = base.mark_point(color=INK, fill="white", size=34).encode(
+        y="y:Q", opacity=alt.condition("datum.is_sold_out", alt.value(1), alt.value(0))
     )
     hover = base.mark_rule(color=INK, opacity=0, strokeWidth=14).encode(tooltip=told)
     return alt.layer(
@@ -130,12 +128,12 @@ def _series() -> alt.LayerChart:
     ).properties(height=300)
 
 
-def _retrained() -> Layers:
+def _retrained(labels: bool = True) -> Layers:
     """An upright line in each week of a retraining."""
     rule = alt.Chart(ROWS).transform_filter("datum.is_retrained")
     return [
         rule.mark_rule(color=INK, strokeDash=[1, 3], strokeWidth=1.5).encode(
-            x=_time(), tooltip=_said(week="retrained", told_decision="decision")
+            x=_time(labels), tooltip=_said(week="retrained", told_decision="decision")
         )
     ]
 
@@ -143,31 +141,34 @@ def _retrained() -> Layers:
 def _strip(metric: str, form: str) -> alt.LayerChart:
     """One metric of one series, a bar a week; a week that is not scored has none."""
     told = _said(week="week", told="value", told_y="sold", told_yhat="forecast")
+    is_lowest = metric == "bias"
     bars = (
         alt.Chart(ROWS)
-        .mark_bar(color=ACCENT, opacity=0.75)
+        .mark_rect(color=ACCENT, opacity=0.8)
         .encode(
-            x=_time(labels=metric == "bias"),
+            x=_time(is_lowest),
             x2="bar_end:T",
             y=_number("shown", form),
+            y2=alt.datum(0),
             tooltip=told,
         )
     )
     # An empty line over all weeks keeps the axis that of the chart above.
-    span = alt.Chart(ROWS).mark_rule(opacity=0).encode(x=_time(labels=metric == "bias"))
+    span = alt.Chart(ROWS).mark_rule(opacity=0).encode(x=_time(is_lowest))
     zero = alt.Chart(ROWS).mark_rule(color=INK).encode(y=alt.datum(0))
-    return alt.layer(span, bars, zero, *_retrained()).properties(height=64)
+    return alt.layer(span, bars, zero, *_retrained(is_lowest)).properties(height=64)
 
 
 def _value_weeks() -> alt.LayerChart:
     """Value added week by week; below the line the baseline was better."""
     bars = (
         alt.Chart(ROWS)
-        .mark_bar()
+        .mark_rect()
         .encode(
             x=_time(),
             x2="bar_end:T",
             y=_number("value_added", "+.0%"),
+            y2=alt.datum(0),
             color=alt.condition("datum.value_added >= 0", alt.value(ACCENT), alt.value(INK)),
             tooltip=_said(week="week", told="value added", n="forecasts compared"),
         )

@@ -245,12 +245,11 @@ async function redraw(id, rows, span) {
   views.set(id, view);
 }
 
-// Every layer's weeks from the same first day to the same last one.
+// The weeks from the same first day to the same last one in every chart of a series: the first layer
+// with weeks says so for the others, which share its scale.
 function setSpan(specification, span) {
-  for (const layer of specification.layer ?? []) {
-    if (layer.encoding?.x?.field) layer.encoding.x.scale = { ...layer.encoding.x.scale, domain: span };
-    setSpan(layer, span);
-  }
+  const layer = specification.layer.find((one) => one.encoding?.x?.field);
+  layer.encoding.x.scale = { ...layer.encoding.x.scale, domain: span };
 }
 
 // ---- the page -----------------------------------------------------------------------------------

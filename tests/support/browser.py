@@ -74,7 +74,9 @@ class Page:
             self._notice(answer)
 
     def open(self, address: str) -> None:
+        """Go to an address, and wait until what it names is loaded."""
         self.call("Page.navigate", url=address)
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def size(self, width: int, height: int) -> None:
         self.call(
@@ -169,7 +171,7 @@ def opened(folder: Path, width: int = 1280, height: int = 800) -> Iterator[Page]
     ours_in, theirs_out = os.pipe()
     redirected = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
     process = subprocess.Popen(
-        ["sh", "-c", redirected, binary, *SWITCHES, f"--user-data-dir={folder / 'profile'}"],
+        ["bash", "-c", redirected, binary, *SWITCHES, f"--user-data-dir={folder / 'profile'}"],
         pass_fds=(theirs_in, theirs_out),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
