@@ -34,6 +34,7 @@ class Event(StrEnum):
     TUNED = "tuned"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
+    REPORT_WRITTEN = "report_written"
 
 
 def log(event: Event, message: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401

@@ -14,6 +14,11 @@ reference as (
 
 keys as (
     {{ report_keys(use_case) }}
+),
+
+scored_weeks as (
+    select * from {{ ref('scored_weeks') }}
+    where use_case = '{{ use_case }}' and run_kind = 'issued'
 )
 
 select
@@ -24,6 +29,7 @@ select
     keys.demand_class,
     served.target_date,
     served.horizon_step,
+    scored_weeks.is_complete,
     served.model_name,
     served.is_fallback,
     served.is_promo,
@@ -48,6 +54,8 @@ select
 from served
 inner join keys
     on served.series_id = keys.series_id
+inner join scored_weeks
+    on served.target_date = scored_weeks.target_date
 left join reference
     on
         served.series_id = reference.series_id

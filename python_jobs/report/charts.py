@@ -23,7 +23,7 @@ def charts() -> dict[str, dict[str, Any]]:
         "trend-bias": _trend("bias", "+.0%", zero=True),
         "series-chart": _series(),
         "series-wape": _strip("wape", ".0%"),
-        "series-smape": _strip("smape", ".1f"),
+        "series-smape": _strip("smape", ".0%"),
         "series-bias": _strip("bias", "+.0%"),
         "value-weeks": _value_weeks(),
         "step-chart": _steps(),
@@ -55,7 +55,7 @@ def _finished(chart: alt.LayerChart) -> dict[str, Any]:
 
 
 def _time(labels: bool = True) -> alt.X:
-    axis = alt.Axis(grid=False, format="%-d %b %y", labelOverlap=True, tickCount=7, labels=labels)
+    axis = alt.Axis(grid=False, labels=labels)
     return alt.X("ds:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
 
 
@@ -156,7 +156,8 @@ def _strip(metric: str, form: str) -> alt.LayerChart:
     # An empty line over all weeks keeps the axis that of the chart above.
     span = alt.Chart(ROWS).mark_rule(opacity=0).encode(x=_time(is_lowest))
     zero = alt.Chart(ROWS).mark_rule(color=INK).encode(y=alt.datum(0))
-    return alt.layer(span, bars, zero, *_retrained(is_lowest)).properties(height=64)
+    layers = alt.layer(span, bars, zero, *_retrained(is_lowest))
+    return layers.properties(height=64)
 
 
 def _value_weeks() -> alt.LayerChart:
@@ -180,8 +181,8 @@ def _value_weeks() -> alt.LayerChart:
 def _steps() -> alt.LayerChart:
     """WAPE by how far ahead, of the model and of the baseline, on the same rows."""
     base = alt.Chart(ROWS).encode(
-        x=alt.X("step:O", title="weeks ahead", axis=alt.Axis(labelAngle=0, grid=False)),
-        tooltip=_said(step="weeks ahead", told="model", told_baseline="baseline", n="compared"),
+        x=alt.X("step:O", title="horizon step", axis=alt.Axis(labelAngle=0, grid=False)),
+        tooltip=_said(step="horizon step", told="model", told_baseline="baseline", n="compared"),
     )
     baseline = base.mark_line(color=GREY, point={"color": GREY, "size": 30}).encode(
         y=_number("baseline_wape", ".0%")
@@ -196,13 +197,13 @@ def _intervals() -> alt.LayerChart:
     """Coverage by horizon step, one line a demand class, beside the nominal coverage."""
     base = alt.Chart(ROWS).encode(
         x=alt.X(
-            "step:O", title="weeks ahead", axis=alt.Axis(labelAngle=0, grid=False),
-            scale=alt.Scale(paddingOuter=0.2),
+            "step:O", title="horizon step", axis=alt.Axis(labelAngle=0, grid=False),
+            scale=alt.Scale(padding=0.5),
         ),  # fmt: skip
         y=_number("coverage", ".0%", zero=False),
         detail="demand_class:N",
     )
-    told = _said(demand_class="demand class", step="weeks ahead", told="coverage", n="intervals")
+    told = _said(demand_class="demand class", step="horizon step", told="coverage", n="intervals")
     classes = base.transform_filter("datum.demand_class != 'all'")
     everything = base.transform_filter("datum.demand_class == 'all'")
     label = base.transform_filter("datum.is_last").mark_text(

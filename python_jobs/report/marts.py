@@ -106,8 +106,8 @@ limit 200
 
 RETRAINING = """
 select
-    series_id, decided_at, decision, rules, champion_wape, challenger_wape, baseline_wape,
-    n_scored, n_weeks, champion_version, challenger_version
+    series_id, decided_at, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
+    n_weeks, wape_before, wape_after, n_after
 from {retraining}
 order by decided_at desc, series_id
 limit 500

@@ -9,6 +9,7 @@ const FLAGS = {
 const DAY = 86400000;
 const UNKNOWN = "not known";
 const SHOWN = 12; // rows of a table before it is asked for all
+const TICKS = 6; // labels of weeks below a chart, at most
 const CUT = 2; // a bar of one week's ratio ends here
 
 const $ = (id) => document.getElementById(id);
@@ -240,21 +241,27 @@ async function redraw(id, rows, span) {
   }
   const specification = structuredClone(charts[id]);
   specification.datasets = { rows };
-  if (span) setSpan(specification, span);
+  if (isKnown(rows[0].ds)) setWeeks(specification, rows, span);
   const { view } = await window.vegaEmbed($(id), specification, { actions: false, renderer: "svg" });
   views.set(id, view);
 }
 
-// The weeks from the same first day to the same last one in every chart of a series: the first layer
-// with weeks says so for the others, which share its scale.
-function setSpan(specification, span) {
-  const layer = specification.layer.find((one) => one.encoding?.x?.field);
-  layer.encoding.x.scale = { ...layer.encoding.x.scale, domain: span };
+// Labels stand at first days of weeks that are there. The weeks of one series' charts run from the same
+// first day to the same last one: one layer says so for the others, which share its scale.
+function setWeeks(specification, rows, span) {
+  const every = Math.ceil(rows.length / TICKS);
+  const values = rows.filter((_, n) => (rows.length - 1 - n) % every === 0).map((row) => row.ds);
+  const format = rows.at(-1).ds - rows[0].ds > 300 * DAY ? "%b ’%y" : "%-d %b";
+  const layers = specification.layer.filter((one) => one.encoding?.x?.field === "ds");
+  for (const { encoding } of layers) encoding.x.axis = { ...encoding.x.axis, values, format };
+  if (!span) return;
+  const { x } = layers.find((one) => !one.encoding.x2).encoding;
+  x.scale = { ...x.scale, domain: span };
 }
 
 // ---- the page -----------------------------------------------------------------------------------
 const stepText = () =>
-  `step ${meta.horizon_step}${meta.horizon_step === 1 ? " (the first period that starts after what was known)" : ""}`;
+  `step ${meta.horizon_step}${meta.horizon_step === 1 ? `, the first ${meta.period} after the newest data` : ""}`;
 
 function drawHead() {
   $("over").textContent = `${meta.use_case} · ${plural(series.id.length, "series", "series")}`;
@@ -321,10 +328,10 @@ function drawTiles(trend, chosen) {
   $("tiles").replaceChildren(
     tile("WAPE, last week", percent(now.wape), before(percent(usual.wape)), `alert above ${percent(meta.target, 0)} · n = ${count(now.n)}`),
     tile("sMAPE, last week", percent(now.smape), before(percent(usual.smape)), `n = ${count(now.n)}`),
-    tile("Bias, last week", signed(now.bias), before(signed(usual.bias)), isKnown(now.bias) ? (now.bias > 0 ? "forecast too high" : now.bias < 0 ? "forecast too low" : "") : ""),
+    tile("Bias, last week", signed(now.bias), before(signed(usual.bias)), `${isKnown(now.bias) && now.bias !== 0 ? `forecast too ${now.bias > 0 ? "high" : "low"} · ` : ""}n = ${count(now.n)}`),
     tile(`Better than ${meta.baseline}`, signed(now.value_added), before(signed(usual.value_added)), `points of WAPE · n = ${count(now.n_same)}`),
-    tile("Inside the interval", percent(ratio(held.n_covered, held.n_with_interval)), `nominal ${percent(meta.interval, 0)}, ${plural(meta.recent_weeks, "week")}, all steps`, `n = ${count(held.n_with_interval ?? 0)}`),
-    tile("Open alerts", count(open), `${plural(new Set(due.map((row) => row.series)).size, "series", "series")} due for retraining`, "alerts: of all segments"),
+    tile("Inside the interval", percent(ratio(held.n_covered, held.n_with_interval)), `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_weeks, "week")}`, `all steps · n = ${count(held.n_with_interval ?? 0)}`),
+    tile("Open alerts", count(open), `${plural(new Set(due.map((row) => row.series)).size, "series", "series")} due for retraining`, "alerts of all segments"),
   );
 }
 
@@ -630,15 +637,24 @@ function drawRetraining(chosen) {
   table($("retraining"), [
     { title: "Date", text: (row) => dayOf(row.decided_at) },
     { title: "Series", text: (row) => nameOf(row.series) },
-    { title: "Decision", node: (row) => pills([row.decision]) },
-    { title: "Rules", text: (row) => row.rules ?? "asked for" },
-    { title: "WAPE old", number: true, text: (row) => percent(row.champion_wape) },
-    { title: "new", number: true, text: (row) => percent(row.challenger_wape) },
-    { title: "baseline", number: true, text: (row) => percent(row.baseline_wape) },
+    { title: "Decision", node: (row) => decided(row) },
+    { title: "Rules", text: (row) => row.rules || "asked for" },
+    { title: "Old recipe", number: true, text: (row) => percent(row.champion_wape) },
+    { title: "New recipe", number: true, text: (row) => percent(row.challenger_wape) },
+    { title: "Baseline", number: true, text: (row) => percent(row.baseline_wape) },
     { title: "Weeks", number: true, text: (row) => count(row.n_weeks) },
+    { title: "Served before", number: true, text: (row) => percent(row.wape_before) },
+    { title: "since", number: true, text: (row) => percent(row.wape_after) },
   ], data.retraining.filter((row) => wanted.has(row.series)), { nothing: "No series was retrained yet.", open: openSeries, chosen: state.series });
   $("retraining-note").textContent = "Old and new recipe are fitted again as of the same past weeks and compared on weeks that neither saw; the new one serves "
-    + "where it is better by the margin that the settings ask for, and a baseline where it beats both.";
+    + "where it is better by the margin that the settings ask for, and a baseline where it beats both. All columns are WAPE: of the recipes and the baseline "
+    + "on those held-out weeks; served before and since, of the forecasts of the four weeks around the decision that were issued and scored.";
+}
+
+function decided(row) {
+  const made = pills([(row.decision ?? UNKNOWN).replaceAll("_", " ")]);
+  made.title = row.why ?? "";
+  return made;
 }
 
 function drawRuns() {

@@ -86,6 +86,7 @@ def _meta(
     labels = {part: LABELS.get(part, part.replace("_", " ").capitalize()) for part in use_case.key}
     return {
         "use_case": use_case.name,
+        "period": use_case.grain,
         "horizon": use_case.horizon,
         "horizon_step": horizon_step,
         "interval": use_case.interval,
