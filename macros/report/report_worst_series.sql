@@ -36,7 +36,14 @@ candidates as (
     select
         series_id,
         string_agg(rule, ', ' order by rule) as rules,
-        string_agg(detail, '; ' order by rule) as reason,
+        string_agg(
+            concat(
+                rule,
+                coalesce(concat(' ', cast(round(value, 2) as string)), ''),
+                coalesce(concat(' against ', cast(round(threshold, 2) as string)), ''),
+                ' (', detail, ')'
+            ), '; ' order by rule
+        ) as reason,
         logical_or(is_due) as is_due
     from {{ ref('retraining_candidates') }}
     where use_case = '{{ use_case }}'

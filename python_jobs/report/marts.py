@@ -88,7 +88,7 @@ where n_scored > 0
 RUNS = """
 select
     run_id, run_kind, origin_date, as_of_at, n_series, n_forecast, n_fallback, n_refused,
-    n_unaccounted, seconds, n_warnings, status, exceptions, n_scored, wape
+    n_unaccounted, seconds, status, failed_step, failure, exceptions, n_scored, wape
 from {runs}
 order by as_of_at desc, origin_date desc
 limit 60
@@ -96,12 +96,11 @@ limit 60
 
 ALERTS = """
 select
-    alert, segment_type, segment, since_date, target_date, n_weeks, value, threshold, n_scored,
-    is_open, detail
+    alert, segment_type, segment, since_date, target_date, n_weeks, value, threshold, n_scored, told
 from {alerts}
 where is_breach
-order by is_open desc, target_date desc, value desc
-limit 200
+order by alert = 'no_forecast', alert = 'tracking_signal', target_date desc, value desc, segment
+limit 1000
 """
 
 RETRAINING = """
@@ -141,7 +140,7 @@ class Marts:
         intervals: sums per series and horizon step over the recent weeks.
         worst: one row per series and period.
         runs: the newest runs.
-        alerts: breaches, open ones first.
+        alerts: those that stand.
         retraining: decisions, the newest first.
         last_week: first day of the newest week that is judged; None before any actual arrived.
         first_week: first day of the recent weeks.

@@ -324,14 +324,13 @@ function drawTiles(trend, chosen) {
   const before = (text) => (earlier.length ? `${plural(earlier.length, "week")} before: ${text}` : "no week before it");
   const held = sumOf(data.intervals, chosen);
   const due = data.worst.filter((row) => row.is_due && chosen.includes(row.series));
-  const open = data.alerts.filter((row) => row.is_open).length;
   $("tiles").replaceChildren(
     tile("WAPE, last week", percent(now.wape), before(percent(usual.wape)), `alert above ${percent(meta.target, 0)} · n = ${count(now.n)}`),
     tile("sMAPE, last week", percent(now.smape), before(percent(usual.smape)), `n = ${count(now.n)}`),
     tile("Bias, last week", signed(now.bias), before(signed(usual.bias)), `${isKnown(now.bias) && now.bias !== 0 ? `forecast too ${now.bias > 0 ? "high" : "low"} · ` : ""}n = ${count(now.n)}`),
     tile(`Better than ${meta.baseline}`, signed(now.value_added), before(signed(usual.value_added)), `points of WAPE · n = ${count(now.n_same)}`),
     tile("Inside the interval", percent(ratio(held.n_covered, held.n_with_interval)), `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_weeks, "week")}`, `all steps · n = ${count(held.n_with_interval ?? 0)}`),
-    tile("Open alerts", count(open), `${plural(new Set(due.map((row) => row.series)).size, "series", "series")} due for retraining`, "alerts of all segments"),
+    tile("Alerts", count(data.alerts.length), `${plural(new Set(due.map((row) => row.series)).size, "series", "series")} due for retraining`, "alerts of all segments"),
   );
 }
 
@@ -607,21 +606,28 @@ function intervalRow(name, step, sum, isLast) {
 }
 
 // ---- alerts, retraining, runs -------------------------------------------------------------------
-const ALERTS = { wape: percent, tracking_signal: units, no_forecast: units };
+const ALERTS = { wape: percent, tracking_signal: units };
+const judged = (row, value) => (isKnown(value) ? (ALERTS[row.alert] ?? units)(value) : "");
+
+function segmentText(row) {
+  if (row.segment_type === "total") return "all series";
+  const type = meta.labels[row.segment_type] ?? row.segment_type;
+  return row.segment_type === "series" ? row.segment : `${type}: ${row.segment}`;
+}
 
 function drawAlerts() {
   table($("alerts"), [
-    { title: "Alert", node: (row) => pills([row.alert], row.is_open ? "pill strong" : "pill") },
-    { title: "Segment", text: (row) => (row.segment_type === "total" ? "all series" : `${meta.labels[row.segment_type] ?? row.segment_type}: ${row.segment}`) },
+    { title: "Alert", node: (row) => pills([row.alert.replaceAll("_", " ")], row.alert === "no_forecast" ? "pill" : "pill strong") },
+    { title: "Segment", text: segmentText },
     { title: "Since", text: (row) => dayOf(row.since_date) },
     { title: "Weeks", number: true, text: (row) => count(row.n_weeks) },
-    { title: "Value", number: true, text: (row) => (ALERTS[row.alert] ?? units)(row.value) },
-    { title: "Threshold", number: true, text: (row) => (ALERTS[row.alert] ?? units)(row.threshold) },
-    { title: "n", number: true, text: (row) => count(row.n_scored) },
-    { title: "What", text: (row) => row.detail ?? UNKNOWN },
-  ], data.alerts, { nothing: "No alert on record." });
+    { title: "Value", number: true, text: (row) => judged(row, row.value) },
+    { title: "Threshold", number: true, text: (row) => judged(row, row.threshold) },
+    { title: "n", number: true, text: (row) => (row.n_scored ? count(row.n_scored) : "") },
+    { title: "What", text: (row) => row.told ?? UNKNOWN },
+  ], data.alerts, { nothing: "No alert stands." });
   $("alert-note").textContent = `A segment is told of when its WAPE at horizon step ${meta.alerts.horizon_step} lies above ${percent(meta.alerts.wape, 0)} for ${plural(meta.alerts.weeks, "week")} in a row, `
-    + `when its tracking signal over ${plural(meta.alerts.tracking_weeks, "week")} passes ${meta.alerts.tracking_signal}, or when series have no forecast. Weeks whose actuals are not in, or with fewer than ${meta.alerts.min_scored} scored forecasts, are not judged. Dark: still open. Of all series, whatever the filter.`;
+    + `when its tracking signal over ${plural(meta.alerts.tracking_weeks, "week")} passes ${meta.alerts.tracking_signal}, when a series is refused a forecast, and when a run is missing. Weeks whose actuals are not in, or with fewer than ${meta.alerts.min_scored} scored forecasts, are not judged. Of all series, whatever the filter.`;
 }
 
 function drawRetraining(chosen) {
@@ -669,8 +675,8 @@ function drawRuns() {
     { title: "Lost", number: true, text: (row) => count(row.n_unaccounted) },
     { title: "Seconds", number: true, text: (row) => units(row.seconds) },
     { title: "WAPE since", number: true, text: (row) => percent(row.wape) },
-    { title: "Status", text: (row) => row.status ?? UNKNOWN },
-    { title: "Why not forecast", text: (row) => row.exceptions ?? "" },
+    { title: "Status", node: (row) => pills([row.status.replaceAll("_", " ")], row.status === "done" ? "pill" : "pill strong") },
+    { title: "Why not forecast", text: (row) => row.failure ?? row.exceptions ?? "" },
   ], data.runs, { nothing: "No run on record." });
   $("run-note").textContent = "Series in = forecast + fallen back + refused; whatever is lost is a fault. WAPE since: of what the run issued and has been scored since, all steps.";
 }

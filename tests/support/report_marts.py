@@ -159,8 +159,9 @@ def _runs(n_series: int, last: date) -> pd.DataFrame:
             "n_refused": 3,
             "n_unaccounted": 0,
             "seconds": 81.5,
-            "n_warnings": 2,
             "status": "done",
+            "failed_step": None,
+            "failure": None,
             "exceptions": "stale_actuals 6, too_short 3, inactive 3",
             "n_scored": 2000,
             "wape": [None, *[0.25] * 7],
@@ -179,8 +180,7 @@ def _alerts(last: date) -> pd.DataFrame:
         "value": 0.81,
         "threshold": 0.7,
         "n_scored": 40,
-        "is_open": True,
-        "detail": "WAPE 0.81 is above 0.7 for 3 weeks in a row",
+        "told": "WAPE 0.81 is above 0.7 for 3 weeks in a row",
     }
     return pd.DataFrame([row])
 
@@ -190,13 +190,14 @@ def _retraining(keys: pd.DataFrame, last: date) -> pd.DataFrame:
         "series_id": keys["series_id"].iloc[0],
         "decided_at": pd.Timestamp(last - timedelta(weeks=15), tz="UTC"),
         "decision": "promoted",
+        "why": "better by 46 %",
         "rules": "wape, bias",
         "champion_wape": 0.61,
         "challenger_wape": 0.33,
         "baseline_wape": 0.48,
-        "n_scored": 12,
         "n_weeks": 12,
-        "champion_version": "V1",
-        "challenger_version": "V2",
+        "wape_before": 0.6,
+        "wape_after": 0.3,
+        "n_after": 16,
     }
     return pd.DataFrame([row])
