@@ -11,11 +11,11 @@ reasons as (
     select
         run_id,
         origin_date,
-        split(reason, ':')[offset(0)] as reason,
+        split(reason, ':')[offset(0)] as why,
         count(distinct series_id) as n_series
     from {{ ref('forecast_exceptions') }}
     where use_case = '{{ use_case }}'
-    group by run_id, origin_date, reason
+    group by run_id, origin_date, why
 ),
 
 exceptions as (
@@ -23,7 +23,7 @@ exceptions as (
         run_id,
         origin_date,
         string_agg(
-            concat(reason, ' ', cast(n_series as string)), ', ' order by n_series desc, reason
+            concat(why, ' ', cast(n_series as string)), ', ' order by n_series desc, why
         ) as exceptions
     from reasons
     group by run_id, origin_date
