@@ -1,5 +1,6 @@
-{# The page of the runs: what became of every series of each run and origin, why some got no forecast
-   of their own, and how good what it issued has been since. Grain: run_id, origin_date. #}
+{# The page of the runs: what became of every series of each run and origin, why some got no
+   forecast of their own, and how good what it issued has been since.
+   Grain: run_id, origin_date. #}
 {% macro report_runs(use_case) -%}
 with run_accounts as (
     select * from {{ ref('run_accounts') }}
@@ -23,7 +24,7 @@ exceptions as (
         run_id,
         origin_date,
         string_agg(
-            concat(why, ' ', cast(n_series as string)), ', ' order by n_series desc, why
+            concat(why, ' ', cast(n_series as string)), ', ' order by n_series desc, why asc
         ) as exceptions
     from reasons
     group by run_id, origin_date

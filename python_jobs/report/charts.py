@@ -1,4 +1,4 @@
-"""The charts, as Vega-Lite drawn by Altair. Each reads rows named `rows`, which the page gives it."""
+"""The charts, as Vega-Lite drawn by Altair. Each reads `rows`, which the page gives it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ AXIS_WIDTH = 46
 
 ROWS = alt.NamedData("rows")
 Layers = list[alt.Chart]
+Layered = alt.LayerChart | alt.FacetChart
+"""What Altair calls a layered chart: some of its methods may make a faceted one."""
 
 
 def charts() -> dict[str, dict[str, Any]]:
@@ -32,7 +34,7 @@ def charts() -> dict[str, dict[str, Any]]:
     return {name: _finished(chart) for name, chart in drawn.items()}
 
 
-def _finished(chart: alt.LayerChart) -> dict[str, Any]:
+def _finished(chart: Layered) -> dict[str, Any]:
     specification: dict[str, Any] = (
         chart.properties(width="container", background="transparent")
         .configure(font=FONT)
@@ -48,7 +50,7 @@ def _finished(chart: alt.LayerChart) -> dict[str, Any]:
             ticks=False,
             labelPadding=6,
         )
-        .configure_axisY(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH, tickCount=4)
+        .configure_axisY(minExtent=AXIS_WIDTH, maxExtent=AXIS_WIDTH)
         .to_dict()
     )
     return specification
@@ -59,10 +61,9 @@ def _time(labels: bool = True) -> alt.X:
     return alt.X("ds:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
 
 
-def _number(field: str, form: str, *, zero: bool = True, title: str | None = None) -> alt.Y:
-    return alt.Y(
-        f"{field}:Q", title=title, axis=alt.Axis(format=form), scale=alt.Scale(zero=zero, nice=True)
-    )
+def _number(field: str, form: str, *, zero: bool = True, n_ticks: int = 4) -> alt.Y:
+    axis = alt.Axis(format=form, tickCount=n_ticks)
+    return alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=zero, nice=True))
 
 
 def _said(**fields: str) -> list[alt.Tooltip]:
@@ -70,7 +71,7 @@ def _said(**fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in fields.items()]
 
 
-def _trend(metric: str, form: str, *, target: str = "", zero: bool = False) -> alt.LayerChart:
+def _trend(metric: str, form: str, *, target: str = "", zero: bool = False) -> Layered:
     """One metric over the weeks, beside the mean of the weeks before and the target."""
     base = alt.Chart(ROWS).encode(x=_time())
     told = _said(week="week", told="value", before="weeks before", n="scored forecasts")
@@ -94,7 +95,7 @@ def _trend(metric: str, form: str, *, target: str = "", zero: bool = False) -> a
     return alt.layer(*layers).properties(height=170)
 
 
-def _series() -> alt.LayerChart:
+def _series() -> Layered:
     """History with forecast, interval, baseline and promotions; retraining as upright lines."""
     base = alt.Chart(ROWS).encode(x=_time())
     promoted = (
@@ -113,9 +114,7 @@ def _series() -> alt.LayerChart:
         week="week", told_y="sold", told_yhat="forecast", told_interval="interval",
         told_baseline="baseline", told_promo="promotion", told_state="remark",
     )  # fmt: skip
-    baseline = base.mark_line(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(
-        y="baseline:Q"
-    )
+    baseline = base.mark_line(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(y="baseline:Q")
     sold = base.mark_line(color=INK, strokeWidth=1.6).encode(y="y:Q")
     newest = base.mark_line(color=ACCENT, strokeDash=[5, 3], strokeWidth=2).encode(y="newest:Q")
     forecast = base.mark_line(color=ACCENT, strokeWidth=2).encode(y="yhat:Q")
@@ -138,7 +137,7 @@ def _retrained(labels: bool = True) -> Layers:
     ]
 
 
-def _strip(metric: str, form: str) -> alt.LayerChart:
+def _strip(metric: str, form: str) -> Layered:
     """One metric of one series, a bar a week; a week that is not scored has none."""
     told = _said(week="week", told="value", told_y="sold", told_yhat="forecast")
     is_lowest = metric == "bias"
@@ -148,7 +147,7 @@ def _strip(metric: str, form: str) -> alt.LayerChart:
         .encode(
             x=_time(is_lowest),
             x2="bar_end:T",
-            y=_number("shown", form),
+            y=_number("shown", form, n_ticks=2),
             y2=alt.datum(0),
             tooltip=told,
         )
@@ -160,7 +159,7 @@ def _strip(metric: str, form: str) -> alt.LayerChart:
     return layers.properties(height=64)
 
 
-def _value_weeks() -> alt.LayerChart:
+def _value_weeks() -> Layered:
     """Value added week by week; below the line the baseline was better."""
     bars = (
         alt.Chart(ROWS)
@@ -178,7 +177,7 @@ def _value_weeks() -> alt.LayerChart:
     return alt.layer(bars, zero).properties(height=170)
 
 
-def _steps() -> alt.LayerChart:
+def _steps() -> Layered:
     """WAPE by how far ahead, of the model and of the baseline, on the same rows."""
     base = alt.Chart(ROWS).encode(
         x=alt.X("step:O", title="horizon step", axis=alt.Axis(labelAngle=0, grid=False)),
@@ -193,13 +192,15 @@ def _steps() -> alt.LayerChart:
     return alt.layer(baseline, model).properties(height=170)
 
 
-def _intervals() -> alt.LayerChart:
+def _intervals() -> Layered:
     """Coverage by horizon step, one line a demand class, beside the nominal coverage."""
     base = alt.Chart(ROWS).encode(
         x=alt.X(
-            "step:O", title="horizon step", axis=alt.Axis(labelAngle=0, grid=False),
+            "step:O",
+            title="horizon step",
+            axis=alt.Axis(labelAngle=0, grid=False),
             scale=alt.Scale(padding=0.5),
-        ),  # fmt: skip
+        ),
         y=_number("coverage", ".0%", zero=False),
         detail="demand_class:N",
     )
@@ -209,9 +210,7 @@ def _intervals() -> alt.LayerChart:
     label = base.transform_filter("datum.is_last").mark_text(
         align="left", dx=8, fontSize=11, color="#5d656e"
     )
-    nominal = (
-        alt.Chart(ROWS).mark_rule(color=INK, strokeWidth=1).encode(y=alt.Y("max(nominal):Q"))
-    )
+    nominal = alt.Chart(ROWS).mark_rule(color=INK, strokeWidth=1).encode(y=alt.Y("max(nominal):Q"))
     return alt.layer(
         nominal,
         classes.mark_line(color=GREY, strokeWidth=1),

@@ -1,6 +1,6 @@
 """Frames as columns of small integers: what 525 series of three years weigh in one HTML file.
 
-The page decodes them (`decode` in page.js): a number is an integer over a power of ten, a text is its
+The page decodes them (`decode` in static/data.js): a number is an integer over a power of ten, a text its
 place in a list, a date the number of periods since the first, and the whole is gzip in base64.
 Null stays null.
 """
@@ -81,8 +81,8 @@ def series_weeks(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> d
         period_days: days in a period.
 
     Returns:
-        `series` (one entry a series: id, key parts, class, first week, number of weeks) and `weeks`,
-        the columns of all series one after another.
+        `series` (one entry a series: id, key parts, class, first week, how many), `weeks` (the
+        columns of all series one after another) and `newest` (the forecasts of weeks to come).
     """
     first = frame["ds"].min()
     places = (frame["ds"] - first).dt.days // period_days
@@ -136,15 +136,14 @@ def _flags(dense: pd.DataFrame) -> list[int]:
 
 
 def _is_true(values: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return values.astype("boolean").fillna(False).to_numpy(dtype=np.int64)
+    return np.asarray(values.astype("boolean").fillna(False), dtype=np.int64)
 
 
-def _sparse(dense: pd.DataFrame, decimals: int) -> dict[str, list[int | None]]:
+def _sparse(dense: pd.DataFrame, decimals: int) -> dict[str, list[Any]]:
     """The rows with a newest forecast: `at` is the row's place in `weeks`."""
     rows = dense[dense["newest_yhat"].notna()]
-    return {"at": [int(place) for place in rows.index]} | {
-        name.removeprefix("newest_"): integers(rows[name], decimals) for name in NEWEST
-    }
+    columns = {name.removeprefix("newest_"): integers(rows[name], decimals) for name in NEWEST}
+    return {"at": [int(place) for place in rows.index], **columns}
 
 
 def table(frame: pd.DataFrame, series: Sequence[str] | None = None) -> dict[str, list[Any]]:

@@ -15,10 +15,16 @@ from python_jobs.report import compact
 from python_jobs.report.marts import RECENT_WEEKS, Marts
 from python_jobs.settings import UseCase
 
-HERE = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
+SCRIPTS = ("text.js", "tables.js", "data.js", "charts.js", "sections.js", "start.js")
+"""The page's own script, in the order in which its parts know one another."""
+
 TREND_WEEKS = 52
 VEGA_LITE = "6.4"
 """The version that Altair writes, as vl-convert names it; a test holds them together."""
+
+LIBRARIES = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+"""What the page's script uses of what vl-convert bundles."""
 
 LABELS = {"sku_id": "SKU", "demand_class": "Demand class", "total": "All series"}
 """What people call a column, where it is not the column's name."""
@@ -60,7 +66,7 @@ def make_page(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datet
         "css": _file("page.css"),
         "data": compact.pack(content(marts, use_case, horizon_step, made_at)),
         **_drawn(),
-        "script": _script(_file("page.js")),
+        "script": _script("\n".join(_file(name) for name in SCRIPTS)),
     }
     return re.sub(r"<!--(\w+)-->", lambda match: parts[match[1]], _file("page.html"))
 
@@ -80,9 +86,7 @@ def content(
     return {"meta": meta, "weeks": weeks, **by_series, **others}
 
 
-def _meta(
-    marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime
-) -> dict[str, Any]:
+def _meta(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime) -> dict[str, Any]:
     labels = {part: LABELS.get(part, part.replace("_", " ").capitalize()) for part in use_case.key}
     return {
         "use_case": use_case.name,
@@ -124,7 +128,7 @@ def _drawn() -> dict[str, str]:
 
     return {
         "charts": _script(orjson.dumps(charts()).decode()),
-        "vega": _script(vl_convert.javascript_bundle(vl_version=VEGA_LITE)),
+        "vega": _script(vl_convert.javascript_bundle(LIBRARIES, vl_version=VEGA_LITE)),
     }
 
 
@@ -134,4 +138,4 @@ def _script(text: str) -> str:
 
 
 def _file(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")

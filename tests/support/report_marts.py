@@ -1,4 +1,4 @@
-"""Page marts as a warehouse would give them, made up: as many series and weeks as a test asks for."""
+"""Page marts, made up: as many series and weeks as a test asks for."""
 
 from __future__ import annotations
 
