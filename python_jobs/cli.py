@@ -550,8 +550,9 @@ def export_model(
     help="The file; default: report.html.",
 )
 @click.option("--horizon-step", type=int, help="Shown week by week; default: that of the alerts.")
+@click.option("--series", default="", help="Only these: globs over series_id ('N1|retail|*').")
 @click.pass_context
-def report(context: click.Context, out: Path, horizon_step: int | None) -> None:
+def report(context: click.Context, out: Path, horizon_step: int | None, series: str) -> None:
     """Write how good the forecasts are as one HTML file that needs no network.
 
     It shows what the page marts hold: `shelfcast monitor` or a weekly run has built them.
@@ -559,15 +560,19 @@ def report(context: click.Context, out: Path, horizon_step: int | None) -> None:
     \b
     Example:
       shelfcast report --out report.html
+      shelfcast report --out n1.html --series 'N1|*'
     """
     from python_jobs.report.marts import read_marts
     from python_jobs.report.page import make_page
 
     with workplace(context) as place:
         step = horizon_step or place.use_case.alerts.horizon_step
-        marts = read_marts(place.warehouse, place.use_case, step)
+        marts = read_marts(place.warehouse, place.use_case, step, Selection(series))
         page = make_page(marts, place.use_case, step, datetime.now(UTC))
-    out.write_text(page, encoding="utf-8")
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"--out {out}: {error.strerror}.") from error
     size = len(page.encode()) / 1e6
     logs.log(Event.REPORT_WRITTEN, f"{out}: {size:.1f} MB. Open it in a browser.")
 

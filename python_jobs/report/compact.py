@@ -1,8 +1,8 @@
 """Frames as columns of small integers: what 525 series of three years weigh in one HTML file.
 
-The page decodes them (`decode` in static/data.js): a number is an integer over a power of ten, a text its
-place in a list, a date the number of periods since the first, and the whole is gzip in base64.
-Null stays null.
+The page decodes them (`decode` in static/data.js): a number is an integer over a power of ten, a
+text its place in a list, a date the number of periods since the first, and the whole is gzip in
+base64. Null stays null.
 """
 
 from __future__ import annotations

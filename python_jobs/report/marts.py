@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pandas as pd
 
 from python_jobs.errors import SettingsError, ShelfcastError
+from python_jobs.run import Selection
 from python_jobs.settings import UseCase
 from python_jobs.warehouse import MissingRelation, Value, Warehouse
 
@@ -30,7 +31,7 @@ select
     newest_yhat, newest_yhat_lower, newest_yhat_upper, newest_origin_date,
     n_scored, sum_error, sum_smape_term, n_comparable, is_covered, is_retrained, retrain_decision
 from {series_weeks}
-where horizon_step = @horizon_step
+where horizon_step = @horizon_step and regexp_contains(series_id, @series)
 order by series_id, ds
 """
 
@@ -46,7 +47,7 @@ select
     sum(sum_reference_abs_error) as sum_reference_abs_error,
     sum(sum_comparable_abs_y) as sum_comparable_abs_y
 from {overview}
-where target_date between @first and @last
+where target_date between @first and @last and regexp_contains(series_id, @series)
 group by series_id, horizon_step
 """
 
@@ -60,7 +61,7 @@ select
     sum(sum_baseline_abs_error) as sum_baseline_abs_error,
     sum(sum_abs_y) as sum_abs_y
 from {value_added}
-where target_date between @first and @last
+where target_date between @first and @last and regexp_contains(series_id, @series)
 group by series_id, baseline
 """
 
@@ -73,7 +74,7 @@ select
     sum(n_below) as n_below,
     sum(n_above) as n_above
 from {intervals}
-where target_date between @first and @last
+where target_date between @first and @last and regexp_contains(series_id, @series)
 group by series_id, horizon_step
 """
 
@@ -82,7 +83,7 @@ select
     series_id, period, period_date, n_scored, sum_abs_error, wape, smape, bias,
     forecast_value_added, is_candidate, candidate_rules, candidate_reason, is_due
 from {worst_series}
-where n_scored > 0
+where n_scored > 0 and regexp_contains(series_id, @series)
 """
 
 RUNS = """
@@ -108,6 +109,7 @@ select
     series_id, decided_at, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
     n_weeks, wape_before, wape_after, n_after
 from {retraining}
+where regexp_contains(series_id, @series)
 order by decided_at desc, series_id
 limit 500
 """
@@ -162,16 +164,19 @@ class Marts:
     n_scored: int
 
 
-def read_marts(warehouse: Warehouse, use_case: UseCase, horizon_step: int) -> Marts:
+def read_marts(
+    warehouse: Warehouse, use_case: UseCase, horizon_step: int, selection: Selection | None = None
+) -> Marts:
     """Read everything that the page shows.
 
     Args:
         warehouse: holds the page marts of the use case.
         use_case: whose.
         horizon_step: whose forecasts the page shows week by week.
+        selection: the series; runs and alerts are of all of them.
 
     Raises:
-        SettingsError: the use case has no page marts, or no such step.
+        SettingsError: the use case has no page marts, no such step or no such series.
         NothingIssued: the marts hold no forecast, or were never built.
     """
     if f"{use_case.name}_report_overview" not in warehouse.names:
@@ -186,7 +191,7 @@ def read_marts(warehouse: Warehouse, use_case: UseCase, horizon_step: int) -> Ma
             f"{use_case.horizon}."
         )
     try:
-        return _read(warehouse, use_case, horizon_step)
+        return _read(warehouse, use_case, horizon_step, selection or Selection())
     except MissingRelation as error:
         raise NothingIssued(
             f"{use_case.name}: the page marts were never built ({error}). Issue a forecast with "
@@ -194,11 +199,15 @@ def read_marts(warehouse: Warehouse, use_case: UseCase, horizon_step: int) -> Ma
         ) from error
 
 
-def _read(warehouse: Warehouse, use_case: UseCase, horizon_step: int) -> Marts:
+def _read(
+    warehouse: Warehouse, use_case: UseCase, horizon_step: int, selection: Selection
+) -> Marts:
     def read(statement: str, **parameters: Value) -> pd.DataFrame:
         for page in PAGES:
             statement = statement.replace(f"{{{page}}}", f"{{{use_case.name}_report_{page}}}")
         statement = statement.replace("{key}", ", ".join(use_case.key))
+        if "@series" in statement:
+            parameters["series"] = selection.regex
         return warehouse.read(statement, **parameters)
 
     newest = read(NEWEST).iloc[0]
@@ -213,8 +222,14 @@ def _read(warehouse: Warehouse, use_case: UseCase, horizon_step: int) -> Marts:
     days = timedelta(days=use_case.period_days * (RECENT_WEEKS - 1))
     first_week = None if last_week is None else last_week - days
     window = {"first": first_week or date.min, "last": last_week or date.min}
+    weeks = read(SERIES_WEEKS, horizon_step=horizon_step)
+    if weeks.empty:
+        raise SettingsError(
+            f"{use_case.name}: no series matches '{selection.patterns}'. --series takes globs over "
+            "series_id, with commas between."
+        )
     return Marts(
-        weeks=read(SERIES_WEEKS, horizon_step=horizon_step),
+        weeks=weeks,
         by_step=read(BY_STEP, **window),
         value_added=read(VALUE_ADDED, **window),
         intervals=read(INTERVALS, **window),

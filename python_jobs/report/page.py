@@ -23,7 +23,7 @@ TREND_WEEKS = 52
 VEGA_LITE = "6.4"
 """The version that Altair writes, as vl-convert names it; a test holds them together."""
 
-LIBRARIES = "window.vegaEmbed = vegaEmbed; window.vega = vega;"
+LIBRARIES = "window.vegaEmbed = vegaEmbed;"
 """What the page's script uses of what vl-convert bundles."""
 
 LABELS = {"sku_id": "SKU", "demand_class": "Demand class", "total": "All series"}

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
+from python_jobs.run import Selection
 from python_jobs.settings import load_settings
-from tests.support import browser
+from tests.support import browser, golden
 from tests.support.browser import Page
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.played import Played
@@ -210,3 +212,21 @@ def test_before_anything_is_built_the_command_says_what_to_run(make_site: Any, t
     assert result.exit_code == 1
     assert "were never built" in error_of(result)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_some_series_make_a_page_of_them(played: Played, tmp_path: Path):
+    place = played.site.place()
+    marts = read_marts(place.warehouse, place.use_case, 1, Selection("N1|retail|A,*|C"))
+    assert set(marts.weeks["series_id"]) == {golden.A, golden.C}
+    for name in ("by_step", "value_added", "intervals", "worst"):
+        assert set(getattr(marts, name)["series_id"]) <= {golden.A, golden.C}, name
+    out = str(tmp_path / "r.html")
+    refused = shelfcast(played.site, "report", "--out", out, "--series", "nowhere|*")
+    assert refused.exit_code == 2
+    assert "no series matches 'nowhere|*'" in error_of(refused)
+
+
+def test_a_place_that_cannot_be_written_to_is_named(played: Played, tmp_path: Path):
+    result = shelfcast(played.site, "report", "--out", str(tmp_path / "missing" / "r.html"))
+    assert result.exit_code == 2
+    assert "No such file or directory" in error_of(result)

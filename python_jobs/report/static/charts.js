@@ -22,7 +22,7 @@ async function redraw(id, rows, span) {
   specification.datasets = { rows };
   if (isKnown(rows[0].ds)) setWeeks(specification, rows, span);
   // A series without an interval is no fault: the library would warn of its empty axis.
-  const options = { actions: false, renderer: "svg", logLevel: window.vega.Error };
+  const options = { actions: false, renderer: "svg", logLevel: ERRORS_ONLY };
   const { view } = await window.vegaEmbed($(id), specification, options);
   views.set(id, view);
 }
