@@ -1,5 +1,5 @@
-{# The page of the alerts: what stands now, and each run of bad weeks that is not long enough yet, with
-   a sentence that says what is wrong. Grain: alert, segment_type, segment, since_date. #}
+{# The page of the alerts: what stands now, and each run of bad weeks that is not long enough yet,
+   with a sentence that says what is wrong. Grain: alert, segment_type, segment, since_date. #}
 {% macro report_alerts(use_case) -%}
 {%- set period = use_case_settings(use_case).grain -%}
 select

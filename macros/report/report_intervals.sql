@@ -1,5 +1,5 @@
-{# The page that asks whether intervals hold: coverage = sum(n_covered) / sum(n_with_interval), to be
-   held against nominal_coverage; the rest lies below or above.
+{# The page that asks whether intervals hold, of what is scored: coverage = sum(n_covered) /
+   sum(n_with_interval), to be held against nominal_coverage; the rest lies below or above.
    Grain: series_id, target_date, horizon_step. #}
 {% macro report_intervals(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
@@ -21,7 +21,7 @@ select
     served.horizon_step,
     served.model_name,
     cast({{ settings.interval }} as float64) as nominal_coverage,
-    if(served.is_scored, 1, 0) as n_scored,
+    1 as n_scored,
     if(served.is_covered is null, 0, 1) as n_with_interval,
     if(served.is_covered, 1, 0) as n_covered,
     if(served.is_covered is false and served.y < served.yhat_lower, 1, 0) as n_below,
@@ -32,4 +32,5 @@ select
 from served
 inner join keys
     on served.series_id = keys.series_id
+where served.is_scored
 {%- endmacro %}

@@ -2,7 +2,8 @@
    means no promotion, unless the settings say that it means nothing. Grain: ds. #}
 {% macro report_plan_periods(use_case) -%}
 {%- set plan = use_case_settings(use_case).sources.get('promotions') -%}
-{%- if plan and plan.no_row_means == 'none' and use_case in built_use_cases('', '_plan_coverage') -%}
+{%- set is_built = use_case in built_use_cases('', '_plan_coverage') -%}
+{%- if plan and plan.no_row_means == 'none' and is_built -%}
     select {{ period_start(use_case, 'plan_date') }} as ds
     from {{ ref(use_case ~ '_plan_coverage') }}
     where superseded_at = {{ end_of_time() }}

@@ -1,7 +1,7 @@
 {# The page of one series: every week of its history and of its forecasts. One row a horizon step,
-   so that a page picks a step and gets a whole line: what was observed stands in each of them and is
-   not added up over steps; newest_* is what was last issued for a week whose actual is not there
-   yet, whatever its step. wape, smape and bias are the row's own.
+   so that a page picks a step and gets a whole line: what was observed stands in each of them and
+   is not added up over steps; newest_* is what was last issued for a week whose actual is not
+   there yet, whatever its step. wape, smape and bias are the row's own.
    Longer than most: it is one wide row from six places.
    Grain: series_id, ds, horizon_step. #}
 {% macro report_series_weeks(use_case) -%}

@@ -29,7 +29,7 @@ select
     baselines.model_name as baseline,
     baselines.model_name = '{{ settings.value_added_over }}' as is_reference,
     if(served.is_comparable, 1, 0) as n_comparable,
-    if(served.is_scored and not served.is_comparable, 1, 0) as n_removed,
+    if(served.is_comparable, 0, 1) as n_removed,
     if(served.is_comparable, served.abs_y, null) as sum_abs_y,
     if(served.is_comparable, served.abs_error, null) as sum_abs_error,
     if(served.is_comparable, baselines.abs_error, null) as sum_baseline_abs_error,
@@ -43,4 +43,5 @@ inner join baselines
         and served.target_date = baselines.target_date
 inner join keys
     on served.series_id = keys.series_id
+where served.is_scored
 {%- endmacro %}

@@ -11,7 +11,7 @@ import pytest
 from python_jobs.errors import SettingsError
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
-from tests.support import second_use_case
+from tests.support import golden, second_use_case
 from tests.support.commands import done
 from tests.support.played import Played
 from tests.support.site import ROOT, Site
@@ -116,8 +116,12 @@ def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
         assert "Grain:" in exposure["description"]
 
 
-def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(make_site: Any):
+def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(
+    make_site: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SHELFCAST_USE_CASE", second_use_case.NAME)  # dbt's runner sets it, too
     site: Site = make_site()
+    golden.sku_settings(site)
     second_use_case.add_models(site.copy_project())
     first = site.use_cases.pop("sku_weekly")
     site.use_cases[second_use_case.NAME] = second_use_case.settings(first)

@@ -28,7 +28,9 @@ def built(played: Played) -> set[str]:
 def test_the_stages_run_in_order_on_a_fresh_warehouse_without_a_failure(played: Played) -> None:
     assert list(played.stages) == ["before_forecast", "after_forecast", "monitoring"]
     for stage, statuses in played.stages.items():
-        assert set(statuses.values()) <= {"success", "pass"}, stage
+        # What people open is no thing that dbt builds, and it says so.
+        built = {name: of for name, of in statuses.items() if not name.startswith("exposure.")}
+        assert set(built.values()) <= {"success", "pass"}, stage
 
 
 def test_the_stages_together_build_every_model_and_seed(played: Played) -> None:
