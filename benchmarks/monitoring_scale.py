@@ -118,14 +118,14 @@ FILL = {
         from {forecast_log}
     """,
     "sku_weekly_baselines": """
-        select run_id, series_id, origin_date, target_date, horizon_step, model_name,
-            yhat + 3.0 * place as yhat
-        from {forecast_log}
+        select log.run_id, log.series_id, log.origin_date, log.target_date, log.horizon_step,
+            baseline.model_name, log.yhat + 3.0 * baseline.place as yhat
+        from {forecast_log} as log
         cross join unnest([
             struct('naive' as model_name, 1 as place),
             struct('seasonal_naive' as model_name, 2 as place),
             struct('mean_4' as model_name, -1 as place), struct('mean_8' as model_name, -2 as place)
-        ])
+        ]) as baseline
     """,
 }
 """What runs would have left, by relation, in the order in which it is written."""
