@@ -64,6 +64,7 @@
                 'n_left_out': 'int64',
                 'hyperparameters': 'string',
                 'metrics': 'string',
+                'regressor_ranges': 'string',
                 'status': 'string',
                 'error': 'string',
                 'code_version': 'string',

@@ -17,6 +17,7 @@ from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.jobs.fitting import OriginFit, PriorSource, fit_origins
 from python_jobs.jobs.packing import pack, unpack_whole
 from python_jobs.jobs.pool import OnProgress
+from python_jobs.jobs.ranges import regressor_ranges
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
 from python_jobs.model_store import (
@@ -148,6 +149,7 @@ def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
+    ranges = regressor_ranges(family, fitted, one.panel, list(run.use_case.regressors))
     common = {
         "run_id": run.run_id,
         "shard": run.shard.index,
@@ -172,6 +174,7 @@ def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
                 {**model.hyperparameters, **provenance.get(series_id, {})}
             ).decode(),
             "metrics": orjson.dumps(model.metrics).decode(),
+            "regressor_ranges": ranges.get(series_id),
             "status": "trained",
         }
         for series_id, model in fitted.models.items()
