@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -63,6 +64,12 @@ def validation_origins(
     by_date = {one.origin_date: one for one in reversed(scheduled) if one.origin_date <= last}
     newest_first = sorted(by_date.values(), reverse=True)
     return newest_first[::every][:n_origins][::-1]
+
+
+def origins_per_horizon(use_case: UseCase) -> int:
+    """Every how many scheduled origins a horizon has passed, so that no two forecast one period."""
+    is_daily = use_case.grain == "day" and use_case.schedule.weekday == "daily"
+    return math.ceil(use_case.horizon * use_case.period_days / (1 if is_daily else 7))
 
 
 def _instants(use_case: UseCase, first: date, last: date) -> Iterator[datetime]:

@@ -90,24 +90,10 @@ def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) ->
     Returns:
         The models as they are stored, by series_id.
     """
-    origin, family, fitted = one.origin, one.family, one.fitted
-    folder = (
-        f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}/"
-        f"{origin.origin_date:%Y-%m-%d}"
+    origin, family = one.origin, one.family
+    log_rows, stored = store_fit(
+        store, run, one, f"shard-{run.shard.index:05d}", model_version(run, origin)
     )
-    name = f"{folder}/shard-{run.shard.index:05d}.jsonl"
-    stored = _store_once(
-        store, name, {sid: family.dumps(model.model) for sid, model in fitted.models.items()}
-    )
-    log_rows = [
-        row
-        for row in model_rows(run, one)
-        if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
-    ]
-    for row in log_rows:
-        if row["status"] == "trained":
-            data = stored[row["series_id"] or GLOBAL_SERIES]
-            row |= {"object": name, "sha256": sha256_of(data)}
     parts = (family.name, origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(log_rows), run.job_id("model_log", *parts))
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
@@ -127,6 +113,39 @@ def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, b
         withdraw(store, run, family, models)
 
 
+def store_fit(
+    store: ModelStore, run: Run, one: OriginFit, part: str, version: str
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Store the models of a fit in one packed object, and shape the fit as model_log holds it.
+
+    Args:
+        store: where the object goes.
+        run: the run.
+        one: the fit.
+        part: the object's own name under `runs/<run_id>/…`.
+        version: of the models.
+
+    Returns:
+        The rows, and the models as they are stored (by an earlier attempt, if there was one), by
+        series_id.
+    """
+    origin, family = one.origin, one.family
+    folder = f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}"
+    name = f"{folder}/{origin.origin_date:%Y-%m-%d}/{part}.jsonl"
+    dumped = {sid: family.dumps(model.model) for sid, model in one.fitted.models.items()}
+    stored = _store_once(store, name, dumped)
+    rows = [
+        row
+        for row in model_rows(run, one, version)
+        if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
+    ]
+    for row in rows:
+        if row["status"] == "trained":
+            data = stored[row["series_id"] or GLOBAL_SERIES]
+            row |= {"object": name, "sha256": sha256_of(data)}
+    return rows, stored
+
+
 def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
     """Write a packed object under its immutable name; an earlier attempt's stays and counts."""
     if not models:
@@ -143,8 +162,8 @@ def model_version(run: Run, origin: Origin) -> str:
     return f"{origin.origin_date:%Y%m%d}-{run.run_id}"
 
 
-def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
-    """Shape a fit as model_log holds it, without where its models are stored."""
+def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
+    """Shape a fit of a version as model_log holds it, without where its models are stored."""
     origin, family, fitted = one.origin, one.family, one.fitted
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
@@ -155,7 +174,7 @@ def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
         "shard": run.shard.index,
         "use_case": run.use_case.name,
         "model_name": family.name,
-        "model_version": model_version(run, origin),
+        "model_version": version,
         "origin_date": origin.origin_date,
         "as_of_at": origin.as_of_at,
         "trained_at": datetime.now(UTC),
