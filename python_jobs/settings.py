@@ -108,6 +108,41 @@ class Sources(_Frozen):
     calendar: CalendarSource | None = None
 
 
+Baseline = Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
+
+
+class Alerts(_Frozen):
+    """When somebody is told; each key is explained beside its default in dbt_project.yml."""
+
+    wape: float = Field(ge=0)
+    weeks: int = Field(ge=1)
+    horizon_step: int = Field(ge=1)
+    min_scored: int = Field(ge=1)
+    min_arrived: float = Field(ge=0, le=1)
+    tracking_signal: float = Field(ge=0)
+    tracking_weeks: int = Field(ge=2)
+    on_breach: Literal["warn", "fail"]
+
+
+class Retraining(_Frozen):
+    """Which series are trained again; each key is explained beside its default."""
+
+    weeks: int = Field(ge=1)
+    min_scored: int = Field(ge=1)
+    wape: float = Field(ge=0)
+    bias: float = Field(ge=0)
+    coverage_below: float = Field(ge=0, le=1)
+    age_weeks: int = Field(ge=1)
+    drift_share: float = Field(ge=0, le=1)
+    cool_down_weeks: int = Field(ge=0)
+    origins: int = Field(ge=3)
+    min_weeks: int = Field(ge=1)
+    margin: float = Field(ge=0, lt=1)
+    baseline: Baseline
+    max_series: int = Field(ge=1)
+    simulations: int = Field(ge=1)
+
+
 def _known_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -146,7 +181,10 @@ class UseCase(_Frozen):
     recipe_per: Literal["portfolio", "demand_class", "series"]
     min_segment_rows: int = Field(ge=1)
     per_series_objects_up_to: int = Field(ge=0)
-    value_added_over: Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
+    value_added_over: Baseline
+    lookback_weeks: int = Field(ge=1)
+    alerts: Alerts
+    retraining: Retraining
     include: str
     include_table: str
     regressors: dict[str, Regressor]
@@ -324,6 +362,9 @@ def _use_case(
             for key, value in section.items()
             if defaults is None or _is_known(f"{where}.{part}", key, list(defaults), faults)
         }
+    for part, defaults in (("alerts", "alert_defaults"), ("retraining", "retraining_defaults")):
+        if isinstance(merged.get(part), dict):
+            merged[part] = _merge(f"{where}.{part}", merged[part], variables[defaults], faults)
     if faults:
         return None
     try:
@@ -366,6 +407,11 @@ def _describe(where: str, fault: Mapping[str, Any]) -> str:
 def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
     """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
     faults = []
+    if use_case.alerts.horizon_step > use_case.horizon:
+        faults.append(
+            f"{where}.alerts.horizon_step: {use_case.alerts.horizon_step} is beyond the horizon "
+            f"({use_case.horizon})"
+        )
     sources = use_case.sources
     needed: list[tuple[str, dict[str, str], list[str]]] = [
         ("sales", sources.sales.columns, [*use_case.key, "date", "quantity"])

@@ -2,14 +2,19 @@
    model and baseline on the rows that all of them forecast (n_removed counts the scored rows
    left out for it), and `served`, the champion's rows as planners saw them, fallbacks
    included. Ratios are made here, last, from additive parts. Issued forecasts and backtests
-   stand side by side and are never added up.
+   stand side by side and are never added up. `errors` selects the rows: those of forecast_errors,
+   with the columns added where it has not got them.
    Grain: use_case, run_kind, the columns, basis, model_name. #}
-{% macro accuracy_by(columns) -%}
-{%- set parts = ['error', 'abs_error', 'squared_error', 'abs_y', 'smape_term', 'is_covered'] -%}
+{% macro accuracy_by(columns, errors=none) -%}
+{%- set parts = [
+    'y', 'yhat', 'yhat_lower', 'yhat_upper', 'error', 'abs_error', 'squared_error', 'abs_y',
+    'smape_term', 'is_covered', 'interval_score', 'pinball_term', 'scaled_error', 'abs_change',
+    'abs_previous'
+] -%}
 {%- set columns = ['use_case', 'run_kind'] + columns -%}
 {%- set grain = columns | join(', ') -%}
 with errors as (
-    select * from {{ ref('forecast_errors') }}
+    {{ errors if errors is not none else 'select * from ' ~ ref('forecast_errors') }}
 ),
 
 based as (
@@ -58,12 +63,9 @@ measured as (
         countif(not is_scored) as n_unscored,
         sum(abs_error) as sum_abs_error,
         sum(abs_y) as sum_abs_y,
-        {{ wape() }} as wape,
-        {{ smape() }} as smape,
-        {{ mae() }} as mae,
-        {{ rmse() }} as rmse,
-        {{ bias() }} as bias,
-        {{ coverage() }} as coverage
+        {%- for metric in metric_names() if metric != 'forecast_value_added' %}
+        {{ metric_value(metric) }} as {{ metric }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from counted
     group by {{ grain }}, basis, scored_name
 ),
@@ -84,17 +86,17 @@ select
     measured.n_unscored,
     measured.sum_abs_error,
     measured.sum_abs_y,
-    measured.wape,
-    measured.smape,
-    measured.mae,
-    measured.rmse,
-    measured.bias,
-    measured.coverage,
+    {%- for metric in metric_names() %}
+    {%- if metric == 'forecast_value_added' %}
     {{ forecast_value_added(
         'measured.wape',
         'measured.scored_name = settings.value_added_over',
         'measured.' ~ columns | join(', measured.') ~ ', measured.basis'
-    ) }} as forecast_value_added
+    ) }} as forecast_value_added{{ ',' if not loop.last }}
+    {%- else %}
+    measured.{{ metric }}{{ ',' if not loop.last }}
+    {%- endif %}
+    {%- endfor %}
 from measured
 inner join settings
     on measured.use_case = settings.use_case

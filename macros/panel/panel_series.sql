@@ -13,6 +13,16 @@ keys as (
     select * from {{ ref(use_case ~ '_keys') }}
 ),
 
+{# History is dense: the row before is the period before, null where that was not observed. #}
+lagged as (
+    select
+        *,
+        lag(if(is_observed, y, null)) over (
+            partition by series_id, origin_date order by ds
+        ) as previous_y
+    from history
+),
+
 summarised as (
     select
         series_id,
@@ -32,8 +42,9 @@ summarised as (
                 stddev_pop(if(is_observed and y != 0, y, null)),
                 avg(if(is_observed and y != 0, y, null))
             ), 2
-        ) as cv2
-    from history
+        ) as cv2,
+        avg(if(is_observed, abs(y - previous_y), null)) as naive_scale
+    from lagged
     group by series_id, origin_date
 ),
 
@@ -74,6 +85,7 @@ select
     judged.y_sd,
     judged.adi,
     judged.cv2,
+    judged.naive_scale,
     judged.demand_class,
     judged.reason is null as is_forecastable,
     judged.reason

@@ -11,7 +11,26 @@
         {{ period_days(use_case) }} as period_days,
         cast({{ settings.interval }} as float64) as nominal_coverage,
         {{ settings.min_calibration_residuals }} as min_calibration_residuals,
-        {{ settings.min_pooled_series }} as min_pooled_series
+        {{ settings.min_pooled_series }} as min_pooled_series,
+        {{ settings.horizon }} as horizon,
+        {{ settings.lookback_weeks }} as lookback_weeks,
+        '{{ settings.gaps_mean }}' as gaps_mean,
+        cast({{ settings.alerts.wape }} as float64) as alert_wape,
+        {{ settings.alerts.weeks }} as alert_weeks,
+        {{ settings.alerts.horizon_step }} as alert_horizon_step,
+        {{ settings.alerts.min_scored }} as alert_min_scored,
+        cast({{ settings.alerts.min_arrived }} as float64) as alert_min_arrived,
+        cast({{ settings.alerts.tracking_signal }} as float64) as alert_tracking_signal,
+        {{ settings.alerts.tracking_weeks }} as alert_tracking_weeks,
+        {{ settings.retraining.weeks }} as retrain_weeks,
+        {{ settings.retraining.min_scored }} as retrain_min_scored,
+        cast({{ settings.retraining.wape }} as float64) as retrain_wape,
+        cast({{ settings.retraining.bias }} as float64) as retrain_bias,
+        cast({{ settings.retraining.coverage_below }} as float64) as retrain_coverage_below,
+        {{ settings.retraining.age_weeks }} as retrain_age_weeks,
+        cast({{ settings.retraining.drift_share }} as float64) as retrain_drift_share,
+        {{ settings.retraining.cool_down_weeks }} as retrain_cool_down_weeks,
+        '{{ settings.retraining.baseline }}' as retrain_baseline
     {{- '\n    union all\n    ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

@@ -23,6 +23,11 @@
     {%- for name, regressor in (given.get('regressors') or {}).items() -%}
         {%- do regressors.update({name: dict(var('regressor_defaults'), **regressor)}) -%}
     {%- endfor -%}
-    {%- do settings.update({'sources': sources, 'regressors': regressors}) -%}
+    {%- do settings.update({
+        'sources': sources,
+        'regressors': regressors,
+        'alerts': dict(var('alert_defaults'), **(given.get('alerts') or {})),
+        'retraining': dict(var('retraining_defaults'), **(given.get('retraining') or {})),
+    }) -%}
     {{ return(settings) }}
 {%- endmacro %}

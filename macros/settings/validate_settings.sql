@@ -14,6 +14,11 @@
             {%- set at = where ~ '.regressors.' ~ name -%}
             {%- do check_keys(errors, at, rule, var('regressor_defaults')) -%}
         {%- endfor -%}
+        {%- for part, defaults in {
+            'alerts': 'alert_defaults', 'retraining': 'retraining_defaults'
+        }.items() -%}
+            {%- do check_keys(errors, where ~ '.' ~ part, given.get(part) or {}, var(defaults)) -%}
+        {%- endfor -%}
         {%- if not errors -%}
             {%- do check_values(errors, where, use_case_settings(use_case)) -%}
         {%- endif -%}
@@ -38,6 +43,15 @@
 {% macro check_values(errors, where, settings) -%}
     {%- set choices = var('setting_choices') -%}
     {%- do check_choices(errors, where, settings, choices.use_case) -%}
+    {%- for part in ['alerts', 'retraining'] -%}
+        {%- do check_choices(errors, where ~ '.' ~ part, settings[part], choices[part]) -%}
+    {%- endfor -%}
+    {%- if settings.alerts.horizon_step > settings.horizon -%}
+        {%- do errors.append(
+            where ~ ".alerts.horizon_step: " ~ settings.alerts.horizon_step
+            ~ " is beyond the horizon (" ~ settings.horizon ~ ")"
+        ) -%}
+    {%- endif -%}
     {%- for name, source in settings.sources.items() -%}
         {%- set at = where ~ '.sources.' ~ name -%}
         {%- do check_choices(errors, at, source, choices.source) -%}

@@ -43,6 +43,7 @@ select
     run_id,
     as_of_at,
     issued_at,
-    model_version
+    model_version,
+    regressors_as_known
 from newest
 where outcome != 'refused'

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from python_jobs.settings import load_settings
 
 _SETTINGS = load_settings(Path(__file__).resolve().parents[3], environment={})
@@ -58,3 +60,20 @@ def origin_bounds(
     use_case: str | None, column: str, before: int | None = 0, after: int | None = 0
 ) -> str:
     return f"{column} >= date '2026-01-01'"
+
+
+def metric_names() -> list[str]:
+    project = Path(__file__).resolve().parents[3] / "dbt_project.yml"
+    return list(yaml.safe_load(project.read_text())["vars"]["metrics"])
+
+
+def metric_value(name: str) -> str:
+    return f"sum({name}_term)"
+
+
+def touched_targets(scored: object) -> list[str]:
+    return ["2026-01-05"]
+
+
+def longest_horizon_days() -> int:
+    return 28
