@@ -32,6 +32,8 @@ class Event(StrEnum):
     FIT_FAILED = "fit_failed"
     PRIORS_IN_FORCE = "priors_in_force"
     TUNED = "tuned"
+    RETRAINED = "retrained"
+    PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
 

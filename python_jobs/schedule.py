@@ -66,10 +66,14 @@ def validation_origins(
     return newest_first[::every][:n_origins][::-1]
 
 
+def days_between_origins(use_case: UseCase) -> int:
+    """Days from one scheduled origin to the next."""
+    return 1 if use_case.grain == "day" and use_case.schedule.weekday == "daily" else 7
+
+
 def origins_per_horizon(use_case: UseCase) -> int:
     """Every how many scheduled origins a horizon has passed, so that no two forecast one period."""
-    is_daily = use_case.grain == "day" and use_case.schedule.weekday == "daily"
-    return math.ceil(use_case.horizon * use_case.period_days / (1 if is_daily else 7))
+    return math.ceil(use_case.horizon * use_case.period_days / days_between_origins(use_case))
 
 
 def _instants(use_case: UseCase, first: date, last: date) -> Iterator[datetime]:

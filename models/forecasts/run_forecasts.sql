@@ -6,7 +6,9 @@ with forecast_log as (
     select
         *,
         if(
-            starts_with(reason, 'serve_baseline: '), substr(reason, length('serve_baseline: ') + 1), null
+            starts_with(reason, 'serve_baseline: '),
+            replace(reason, 'serve_baseline: ', ''),
+            null
         ) as declared_baseline
     from {{ source('logs', 'forecast_log') }}
 ),
@@ -32,10 +34,10 @@ stand_ins as (
         series_id,
         origin_date,
         target_date,
-        {%- for model_name in baseline_names() %}
-        max(if(model_name = '{{ model_name }}', yhat, null)) as {{ model_name }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        max(if(model_name = 'seasonal_naive', yhat, null)) as seasonal_naive,
+        max(if(model_name = 'mean_4', yhat, null)) as mean_4,
+        max(if(model_name = 'mean_8', yhat, null)) as mean_8,
+        max(if(model_name = 'naive', yhat, null)) as naive
     from {{ ref('baselines') }}
     group by run_id, use_case, series_id, origin_date, target_date
 ),
@@ -46,7 +48,7 @@ settings as (
 
 joined as (
     select
-        forecast_log.* except (declared_baseline),
+        forecast_log.*,
         run_origins.is_as_issued,
         forecast_log.model_name = settings.champion as is_champion,
         forecast_log.outcome = 'fallback' as is_fallback,
@@ -55,7 +57,6 @@ joined as (
             when '{{ model_name }}' then stand_ins.{{ model_name }}
             {%- endfor %}
         end as declared_yhat,
-        forecast_log.declared_baseline,
         coalesce(stand_ins.seasonal_naive, stand_ins.mean_8, stand_ins.naive) as ladder_yhat,
         case
             when stand_ins.seasonal_naive is not null then 'seasonal_naive'

@@ -97,7 +97,7 @@ def common_rows(yhat: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """
     has_forecast = np.isfinite(yhat)
     is_in = has_forecast.sum(axis=0) >= MIN_SHARE * len(yhat)
-    return is_in, has_forecast[:, is_in].all(axis=1) & bool(is_in.any())
+    return is_in, np.asarray(has_forecast[:, is_in].all(axis=1) & bool(is_in.any()))
 
 
 def _metrics(y: FloatArray, yhat: FloatArray) -> dict[str, float | None]:

@@ -163,8 +163,8 @@ def read_future(
     )
     rows = warehouse.read(statement, **parameters)
     if ignore_decisions:
-        is_decided = rows["reason"].str.startswith(SERVE_BASELINE, na=False).to_numpy(dtype=bool)
-        is_decided &= rows[list(use_case.regressors)].notna().all(axis=1).to_numpy()
+        is_known = rows[list(use_case.regressors)].notna().all(axis=1)
+        is_decided = rows["reason"].astype(str).str.startswith(SERVE_BASELINE) & is_known
         rows.loc[is_decided, "route"] = "model"
         rows.loc[is_decided, "reason"] = None
     return rows

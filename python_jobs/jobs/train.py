@@ -107,7 +107,7 @@ def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, b
     family = make_family(run.use_case.champion, run.use_case.family_settings(run.use_case.champion))
     if not models or _serves_later(warehouse, run, run.origins[-1]):
         return
-    if family.scope == "global" or _is_for_people(warehouse, run, run.origins[-1]):
+    if family.scope == "global" or is_for_people(warehouse, run, run.origins[-1]):
         publish(store, run, family, models)
     else:
         withdraw(store, run, family, models)
@@ -236,7 +236,7 @@ def _serves_later(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     return bool(later["n"].iloc[0])
 
 
-def _is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
+def is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     """Whether the run, all its shards together, has few enough series for an object of each."""
     condition, parameters = series_in_scope(replace(run, shard=Shard()))
     statement = N_SERIES.replace("{series}", f"{{{run.use_case.name}_series}}")
