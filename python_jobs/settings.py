@@ -133,6 +133,7 @@ class Retraining(_Frozen):
     bias: float = Field(ge=0)
     coverage_below: float = Field(ge=0, le=1)
     age_weeks: int = Field(ge=1)
+    beaten_by: float = Field(ge=0)
     drift_share: float = Field(ge=0, le=1)
     cool_down_weeks: int = Field(ge=0)
     origins: int = Field(ge=3)

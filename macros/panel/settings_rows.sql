@@ -28,6 +28,7 @@
         cast({{ settings.retraining.bias }} as float64) as retrain_bias,
         cast({{ settings.retraining.coverage_below }} as float64) as retrain_coverage_below,
         {{ settings.retraining.age_weeks }} as retrain_age_weeks,
+        cast({{ settings.retraining.beaten_by }} as float64) as retrain_beaten_by,
         cast({{ settings.retraining.drift_share }} as float64) as retrain_drift_share,
         {{ settings.retraining.cool_down_weeks }} as retrain_cool_down_weeks,
         '{{ settings.retraining.baseline }}' as retrain_baseline

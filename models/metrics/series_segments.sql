@@ -1,0 +1,47 @@
+{# Which segments each series belongs to: the total, each value of the key's columns, and its demand
+   class as its newest origin knew it. One row per use_case, series_id, segment_type. #}
+with profiles as (
+    select
+        use_case,
+        series_id,
+        demand_class
+    from {{ ref('series_profiles') }}
+    qualify row_number() over (
+        partition by use_case, series_id
+        order by origin_date desc, as_of_at desc, run_id desc
+    ) = 1
+),
+
+keys as (
+    {%- for use_case in built_use_cases('', '_keys') %}
+    {%- set parts = use_case_settings(use_case).key.keys() | list %}
+    select
+        '{{ use_case }}' as use_case,
+        series_id,
+        [
+            struct('total' as segment_type, 'all' as segment)
+            {%- for part in parts %},
+            struct('{{ part }}' as segment_type, cast({{ part }} as string) as segment)
+            {%- endfor %}
+        ] as segments
+    from {{ ref(use_case ~ '_keys') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    keys.use_case,
+    keys.series_id,
+    one.segment_type,
+    coalesce(one.segment, '') as segment
+from keys
+cross join unnest(keys.segments) as one
+
+union all
+
+select
+    use_case,
+    series_id,
+    'demand_class' as segment_type,
+    demand_class as segment
+from profiles
