@@ -162,7 +162,8 @@ def _between(comparison: Comparison, rule: Rule) -> Verdict:
         (absolute[CHAMPION], absolute[CHALLENGER]), (squared[CHAMPION], squared[CHALLENGER])
     )
     gain = 1 - challenger / champion if champion else 0.0
-    told = f"WAPE {champion:.4f} to {challenger:.4f} ({gain:+.1%} better)"
+    told = f"WAPE {champion:.4f} to {challenger:.4f} ({abs(gain):.1%} "
+    told += "better)" if gain >= 0 else "worse)"
     if is_better:
         return Verdict("promoted", f"{told}, and RMSE is not worse")
     if gain >= rule.margin and gain > 0:

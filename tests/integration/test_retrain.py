@@ -1,22 +1,11 @@
 """A retraining end to end: recipes compared on weeks that neither saw, and the better one serves.
 
-Twenty-six weeks, horizon 2; the retraining's own origin is week 24. Tuning looks back from weeks
-10, 12 and 14; what it chooses is compared with the recipe in force as of weeks 16, 18, 20 and 22.
-The family's level is the mean of the last 4 weeks; the other candidate takes the last one. Sums of
-|error| over the eight weeks compared:
-
-                                                     mean of 4   last   mean_8       y
-    A  10 20 30 … 260                                      240    120      400    1640
-    B  4 8 12 …, and 9 more or less from week 17 on         96    104      160     656
-    C  2 2 2 2 2 2 10 10 again and again                    32     32       24      32
-    D  5, from week 18 on: at weeks 20 and 22 it can be forecast
-    E  5, from week 23 on: too short for a model
-
-In the weeks before, the last week is the better guess for A, B and C.
+The series and their weeks: tests/support/weeks_compared.py. Each test goes on from the one before.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,54 +15,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
+from python_jobs import retrain as runs
+from python_jobs.errors import RunStopped, SettingsError
 from python_jobs.jobs.verify import verify
 from python_jobs.pipeline import RunOptions
-from python_jobs.retrain import retrain
+from python_jobs.retrain import champion_family, has_recipes, retrain
 from python_jobs.run import Selection
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, day, instant, without_data_tests
-
-A, B, C, D, E = (f"N1|retail|{sku}" for sku in "ABCDE")
-WEEKS = [day("2026-01-05") + timedelta(weeks=n) for n in range(26)]
-UNITS = {
-    "A": {n: 10.0 * n for n in range(1, 27)},
-    "B": {n: 4.0 * n + (n > 16) * (9 if n % 2 else -9) for n in range(1, 27)},
-    "C": {n: 10.0 if n % 8 in (7, 0) else 2.0 for n in range(1, 27)},
-    "D": {n: 5.0 for n in range(18, 27)},
-    "E": {n: 5.0 for n in range(23, 27)},
-}
-BEFORE = instant("2026-06-17 19:00")  # the Wednesday after week 23
-NOW = instant("2026-06-24 19:00")  # after week 24
-NEXT = day("2026-07-01")
-LAST = {"window": 1}
-
-
-def sales() -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            ("N1", "retail", sku, WEEKS[n - 1], y, 2.0, False)
-            for sku, values in UNITS.items()
-            for n, y in values.items()
-        ],
-        columns=["unit", "channel", "sku_id", "week_start", "units_sold", "price", "is_sold_out"],
-    )
-
-
-def make(site: Site) -> Site:
-    golden.sku_settings(site)
-    site.use_cases["sku_weekly"] |= {
-        "families": ["window"],
-        "min_segment_rows": 4,
-        "retraining": {"min_weeks": 6, "simulations": 200},
-    }
-    site.write("sales", sales())
-    plan = golden.plan(unit="N1", channel="*", sku_id="A")
-    site.write("promotions", plan.assign(covers_to=WEEKS[-1] + timedelta(weeks=9)))
-    with without_data_tests():
-        pipeline.train_models(site.place(), RunOptions(run_id="T0"), as_of_at=BEFORE)
-    return site
+from tests.support.site import Site, instant, without_data_tests
+from tests.support.weeks_compared import LAST, NEXT, NOW, A, B, C, D, E, make
 
 
 @dataclass
@@ -143,8 +94,8 @@ def test_the_winner_serves_and_the_loser_stays_a_candidate(retrained: Retrained)
     levels = {
         sku: json.loads(place.store.get(f"models/sku_weekly/N1/retail/{sku}.json")) for sku in "ABC"
     }
-    assert levels == {"A": 240.0, "B": 90.0 + 0.0, "C": 6.0}
-    assert not [one for one in verify(place.warehouse, place.store, place.use_case).findings]
+    assert levels == {"A": 240.0, "B": 90.0, "C": 6.0}
+    assert verify(place.warehouse, place.store, place.use_case).findings == []
 
 
 def test_the_promoted_recipe_alone_is_in_force_from_now_on(retrained: Retrained) -> None:
@@ -216,3 +167,278 @@ def test_the_next_week_is_forecast_by_what_was_decided(retrained: Retrained) -> 
         "every_series_of_a_run_is_accounted_for",
     )
     site.place().dbt.run("test", "--select", *names)
+
+
+# Later: what the policy names, what a person names
+
+
+LATER = instant("2026-07-02 10:00")
+AS_OF = "2026-07-02T13:00"
+
+
+@pytest.fixture(scope="module")
+def monitored(retrained: Retrained) -> Site:
+    """A site whose policy names B, then A; C is cooling down. Nothing else cools down."""
+    site = retrained.site
+    site.place().dbt.build("monitoring")
+    site.place().warehouse.query("delete from {retraining_candidates} where true")
+    for name, error, is_due in ((A, 100.0, True), (B, 300.0, True), (C, 900.0, False)):
+        site.place().warehouse.query(
+            """
+            insert into {retraining_candidates} (
+                use_case, series_id, rule, detail, n_scored, sum_abs_error, is_cooling_down, is_due
+            )
+            values (
+                'sku_weekly', @series_id, 'wape', 'WAPE of 8 rows', 8, @error, not @is_due, @is_due
+            )
+            """,
+            series_id=name,
+            error=error,
+            is_due=is_due,
+        )
+    return site
+
+
+def set_retraining(site: Site, **settings: Any) -> None:
+    site.use_cases["sku_weekly"]["retraining"] |= settings
+
+
+def test_what_was_retrained_since_monitoring_looked_is_not_due(monitored: Site) -> None:
+    report = retrain(monitored.place(), RunOptions(run_id="R2"), candidates=True, as_of_at=LATER)
+    assert report.decisions == {}
+    assert decisions(monitored, "R2") == []
+
+
+def test_the_worst_candidates_come_first_up_to_the_cap(monitored: Site) -> None:
+    set_retraining(monitored, cool_down_weeks=0, max_series=1)
+    try:
+        asked = ("retrain", "--candidates", "--as-of", AS_OF)
+        told = done(monitored, *asked, "--dry-run")
+        assert told.stdout.startswith(f"1 series: {B}\n")
+        assert "nothing was written (--dry-run)" in told.stdout
+        report = retrain(
+            monitored.place(), RunOptions(run_id="R3"), candidates=True, as_of_at=LATER
+        )
+    finally:
+        set_retraining(monitored, max_series=50)
+    assert (list(report.decisions), report.n_over) == ([B], 1)
+    assert "1 more are due and left to the next run" in str(report)
+    assert numbers(monitored, B, "R3")["rules"] == ["wape"]
+    assert numbers(monitored, B, "R3")["details"] == ["WAPE of 8 rows"]
+
+
+def test_a_refit_takes_the_recipe_in_force_and_decides_nothing(monitored: Site) -> None:
+    """A's is its last week by now. C's baseline goes on serving."""
+    arguments = ("retrain", "--no-tune", "--as-of", AS_OF, "--run-id", "N1")
+    done(monitored, *arguments, TARGET_COMBINATIONS="*|A,*|C", SHELFCAST_SERIES="*|B")
+    version = "20260628-N1-champion"
+    assert events(monitored, "N1") == [
+        (name, version, "serving", "refitted", "retrain") for name in (A, C)
+    ]
+    assert json.loads(copy_of(monitored, "A")) == 250.0
+    assert decisions(monitored, "N1") == [
+        (name, "refitted", None, None, None, None) for name in (A, C)
+    ]
+    assert golden.table(
+        monitored, "select series_id, decision, baseline from {series_decisions} order by 1"
+    ) == [(A, "promoted", None), (B, "kept", None), (C, "serve_baseline", "mean_8")]
+
+
+def copy_of(site: Site, sku: str) -> bytes:
+    return site.place().store.get(f"models/sku_weekly/N1/retail/{sku}.json")
+
+
+def test_a_series_on_its_baseline_is_compared_again(monitored: Site) -> None:
+    """The gate sends it to the baseline; its recipes are compared all the same, on eight weeks."""
+    report = retrain(
+        monitored.place(),
+        RunOptions(selection=Selection("*|C"), run_id="R4"),
+        as_of_at=LATER,
+    )
+    assert report.decisions == {C: "serve_baseline"}
+    assert numbers(monitored, C, "R4")["n_weeks"] == 8
+    assert numbers(monitored, A)["champion_saw_these_weeks"] is False
+
+
+def test_a_champion_chosen_on_the_weeks_compared_is_said_to_be(monitored: Site) -> None:
+    """A's recipe in force was promoted as of week 24, on weeks that are compared again."""
+    options = RunOptions(selection=Selection("*|A"), run_id="R5")
+    report = retrain(monitored.place(), options, as_of_at=LATER)
+    assert report.decisions == {A: "kept"}
+    told = numbers(monitored, A, "R5")
+    assert told["champion_saw_these_weeks"] is True
+    assert (told["champion"]["recipe"], told["challenger"]) == (LAST, None)
+
+
+def test_a_lost_race_is_told_and_nothing_is_lost(
+    monitored: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody replaces A's copy while B and A are fitted; the same run, again, puts A in place."""
+    before, place = copy_of(monitored, "A"), monitored.place()
+    theirs, path = b"theirs", "models/sku_weekly/N1/retail/A.json"
+    options = RunOptions(selection=Selection("*|A,*|B"), run_id="L1")
+    seen = runs.seen_copies
+
+    def seen_before_another_wrote(*arguments: Any) -> dict[str, int]:
+        found = seen(*arguments)
+        place.store.put(path, theirs)
+        return found
+
+    later = LATER + timedelta(hours=1)
+    with monkeypatch.context() as patch, pytest.raises(RunStopped) as stopped:
+        patch.setattr(runs, "seen_copies", seen_before_another_wrote)
+        retrain(place, options, tune=False, as_of_at=later)
+    assert "1 of 2 series were not promoted" in str(stopped.value)
+    assert f"{path} was replaced by somebody else meanwhile; theirs stays" in str(stopped.value)
+    assert "--run-id L1" in str(stopped.value)
+    assert copy_of(monitored, "A") == theirs
+    assert [row[0] for row in events(monitored, "L1")] == [B]
+
+    place.store.put(path, before)
+    report = retrain(place, options, tune=False)
+    assert report.decisions == {A: "refitted", B: "refitted"}
+    assert [row[:3] for row in events(monitored, "L1")] == [
+        (name, "20260628-L1-champion", "serving") for name in (A, B)
+    ]
+
+
+# Versions
+
+
+def test_every_version_is_shown_with_what_became_of_it(monitored: Site) -> None:
+    shown = pd.read_csv(io.StringIO(done(monitored, "models", "show", "--series", A).stdout))
+    told = list(zip(shown["model_version"], shown["stage"], shown["actor"], strict=True))
+    assert told[:3] == [
+        ("20260614-T0", "serving", "train"),
+        (CHALLENGER, "serving", "retrain"),
+        (CHAMPION, "candidate", "retrain"),
+    ]
+    serving = shown[shown["is_serving"]]
+    assert serving["model_version"].tolist() == ["20260628-L1-champion"]
+    validation = json.loads(shown["metrics"][1])["validation"]
+    assert validation["wape"] == pytest.approx(120 / 1640)
+    assert json.loads(shown["hyperparameters"][1])["recipe"] == {"run_id": "R1", "options": LAST}
+
+
+def test_a_rollback_lets_the_version_before_serve(monitored: Site) -> None:
+    """And once more is back where it was. Whoever refits A then does so with that recipe."""
+    site = monitored
+    result = done(site, "models", "rollback", "--series", A)
+    assert "rolled back: 20260628-R5-champion serves, in place of 20260628-L1" in result.stderr
+    assert "refit: weekly" not in result.stderr
+    assert serving_now(site, A) == "20260628-R5-champion"
+    done(site, "models", "rollback", "--series", A)
+    assert serving_now(site, A) == "20260628-L1-champion"
+    told = golden.table(
+        site,
+        "select model_version, stage, reason from {model_events} where actor = 'rollback' "
+        "order by logged_at, stage desc",
+    )
+    there, back = "20260628-R5-champion", "20260628-L1-champion"
+    assert told == [
+        (there, "serving", "rolled_back"),
+        (back, "retired", "rolled_back"),
+        (back, "serving", "rolled_back"),
+        (there, "retired", "rolled_back"),
+    ]
+
+
+def serving_now(site: Site, series_id: str) -> str:
+    shown = pd.read_csv(io.StringIO(done(site, "models", "show", "--series", series_id).stdout))
+    (version,) = shown.loc[shown["is_serving"], "model_version"].unique()
+    return str(version)
+
+
+def test_any_stored_version_can_be_promoted(monitored: Site) -> None:
+    """C's model takes the baseline's place again; with refit: weekly it says for how long."""
+    monitored.use_cases["sku_weekly"]["refit"] = "weekly"
+    version = "20260628-R4-champion"
+    ask = ("models", "promote", "--series", C, "--model-version")
+    try:
+        result = done(monitored, *ask, version)
+        assert f"{C}: promoted: {version} serves" in result.stderr
+        assert (
+            "the next weekly run fits the series anew, with this version's recipe" in result.stderr
+        )
+        again = done(monitored, *ask, version)
+        assert f"{C}: {version} serves already; nothing was done." in again.stderr
+        result = done(monitored, *ask, CHALLENGER)
+        assert f"in place of {version}" in result.stderr
+    finally:
+        monitored.use_cases["sku_weekly"]["refit"] = "on_retrain"
+    assert json.loads(copy_of(monitored, "C")) == 10.0
+    chosen = golden.table(
+        monitored,
+        "select hyperparameters from {model_log} where status = 'chosen' and series_id = "
+        f"'{C}' order by trained_at",
+    )
+    assert chosen == [("{}",), ('{"window":1}',)]
+
+
+REFUSED = {
+    "no series": ((), 2, "say which series"),
+    "a pattern that matches nothing": (
+        ("--series", "*|A,N7|*,*|Z"),
+        2,
+        "retrain: 2 of 3 patterns match no series of sku_weekly: 'N7|*', '*|Z'. A series_id is "
+        "unit|channel|sku_id",
+    ),
+    "a series that cannot be forecast": (
+        ("--series", "*|E"),
+        1,
+        f"nothing to retrain: 1 series cannot be forecast now and are left out: {E} (too_short).",
+    ),
+    "the id of another run": (("--series", "*|A", "--run-id", "T0"), 1, "is of kind train"),
+    "an id with other options": (
+        ("--series", "*|A", "--no-tune", "--run-id", "R1"),
+        1,
+        "go on with the options and settings that it was begun with",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_retrained_says_why(monitored: Site, case: str) -> None:
+    arguments, code, message = REFUSED[case]
+    refused = shelfcast(monitored, "retrain", *arguments)
+    assert refused.exit_code == code
+    assert message in (refused.stderr if code == 2 and not arguments else error_of(refused))
+    assert list(monitored.place().store.list("leases/")) == []
+
+
+def test_more_series_than_one_run_retrains_are_refused_where_somebody_names_them(
+    monitored: Site,
+) -> None:
+    set_retraining(monitored, max_series=2)
+    try:
+        refused = shelfcast(monitored, "retrain", "--series", "*", "--as-of", AS_OF)
+    finally:
+        set_retraining(monitored, max_series=50)
+    assert refused.exit_code == 2
+    assert "4 series were named, and one run retrains at most 2" in error_of(refused)
+
+
+VERSIONS_REFUSED = {
+    "an unknown series": (("show", "--series", "N1|retail|Z"), "has no model of a series"),
+    "an unknown version": (
+        ("promote", "--series", A, "--model-version", "V9"),
+        f"{A}: no version 'V9' is stored. There are",
+    ),
+    "nothing before": (("rollback", "--series", D), f"{D}: nothing to go back to"),
+}
+
+
+@pytest.mark.parametrize("case", VERSIONS_REFUSED)
+def test_what_cannot_serve_says_why(monitored: Site, case: str) -> None:
+    arguments, message = VERSIONS_REFUSED[case]
+    refused = shelfcast(monitored, "models", *arguments)
+    assert refused.exit_code != 0
+    assert message in error_of(refused)
+
+
+def test_a_global_champion_is_no_series_to_retrain(monitored: Site) -> None:
+    use_case = monitored.place().use_case
+    with pytest.raises(SettingsError, match="ridge is one model for all series"):
+        champion_family(use_case.model_copy(update={"families": ("ridge",)}))
+    level = champion_family(use_case.model_copy(update={"families": ("level",)}))
+    assert not has_recipes(level)
