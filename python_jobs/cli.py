@@ -29,6 +29,8 @@ from python_jobs.jobs.load import Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.jobs.versions import History, Versions, history_of
 from python_jobs.logs import Event
+from python_jobs.monitor import monitor as run_monitor
+from python_jobs.monitor import open_monitor
 from python_jobs.run import Run, Selection, shard_of_task
 from python_jobs.schedule import origin_at, validation_origins
 from python_jobs.settings import project_dir
@@ -367,6 +369,41 @@ def retrain(
             retraining.retrain(
                 place, options, candidates=candidates, tune=not no_tune, as_of_at=instant
             )
+
+
+@main.command()
+@click.option("--as-of", type=INSTANT, help="Judge as of then, in the use case's time zone.")
+@click.option("--run-id", help="Go on with this run, after a crash.")
+@click.option("--take-over", is_flag=True, help="Take the lease of a run that crashed.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+@click.pass_context
+def monitor(
+    context: click.Context,
+    /,
+    as_of: datetime | None,
+    run_id: str | None,
+    take_over: bool,
+    dry_run: bool,
+) -> None:
+    """Score what was issued, and tell what somebody should know: alerts, missing runs.
+
+    Each new alert is one line of the log. Where the settings say `alerts: {on_breach: fail}`, the
+    command then exits with 1.
+
+    \b
+    Example:
+      shelfcast monitor
+      shelfcast sql "select * from {accuracy_alerts} where is_breach"
+    """
+    options = pipeline.RunOptions(run_id=run_id, take_over=take_over)
+    with workplace(context) as place:
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        if dry_run:
+            _describe(place, open_monitor(place, options, instant))
+            return
+        report = run_monitor(place, options, as_of_at=instant)
+    if len(report.new) and place.use_case.alerts.on_breach == "fail":
+        sys.exit(1)
 
 
 def _describe(place: pipeline.Workplace, run: Run) -> None:

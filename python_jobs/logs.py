@@ -31,6 +31,8 @@ class Event(StrEnum):
     MODELS_FAULTY = "models_faulty"
     FIT_FAILED = "fit_failed"
     PRIORS_IN_FORCE = "priors_in_force"
+    ACCURACY_ALERT = "accuracy_alert"
+    NO_NEW_ALERT = "no_new_alert"
     TUNED = "tuned"
     RETRAINED = "retrained"
     PROMOTED = "promoted"

@@ -656,6 +656,18 @@ def check_account(job: str, n_in: int, report: PredictReport) -> None:
 
 def publish(place: Workplace, run: Run) -> None:
     """The third step: dbt from the logs to the marts, one run at a time."""
+    build_stage(place, run, "after_forecast", "dbt after")
+
+
+def build_stage(place: Workplace, run: Run, stage: str, what: str) -> None:
+    """Build a stage whose tables other use cases share: one run at a time.
+
+    Args:
+        place: where.
+        run: recorded as having done it.
+        stage: the dbt selector.
+        what: shown while it goes on.
+    """
     lease = acquire_waiting(
         place.store,
         f"publish {place.connection.dataset}",
@@ -663,8 +675,8 @@ def publish(place: Workplace, run: Run) -> None:
         "publish",
         patience=PUBLISH_PATIENCE,
     )
-    with released(lease), step(place.warehouse, run, "after_forecast"):
-        place.dbt.build("after_forecast", _dbt_progress(place, "dbt after"))
+    with released(lease), step(place.warehouse, run, stage):
+        place.dbt.build(stage, _dbt_progress(place, what))
 
 
 def _dbt_progress(place: Workplace, what: str) -> Callable[[int, int, str], None]:

@@ -88,6 +88,24 @@
             },
             'cluster_by': 'use_case, series_id',
         },
+        'alert_log': {
+            'columns': {
+                'run_id': 'string',
+                'use_case': 'string',
+                'alert': 'string',
+                'segment_type': 'string',
+                'segment': 'string',
+                'since_date': 'date',
+                'target_date': 'date',
+                'n_weeks': 'int64',
+                'value': 'float64',
+                'threshold': 'float64',
+                'n_scored': 'int64',
+                'detail': 'string',
+                'as_of_at': 'timestamp',
+                'logged_at': 'timestamp',
+            },
+        },
         'coefficient_log': {
             'columns': {
                 'run_id': 'string',

@@ -13,7 +13,7 @@
             monitored.as_of_at,
             day,
             timestamp(
-                concat(cast(day as string), ' {{ settings.schedule.time }}:00'), '{{ zone }}'
+                concat(cast(day as string), ' {{ (settings.schedule.time | string)[:5] }}:00'), '{{ zone }}'
             ) as scheduled_at
         from {{ monitored }} as monitored
         cross join unnest(generate_date_array(

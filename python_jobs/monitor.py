@@ -1,0 +1,54 @@
+"""The monitoring run: score what was issued, look for what somebody should know, tell it once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from python_jobs.errors import RunStopped
+from python_jobs.jobs.alerts import AlertReport, tell_alerts
+from python_jobs.jobs.sources import check_sources
+from python_jobs.pipeline import RunOptions, Workplace, build_stage, ensure_tables, leased
+from python_jobs.run import Run, step, write_origins
+from python_jobs.schedule import origin_at
+
+
+def monitor(
+    place: Workplace, options: RunOptions | None = None, *, as_of_at: datetime | None = None
+) -> AlertReport:
+    """Score the last weeks' forecasts, and older ones whose actuals were revised; tell new alerts.
+
+    Needs no prediction step, and makes no forecast.
+
+    Args:
+        place: where.
+        options: run id, lease.
+        as_of_at: the instant that counts as now for alerts, ages and the calculation date; actuals
+            are always those that hold now.
+
+    Raises:
+        RunStopped: nothing was ever forecast here, or a source is missing.
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    run = open_monitor(place, options, as_of_at)
+    ensure_tables(place)
+    check_sources(place.warehouse, place.use_case)
+    if not place.warehouse.exists("forecasts"):
+        raise RunStopped(
+            f"{place.use_case.name}: nothing was ever forecast here, so there is nothing to score. "
+            "Run `shelfcast weekly` (or `replay`, `backtest`) first."
+        )
+    with leased(place, run, options):
+        write_origins(place.warehouse, run)
+        build_stage(place, run, "monitoring", "dbt monitoring")
+        with step(place.warehouse, run, "alerts") as counts:
+            report = tell_alerts(place.warehouse, run)
+            counts.n_in, counts.n_out = report.n_standing, len(report.new)
+            counts.message = str(report)
+    return report
+
+
+def open_monitor(place: Workplace, options: RunOptions, as_of_at: datetime | None = None) -> Run:
+    """Describe a monitoring run; nothing is written."""
+    origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
+    return place.new_run("monitor", [origin], options)
