@@ -580,8 +580,11 @@ def _print_history(found: History) -> None:
 @models.command("promote")
 @click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
 @click.option("--model-version", required=True, help="As `shelfcast models show` lists it.")
+@click.option("--dry-run", is_flag=True, help="Check, and say what would be done.")
 @click.pass_context
-def promote_model(context: click.Context, series: str, model_version: str) -> None:
+def promote_model(
+    context: click.Context, /, series: str, model_version: str, dry_run: bool
+) -> None:
     """Let a stored version of a series' model serve, with its recipe from now on.
 
     \b
@@ -589,13 +592,16 @@ def promote_model(context: click.Context, series: str, model_version: str) -> No
       shelfcast models promote --series 'N1|retail|A17' --model-version 20261115-R1-challenger
     """
     with workplace(context) as place:
-        Versions(place.warehouse, place.store, place.use_case).promote(series, model_version)
+        told = _versions(place, dry_run).promote(series, model_version)
+    if dry_run:
+        click.echo(told)
 
 
 @models.command("rollback")
 @click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.option("--dry-run", is_flag=True, help="Check, and say what would be done.")
 @click.pass_context
-def roll_back_model(context: click.Context, series: str) -> None:
+def roll_back_model(context: click.Context, /, series: str, dry_run: bool) -> None:
     """Let the version serve again that served before the one that does now.
 
     \b
@@ -603,7 +609,13 @@ def roll_back_model(context: click.Context, series: str) -> None:
       shelfcast models rollback --series 'N1|retail|A17'
     """
     with workplace(context) as place:
-        Versions(place.warehouse, place.store, place.use_case).roll_back(series)
+        told = _versions(place, dry_run).roll_back(series)
+    if dry_run:
+        click.echo(told)
+
+
+def _versions(place: pipeline.Workplace, dry_run: bool) -> Versions:
+    return Versions(place.warehouse, place.store, place.use_case, dry_run=dry_run)
 
 
 @models.command("export")

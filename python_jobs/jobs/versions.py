@@ -130,12 +130,14 @@ class Versions:
         store: the models.
         use_case: whose champion.
         as_of_at: the instant from which on a version is to serve; now.
+        dry_run: check everything and write nothing.
     """
 
     warehouse: Warehouse
     store: ModelStore
     use_case: UseCase
     as_of_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    dry_run: bool = False
 
     def promote(self, series_id: str, model_version: str) -> str:
         """Let a version serve.
@@ -215,6 +217,8 @@ class Versions:
             log(Event.PROMOTED, told, series_id=series_id, model_version=version)
             return told
         self._check(family, row)
+        if self.dry_run:
+            return f"{series_id}: {version} would serve, in place of {before or 'none'}."
         data = unpack_whole(self.store.get(row["object"]), row["object"])[series_id]
         if seen or self._has_copies():
             replace_copy(self.store, path, data, seen)
