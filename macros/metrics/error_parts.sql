@@ -7,8 +7,14 @@
     pow(({{ yhat }}) - ({{ y }}), 2) as squared_error,
     if(({{ yhat }}) is null, null, abs({{ y }})) as abs_y,
     {{ smape_term(y, yhat) }} as smape_term,
-    ({{ y }}) between ({{ yhat_lower }}) and ({{ yhat_upper }}) as is_covered,
-    {{ winkler_term(y, yhat_lower, yhat_upper, nominal_coverage) }} as interval_score,
+    if(
+        ({{ yhat }}) is null, null, ({{ y }}) between ({{ yhat_lower }}) and ({{ yhat_upper }})
+    ) as is_covered,
+    if(
+        ({{ yhat }}) is null,
+        null,
+        {{ winkler_term(y, yhat_lower, yhat_upper, nominal_coverage) }}
+    ) as interval_score,
     {{ pinball_term(y, yhat, yhat_lower, yhat_upper, nominal_coverage) }} as pinball_term,
     {{ mase_term(y, yhat, scale) }} as scaled_error,
     {{ stability_parts(y, yhat, previous_yhat) }}

@@ -1,20 +1,14 @@
-{# The days whose rows of forecast_errors (`scored`, which exists) have to be made again, as literals
-   for BigQuery to prune by: what the active runs forecast; the last lookback_weeks; and, however far
-   back, the days of actuals that are not what was scored. A list of 'YYYY-MM-DD', none of them
-   necessarily a target. #}
-{% macro touched_targets(scored) -%}
+{# The days whose rows of forecast_errors (`scored`, which exists) have to be made again, as
+   literals for BigQuery to prune by: what the active runs forecast; the last lookback_weeks; and, however far
+   back, the days of actuals that are not what was scored, of the use cases whose actuals are
+   `built`. A list of 'YYYY-MM-DD', none of them necessarily a target. #}
+{% macro touched_targets(scored, built) -%}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
-    {%- set days = run_query(touched_targets_query(scored)).columns[0].values() | list -%}
+    {%- set days = run_query(touched_targets_query(scored, built)).columns[0].values() | list -%}
     {{ return(days) }}
 {%- endmacro %}
 
-{% macro touched_targets_query(scored) -%}
-{%- set built = [] -%}
-{%- for use_case in use_cases() -%}
-    {%- if load_relation(ref(use_case ~ '_actuals')) is not none -%}
-        {%- do built.append(use_case) -%}
-    {%- endif -%}
-{%- endfor -%}
+{% macro touched_targets_query(scored, built) -%}
 with origins as (
     {{ active_origins() }}
 ),

@@ -14,7 +14,8 @@
    same kind of run forecast. A build makes the last lookback_weeks again and what the active runs
    forecast; older days only where their actuals have changed, and nothing else.
    One row per use_case, run_kind, series_id, model_name, origin_date, target_date. #}
-{%- set touched = touched_targets(this) if is_incremental() else none -%}
+{%- set built = built_use_cases('', '_actuals', or_all=false) -%}
+{%- set touched = touched_targets(this, built) if is_incremental() else none -%}
 with forecasts as (
     select * from {{ ref('forecasts') }}
     where

@@ -41,14 +41,21 @@ ERRORS = """(
         ('c', 0, 3, null, null)
     ]) as x
 )"""
-PARTS = f"(select s, {{{{ error_parts('y', 'yhat', 'yhat_lower', 'yhat_upper') }}}} from {ERRORS})"
+PARTS = f"""(
+    select s, {{{{ error_parts(
+        'y', 'yhat', 'yhat_lower', 'yhat_upper', '0.5', "if(s = 'a', 5, 0)",
+        "if(s = 'a', 10.0, null)"
+    ) }}}}, if(yhat is null, null, y) as y
+    from {ERRORS}
+)"""
 
 # What forecast_errors holds: a week of two series, b without a seasonal naive; and a backtest.
 FORECAST_ERRORS = """
 select
     'sku_weekly' as use_case, x.run_kind, x.series_id, x.model_name, x.y, x.yhat, x.is_champion,
     x.is_baseline, x.is_scored, x.is_comparable, 1 as horizon_step,
-    {{ error_parts('x.y', 'x.yhat', 'x.lower_end', 'x.upper_end') }}
+    date '2026-01-05' as target_date, x.lower_end as yhat_lower, x.upper_end as yhat_upper,
+    {{ error_parts('x.y', 'x.yhat', 'x.lower_end', 'x.upper_end', '0.8', '2', 'x.lower_end') }}
 from unnest(array<struct<
     run_kind string, series_id string, model_name string, y float64, yhat float64,
     lower_end float64, upper_end float64, is_champion bool, is_baseline bool, is_scored bool,
@@ -59,6 +66,55 @@ from unnest(array<struct<
     ('issued', 'b', 'prophet', 20, 21, 22, 25, true, false, true, false),
     ('issued', 'b', 'naive', 20, null, null, null, false, true, false, false),
     ('backtest', 'a', 'prophet', 10, 15, 9, 15, true, false, true, true)
+]) as x
+"""
+# What people would call promotions and drift: what was known, and what a model was trained on.
+KNOWN = """(
+    select x.*
+    from unnest(array<struct<id int64, known string, ranges string>>[
+        (1, '{"promo_share": 1.0, "temperature_c": 5}', '{"temperature_c": [-10, 4.5]}'),
+        (2, '{"promo_share": 0.0, "temperature_c": 5}', '{"temperature_c": [-10, 5]}'),
+        (3, '{"promo_share": null, "temperature_c": null}', '{"temperature_c": [-10, 5]}'),
+        (4, null, '{"temperature_c": [-10, 5]}'), (5, '{"temperature_c": -11}', null)
+    ]) as x
+)"""
+ACTUALS = """
+select x.series_id, x.ds, x.y, x.is_gap_filled, x.is_censored,
+    if(x.holds, timestamp '9999-12-31 00:00:00+00', timestamp '2026-01-20 00:00:00+00')
+        as superseded_at
+from unnest(array<struct<
+    series_id string, ds date, y float64, is_gap_filled bool, is_censored bool, holds bool
+>>[
+    ('a', '2026-01-05', 9, false, false, false), ('a', '2026-01-05', 10, false, false, true),
+    ('b', '2026-01-12', null, true, false, true), ('c', '2026-01-19', 3, false, true, true),
+    ('d', '2026-01-26', 4, false, false, true)
+]) as x
+"""
+# As they were scored: a has been corrected, b is the gap that it was, c is sold out by now, d has
+# arrived, e is gone, and f never was there. A baseline says nothing by itself.
+SCORED = """(
+    select 'sku_weekly' as use_case, x.*
+    from unnest(array<struct<
+        series_id string, target_date date, y float64, unscored_reason string, is_baseline bool
+    >>[
+        ('a', '2026-01-05', 9, null, false), ('b', '2026-01-12', null, 'gap', false),
+        ('c', '2026-01-19', 3, null, false), ('d', '2026-01-26', null, 'not_arrived', false),
+        ('e', '2026-02-02', 7, 'no_forecast', false),
+        ('f', '2026-02-09', null, 'not_arrived', false), ('g', '2026-02-16', 1, null, true)
+    ]) as x
+)"""
+SETTLED = """
+select 'sku_weekly' as use_case, 'issued' as run_kind, 'last_1_week' as period,
+    date '2026-01-05' as target_date
+"""
+SEGMENTS = """
+select 'sku_weekly' as use_case, 'a' as series_id, 'unit' as segment_type, 'N1' as segment
+"""
+ORIGINS = """
+select x.*
+from unnest(array<struct<use_case string, origin_date date, as_of_at timestamp>>[
+    ('sku_weekly', '2026-01-04', '2026-01-07 19:00:00+00'),
+    ('sku_weekly', '2026-01-11', '2026-01-14 19:00:00+00')
 ]) as x
 """
 HOLIDAYS = """
@@ -137,14 +193,14 @@ METRICS: dict[str, Case] = {
     "error_parts": (
         f"select * from {PARTS}",
         [
-            ("a", 2.0, 2.0, 4.0, 10.0, 4 / 22, True),
-            ("a", -5.0, 5.0, 25.0, 20.0, 10 / 35, False),
-            ("a", 0.0, 0.0, 0.0, 5.0, 0.0, None),
-            ("b", None, None, None, None, None, None),
-            ("b", None, None, None, None, None, None),
-            ("b", 0.0, 0.0, 0.0, 0.0, 0.0, True),
-            ("b", -4.0, 4.0, 16.0, 2.0, 2.0, True),
-            ("c", 3.0, 3.0, 9.0, 0.0, 2.0, None),
+            ("a", 2.0, 2.0, 4.0, 10.0, 4 / 22, True, 6.0, 2.5 / 3, 0.4, 2.0, 10.0, 10.0),
+            ("a", -5.0, 5.0, 25.0, 20.0, 10 / 35, False, 10.0, 5 / 3, 1.0, 5.0, 10.0, 20.0),
+            ("a", 0.0, 0.0, 0.0, 5.0, 0.0, None, None, None, 0.0, 5.0, 10.0, 5.0),
+            ("b", *(None,) * 12),
+            ("b", *(None,) * 12),
+            ("b", 0.0, 0.0, 0.0, 0.0, 0.0, True, 1.0, 0.25 / 3, None, None, None, 0.0),
+            ("b", -4.0, 4.0, 16.0, 2.0, 2.0, True, 6.0, 3.5 / 3, None, None, None, 2.0),
+            ("c", 3.0, 3.0, 9.0, 0.0, 2.0, None, None, None, None, None, None, 0.0),
         ],
     ),
     # a: errors 2, -5, 0 of 35 units. b: 0, -4 of 2. c: 3 of nothing.
@@ -158,6 +214,91 @@ METRICS: dict[str, Case] = {
             ("b", 2.0, 1.0, 2.0, math.sqrt(8), -2.0, 1.0),
             ("c", None, 2.0, 3.0, 3.0, None, None),
         ],
+    ),
+    "more_metrics_by_series": (
+        f"""
+        select s, {{{{ mase() }}}} as mase, {{{{ tracking_signal() }}}} as tracking_signal,
+            {{{{ winkler() }}}} as winkler, {{{{ pinball() }}}} as pinball, {{{{ r2() }}}} as r2,
+            {{{{ stability() }}}} as stability
+        from {PARTS} group by s""",
+        [
+            ("a", 1.4 / 3, -9 / 7, 8.0, 1.25, 1 - 29 / (350 / 3), 0.4),
+            ("b", None, -2.0, 3.5, 0.625, -7.0, None),
+            ("c", None, 1.0, None, None, None, None),
+        ],
+    ),
+    "more_metrics_of_nothing": (
+        f"""
+        select {{{{ mase() }}}} as mase, {{{{ tracking_signal() }}}} as tracking_signal,
+            {{{{ winkler() }}}} as winkler, {{{{ pinball() }}}} as pinball, {{{{ r2() }}}} as r2,
+            {{{{ stability() }}}} as stability
+        from {PARTS} where s = 'none'""",
+        [(None,) * 6],
+    ),
+    "actual_defect": (
+        """
+        select x.id, {{ actual_defect('x') }} as defect
+        from unnest(array<struct<id int64, ds date, is_gap_filled bool, is_censored bool>>[
+            (1, null, null, null), (2, '2026-01-05', true, false), (3, '2026-01-05', false, true),
+            (4, '2026-01-05', false, false)
+        ]) as x""",
+        [(1, "not_arrived"), (2, "gap"), (3, "sold_out"), (4, None)],
+    ),
+    "current_actuals": (
+        "select * from ({{ current_actuals(['sku_weekly']) }})",
+        [
+            ("sku_weekly", "a", d("2026-01-05"), 10.0, False, False),
+            ("sku_weekly", "b", d("2026-01-12"), None, True, False),
+            ("sku_weekly", "c", d("2026-01-19"), 3.0, False, True),
+            ("sku_weekly", "d", d("2026-01-26"), 4.0, False, False),
+        ],
+    ),
+    "revised_targets": (
+        f"select * from ({{{{ revised_targets({SCORED!r}, ['sku_weekly']) }}}})",
+        [(d(day),) for day in ("2026-01-05", "2026-01-19", "2026-01-26", "2026-02-02")],
+    ),
+    # Two origins, four weeks ahead of the later one, five weeks back from it; no actuals built.
+    "touched_targets": (
+        """
+        {% set days = touched_targets('nothing', []) %}
+        select '{{ days[0] }}' as first_day, '{{ days[-1] }}' as last_day,
+            {{ days | length }} as n_days""",
+        [("2025-12-08", "2026-02-08", 63)],
+    ),
+    "among_days": (
+        """
+        select d, {{ among_days('d', ['2026-01-05', '2026-01-12']) }} as one_of,
+            {{ among_days('d', []) }} as nothing, {{ among_days('d', none) }} as anything
+        from unnest([date '2026-01-05', date '2026-01-06', date '2026-01-12']) as d""",
+        [
+            (d("2026-01-05"), True, False, True),
+            (d("2026-01-06"), False, False, True),
+            (d("2026-01-12"), True, False, True),
+        ],
+    ),
+    # Four weeks ahead at most: from 28 days before the first to the day before the last.
+    "made_for_days": (
+        """
+        select countif({{ made_for_days('d', ['2026-01-05', '2026-01-12']) }}) as n,
+            min(if({{ made_for_days('d', ['2026-01-05', '2026-01-12']) }}, d, null)) as first_day,
+            max(if({{ made_for_days('d', ['2026-01-05', '2026-01-12']) }}, d, null)) as last_day,
+            countif({{ made_for_days('d', none) }}) as n_all
+        from unnest(generate_date_array('2025-11-01', '2026-02-28')) as d""",
+        [(35, d("2025-12-08"), d("2026-01-11"), 120)],
+    ),
+    "is_promotion": (
+        f"select id, {{{{ is_promotion('sku_weekly', 'known') }}}} as is_promo from {KNOWN}",
+        [(1, True), (2, False), (3, False), (4, None), (5, False)],
+    ),
+    "out_of_range": (
+        f"select id, {{{{ out_of_range('sku_weekly', 'known', 'ranges') }}}} as o from {KNOWN}",
+        [(1, True), (2, False), (3, False), (4, False), (5, None)],
+    ),
+    "errors_of": (
+        """
+        select run_kind, series_id, model_name, period, segment_type, segment
+        from ({{ errors_of(with_periods=true, with_segments=true) }})""",
+        [("issued", "a", name, "last_1_week", "unit", "N1") for name in ("prophet", "naive")],
     ),
     "metrics_of_nothing": (
         f"""
@@ -261,6 +402,29 @@ TIME: dict[str, Case] = {
             from unnest(generate_date_array('2023-12-20', '2027-01-10')) as d
         )""",
         [(1118,) * 4],
+    ),
+    "monitored_at": (
+        "{{ monitored_at() }}",
+        [("sku_weekly", instant("2026-01-14 19:00"), d("2026-01-11"))],
+    ),
+    # Wednesdays at 22:00 in Moscow: that of the 14th has just come, its origin is the 11th.
+    "scheduled_origins": (
+        """
+        with now_there as (
+            select 'sku_weekly' as use_case, timestamp '2026-01-14 19:00:00+00' as as_of_at
+        ),
+        a_second_before as (
+            select 'sku_weekly' as use_case, timestamp '2026-01-14 18:59:59+00' as as_of_at
+        )
+        select 'now' as seen, origin_date from ({{ scheduled_origins('sku_weekly', 'now_there', 2) }})
+        union all
+        select 'before', origin_date
+        from ({{ scheduled_origins('sku_weekly', 'a_second_before', 2) }})""",
+        [
+            ("now", d("2026-01-04")),
+            ("now", d("2026-01-11")),
+            ("before", d("2026-01-04")),
+        ],
     ),
     "period_end": (
         """
@@ -607,7 +771,16 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.use_cases = {"sku_weekly": first, "from_thursday": thursday, "by_day": daily}
     templates = {name: template for name, (template, _) in CASES.items()}
     rendered.macro_project(
-        site, templates, {"forecast_errors": FORECAST_ERRORS, "stg_holidays": HOLIDAYS}
+        site,
+        templates,
+        {
+            "forecast_errors": FORECAST_ERRORS,
+            "stg_holidays": HOLIDAYS,
+            "sku_weekly_actuals": ACTUALS,
+            "scored_periods": SETTLED,
+            "series_segments": SEGMENTS,
+            "origins": ORIGINS,
+        },
     )
     place = site.place("sku_weekly")
     pipeline.ensure_tables(place)

@@ -22,7 +22,7 @@ def use_cases() -> list[str]:
     return list(_SETTINGS.use_cases)
 
 
-def built_use_cases(prefix: str, suffix: str) -> list[str]:
+def built_use_cases(prefix: str, suffix: str, or_all: bool = True) -> list[str]:
     return use_cases()
 
 
@@ -71,7 +71,7 @@ def metric_value(name: str) -> str:
     return f"sum({name}_term)"
 
 
-def touched_targets(scored: object) -> list[str]:
+def touched_targets(scored: object, built: list[str]) -> list[str]:
     return ["2026-01-05"]
 
 
