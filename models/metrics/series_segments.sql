@@ -19,14 +19,28 @@ keys as (
         '{{ use_case }}' as use_case,
         series_id,
         [
-            struct('total' as segment_type, 'all' as segment)
-            {%- for part in parts %},
-            struct('{{ part }}' as segment_type, cast({{ part }} as string) as segment)
+            {%- for part in parts %}
+            struct(
+                '{{ part }}' as segment_type, cast({{ part }} as string) as segment
+            ){{ ',' if not loop.last }}
             {%- endfor %}
         ] as segments
     from {{ ref(use_case ~ '_keys') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+{# A series whose sales have vanished is still part of the whole. #}
+everything as (
+    select
+        use_case,
+        series_id
+    from keys
+    union distinct
+    select
+        use_case,
+        series_id
+    from profiles
 )
 
 select
@@ -36,6 +50,15 @@ select
     coalesce(one.segment, '') as segment
 from keys
 cross join unnest(keys.segments) as one
+
+union all
+
+select
+    use_case,
+    series_id,
+    'total' as segment_type,
+    'all' as segment
+from everything
 
 union all
 

@@ -9,7 +9,8 @@
 }}
 {# Every metric of every series in every named period, long, as it was known on each calculation
    date: rows of earlier dates stay, so that a restated number stands beside the first one. What was
-   served counts; forecast_value_added compares the champion with the baseline on common rows.
+   served counts; forecast_value_added compares the champion with the baseline on common rows. A
+   series whose sales have vanished keeps its rows, without the key's columns.
    One row per series_id, calculation_date, period, metric_name. #}
 with accuracy as (
     select * from {{ ref('accuracy_by_window') }}
@@ -69,7 +70,7 @@ select
     metric.value,
     served.n_scored
 from served
-inner join keys
+left join keys
     on served.series_id = keys.series_id
 cross join unnest([
     {%- for metric in metric_names() %}
