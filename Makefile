@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint format docs lock clean
+.PHONY: setup demo report test lint format docs lock clean
 
 setup: $(READY) profiles.yml
 
@@ -19,6 +19,10 @@ profiles.yml:
 
 demo: setup
 	$(BIN)/shelfcast demo
+
+# How good the forecasts are, as one HTML file (`make demo` makes some).
+report: setup
+	env $$($(BIN)/shelfcast local start) $(BIN)/shelfcast report --out report.html
 
 # pytest last, so that its closing line is the last one.
 test: setup lint
@@ -47,7 +51,7 @@ COMPILE := uv pip compile pyproject.toml --python-version 3.11 --quiet \
 
 lock:
 	$(COMPILE) --universal --output-file requirements.lock
-	$(COMPILE) --universal --extra dask --extra local --extra dev --constraint requirements.lock \
+	$(COMPILE) --universal --extra dask --extra local --extra report --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
 	$(COMPILE) --python-platform linux --extra bench --constraint requirements-dev.lock \
 		--output-file requirements-bench.lock

@@ -38,6 +38,7 @@ class Event(StrEnum):
     PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
+    REPORT_WRITTEN = "report_written"
 
 
 def log(event: Event, message: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401

@@ -1,0 +1,93 @@
+{# The page of the retraining loop: what was decided of each series, on which numbers, and what was
+   served before and after: the forecasts of the origins of the four weeks before the decision, and
+   of those of the week of the decision and the three that follow, all steps together.
+   Grain: run_id, series_id. #}
+{% macro report_retraining(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+{%- set decided_on = "date(as_of_at, '" ~ settings.time_zone ~ "')" -%}
+with retraining_log as (
+    select
+        *,
+        {{ decided_on }} as retrained_date,
+        date_sub({{ period_start(use_case, decided_on) }}, interval 1 day) as first_origin_date
+    from {{ ref('retraining_log') }}
+    where use_case = '{{ use_case }}'
+),
+
+served as (
+    {{ report_served(use_case) }}
+),
+
+keys as (
+    {{ report_keys(use_case) }}
+),
+
+around as (
+    select
+        retraining_log.run_id,
+        retraining_log.series_id,
+        served.origin_date >= retraining_log.first_origin_date as is_after,
+        served.abs_error,
+        served.abs_y
+    from retraining_log
+    inner join served
+        on
+            retraining_log.series_id = served.series_id
+            and served.is_scored
+            and served.origin_date
+            between date_sub(retraining_log.first_origin_date, interval 28 day)
+            and date_add(retraining_log.first_origin_date, interval 27 day)
+),
+
+compared as (
+    select
+        run_id,
+        series_id,
+        countif(not is_after) as n_before,
+        sum(if(is_after, null, abs_error)) as sum_abs_error_before,
+        sum(if(is_after, null, abs_y)) as sum_abs_y_before,
+        countif(is_after) as n_after,
+        sum(if(is_after, abs_error, null)) as sum_abs_error_after,
+        sum(if(is_after, abs_y, null)) as sum_abs_y_after
+    from around
+    group by run_id, series_id
+)
+
+select
+    retraining_log.run_id,
+    retraining_log.series_id,
+    {%- for part in settings.key %}
+    keys.{{ part }},
+    {%- endfor %}
+    keys.demand_class,
+    retraining_log.retrained_date,
+    retraining_log.decided_at,
+    retraining_log.as_of_at,
+    retraining_log.decision,
+    retraining_log.why,
+    array_to_string(json_value_array(retraining_log.rules), ', ') as rules,
+    retraining_log.champion_wape,
+    retraining_log.challenger_wape,
+    retraining_log.baseline,
+    retraining_log.baseline_wape,
+    retraining_log.n_scored,
+    retraining_log.n_weeks,
+    retraining_log.champion_version,
+    retraining_log.challenger_version,
+    retraining_log.chance_promotion_rate,
+    coalesce(compared.n_before, 0) as n_before,
+    compared.sum_abs_error_before,
+    compared.sum_abs_y_before,
+    safe_divide(compared.sum_abs_error_before, compared.sum_abs_y_before) as wape_before,
+    coalesce(compared.n_after, 0) as n_after,
+    compared.sum_abs_error_after,
+    compared.sum_abs_y_after,
+    safe_divide(compared.sum_abs_error_after, compared.sum_abs_y_after) as wape_after
+from retraining_log
+inner join keys
+    on retraining_log.series_id = keys.series_id
+left join compared
+    on
+        retraining_log.run_id = compared.run_id
+        and retraining_log.series_id = compared.series_id
+{%- endmacro %}

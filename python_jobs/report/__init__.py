@@ -1,0 +1,1 @@
+"""`shelfcast report`: the page marts as one HTML file that needs no network."""

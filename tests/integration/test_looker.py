@@ -1,0 +1,129 @@
+"""The recipe for Looker Studio, held against the marts; the addresses that open it on them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from python_jobs.errors import SettingsError
+from python_jobs.report.looker import links
+from python_jobs.report.marts import PAGES
+from tests.support import second_use_case
+from tests.support.commands import done
+from tests.support.played import Played
+from tests.support.site import ROOT, Site
+
+TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+RECIPE = (ROOT / "docs" / "looker.md").read_text()
+EXPOSURES = ("exposure.shelfcast.looker_studio_report", "exposure.shelfcast.html_report")
+
+
+def sections() -> dict[str, str]:
+    """The recipe's text by page."""
+    parts = re.split(r"^## (\w+)$", RECIPE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def fields(text: str) -> dict[str, str]:
+    """{field: type} of a section's table."""
+    return dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, flags=re.MULTILINE))
+
+
+def test_the_recipe_has_every_page_in_their_order():
+    assert list(sections()) == list(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_field_of_the_recipe_is_in_the_mart_with_its_type(played: Played, page: str):
+    mart, text = f"sku_weekly_report_{page}", sections()[page]
+    assert f"`{mart}`" in text
+    warehouse = played.site.place().warehouse
+    columns = warehouse.columns(warehouse.table(mart))
+    assert columns is not None
+    named = fields(text)
+    assert len(named) > 8
+    found = {name: TYPES.get(columns[name], columns[name]) for name in named if name in columns}
+    assert found == named
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_formula_of_the_recipe_is_made_of_fields_of_its_table(page: str):
+    text = sections()[page]
+    used = set(re.findall(r"(?:SUM|MAX|MIN)\(`?(\w+)`?\)", text))
+    assert used <= set(fields(text))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_mart_is_partitioned_and_every_column_is_described(played: Played, page: str):
+    manifest = played.site.place().dbt.manifest()
+    node = manifest["nodes"][f"model.shelfcast.sku_weekly_report_{page}"]
+    partition = node["config"]["partition_by"]
+    assert partition["data_type"] == "date"
+    assert f"| `{partition['field']}` | DATE | date range dimension" in sections()[page]
+    assert node["config"]["contract"]["enforced"]
+    assert [name for name, column in node["columns"].items() if not column["description"]] == []
+
+
+def test_an_address_names_project_dataset_and_table_of_the_connection(played: Played):
+    place = played.site.place()
+    made = links(place.warehouse, place.use_case)
+    assert list(made) == list(PAGES)
+    for page, url in made.items():
+        address = urlsplit(url)
+        assert (
+            address._replace(query="").geturl()
+            == "https://lookerstudio.google.com/reporting/create"
+        )
+        assert parse_qs(address.query) == {
+            "c.mode": ["edit"],
+            "r.reportName": [f"Shelfcast: {PAGES[page]}"],
+            "ds.connector": ["bigQuery"],
+            "ds.datasourceName": [f"sku_weekly_report_{page}"],
+            "ds.type": ["TABLE"],
+            "ds.projectId": ["shelfcast-local"],
+            "ds.datasetId": [f"{played.site.dataset}_marts"],
+            "ds.tableId": [f"sku_weekly_report_{page}"],
+        }
+
+
+def test_a_template_is_copied_and_its_source_is_named_by_the_page(played: Played):
+    url = done(played.site, "looker-links", "--template", "a&b").stdout.splitlines()[0]
+    page, address = url.split("\t")
+    query = parse_qs(urlsplit(address).query)
+    assert page == "overview"
+    assert query["c.reportId"] == ["a&b"]
+    assert query["ds.overview.tableId"] == ["sku_weekly_report_overview"]
+
+
+def test_a_use_case_without_page_marts_is_told_so(played: Played):
+    place = played.site.place()
+    other = place.use_case.model_copy(update={"name": "other"})
+    with pytest.raises(SettingsError, match="no model named 'other_report_overview'"):
+        links(place.warehouse, other)
+
+
+def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
+    exposures = played.site.place().dbt.manifest()["exposures"]
+    marts = {f"model.shelfcast.sku_weekly_report_{page}" for page in PAGES}
+    for name in EXPOSURES:
+        exposure = exposures[name]
+        assert set(exposure["depends_on"]["nodes"]) == marts, name
+        assert exposure["owner"]["name"]
+        assert exposure["url"]
+        assert "Grain:" in exposure["description"]
+
+
+def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(make_site: Any):
+    site: Site = make_site()
+    second_use_case.add_models(site.copy_project())
+    first = site.use_cases.pop("sku_weekly")
+    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    site.use_case = second_use_case.NAME
+    place = site.place()
+    manifest = place.dbt.manifest()
+    assert manifest["exposures"] == {}
+    assert [name for name in manifest["nodes"] if "sku_weekly_report" in name] == []
+    assert list(links(place.warehouse, place.use_case)) == list(PAGES)
