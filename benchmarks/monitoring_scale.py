@@ -144,6 +144,7 @@ def fill(place: pipeline.Workplace, n_series: int, n_weeks: int) -> None:
         warehouse.create_table(warehouse.table(f"sku_weekly_{source}.rows"), columns)
     place.dbt.run("seed")
     place.dbt.run("run", "--empty")
+    place.dbt.run("run", "--select", "config.materialized:view")  # --empty makes them empty too
     first = MONDAY - timedelta(weeks=n_weeks - 1)
     values: dict[str, Any] = {
         "n_series": n_series,
