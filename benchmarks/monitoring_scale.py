@@ -118,14 +118,14 @@ FILL = {
         from {forecast_log}
     """,
     "sku_weekly_baselines": """
-        select run_id, series_id, origin_date, target_date, horizon_step, model_name,
-            yhat + 3.0 * place as yhat
-        from {forecast_log}
+        select log.run_id, log.series_id, log.origin_date, log.target_date, log.horizon_step,
+            baseline.model_name, log.yhat + 3.0 * baseline.place as yhat
+        from {forecast_log} as log
         cross join unnest([
             struct('naive' as model_name, 1 as place),
             struct('seasonal_naive' as model_name, 2 as place),
             struct('mean_4' as model_name, -1 as place), struct('mean_8' as model_name, -2 as place)
-        ])
+        ]) as baseline
     """,
 }
 """What runs would have left, by relation, in the order in which it is written."""
@@ -144,6 +144,7 @@ def fill(place: pipeline.Workplace, n_series: int, n_weeks: int) -> None:
         warehouse.create_table(warehouse.table(f"sku_weekly_{source}.rows"), columns)
     place.dbt.run("seed")
     place.dbt.run("run", "--empty")
+    place.dbt.run("run", "--select", "config.materialized:view")  # --empty makes them empty too
     first = MONDAY - timedelta(weeks=n_weeks - 1)
     values: dict[str, Any] = {
         "n_series": n_series,

@@ -6,9 +6,11 @@ settings.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
@@ -18,12 +20,14 @@ import click
 
 from python_jobs import backtest as backtests
 from python_jobs import logs, pipeline
+from python_jobs import retrain as retraining
 from python_jobs.as_of import warehouse_as_of
-from python_jobs.errors import SettingsError, ShelfcastError
+from python_jobs.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.jobs import pool
 from python_jobs.jobs.export import Wanted, export_prophet, only
 from python_jobs.jobs.load import Kind, load_file
 from python_jobs.jobs.verify import verify
+from python_jobs.jobs.versions import History, Versions, history_of
 from python_jobs.logs import Event
 from python_jobs.monitor import monitor as run_monitor
 from python_jobs.monitor import open_monitor
@@ -66,8 +70,6 @@ def main(context: click.Context, target: str, use_case: str | None, n_jobs: int)
       shelfcast weekly
       shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
-    import os
-
     logs.set_up()
     os.environ["SHELFCAST_TARGET"] = target
     context.obj = {"use_case": use_case, "n_jobs": n_jobs}
@@ -321,6 +323,55 @@ def backtest(
 
 
 @main.command()
+@run_options
+@click.option("--candidates", is_flag=True, help="Those of them that retraining_candidates names.")
+@click.option("--no-tune", is_flag=True, help="Fit again with the recipes in force; no comparison.")
+@click.option("--as-of", type=INSTANT, help="Retrain as of then, in the use case's time zone.")
+@click.pass_context
+def retrain(
+    context: click.Context,
+    /,
+    candidates: bool,
+    no_tune: bool,
+    as_of: datetime | None,
+    options: pipeline.RunOptions,
+    dry_run: bool,
+) -> None:
+    """Retrain some series; the better recipe, on weeks that neither has seen, serves.
+
+    A challenger's recipe is tuned for each series on past weeks, then compared with the one in
+    force as of the same later origins. `retraining_log` has every decision with its numbers. The
+    environment variable TARGET_COMBINATIONS names series as --series does.
+
+    \b
+    Example:
+      shelfcast retrain --candidates
+      shelfcast retrain --series 'N1|retail|A*' --dry-run
+      TARGET_COMBINATIONS='N1|retail|A17,N2|*|B3' shelfcast retrain --no-tune
+      shelfcast sql "select * from {retraining_log} order by decided_at desc"
+    """
+    named = context.params["series"] or context.params["series_table"]
+    combinations = os.environ.get("TARGET_COMBINATIONS", "")
+    if combinations and not named:
+        options = replace(options, selection=Selection(combinations))
+    if not (candidates or named or combinations):
+        raise click.UsageError(
+            "say which series: --series 'N1|retail|A*', --candidates, or TARGET_COMBINATIONS."
+        )
+    with workplace(context) as place:
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        if dry_run:
+            run, _ = retraining.open_retrain(place, options, tune=not no_tune, as_of_at=instant)
+            names = retraining.would_retrain(place, run, candidates=candidates)
+            click.echo(f"{len(names)} series: {first_few(names, 10)}")
+            _describe(place, run)
+        else:
+            retraining.retrain(
+                place, options, candidates=candidates, tune=not no_tune, as_of_at=instant
+            )
+
+
+@main.command()
 @click.option("--as-of", type=INSTANT, help="Judge as of then, in the use case's time zone.")
 @click.option("--run-id", help="Go on with this run, after a crash.")
 @click.option("--take-over", is_flag=True, help="Take the lease of a run that crashed.")
@@ -495,6 +546,76 @@ def verify_models(context: click.Context) -> None:
     click.echo(str(found), err=True)
     if found.findings:
         sys.exit(1)
+
+
+@models.command("show")
+@click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.pass_context
+def show_models(context: click.Context, series: str) -> None:
+    """Show a series' model versions: what each was fitted with and worth, and what became of it.
+
+    \b
+    Example:
+      shelfcast models show --series 'N1|retail|A17'
+    """
+    with workplace(context) as place:
+        found = history_of(place.warehouse, place.use_case, series)
+    if sys.stdout.isatty():
+        _print_history(found)
+    else:
+        print_csv(found.versions)
+
+
+def _print_history(found: History) -> None:
+    brief = found.versions.drop(columns=["series_id", "metrics", "hyperparameters", "numbers"])
+    print_table(brief, "What became of each version, the newest last")
+    for row in found.versions.drop_duplicates(["model_name", "model_version"]).itertuples():
+        click.echo(f"{row.model_name} {row.model_version}")
+        click.echo(f"  fitted with {row.hyperparameters}\n  worth {row.metrics}")
+    if not found.decisions.empty:
+        formats = {name: ".1%" for name in found.decisions if str(name).endswith("wape")}
+        print_table(found.decisions, "Retrainings, the newest last", formats)
+
+
+@models.command("promote")
+@click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.option("--model-version", required=True, help="As `shelfcast models show` lists it.")
+@click.option("--dry-run", is_flag=True, help="Check, and say what would be done.")
+@click.pass_context
+def promote_model(
+    context: click.Context, /, series: str, model_version: str, dry_run: bool
+) -> None:
+    """Let a stored version of a series' model serve, with its recipe from now on.
+
+    \b
+    Example:
+      shelfcast models promote --series 'N1|retail|A17' --model-version 20261115-R1-challenger
+    """
+    with workplace(context) as place:
+        told = _versions(place, dry_run).promote(series, model_version)
+    if dry_run:
+        click.echo(told)
+
+
+@models.command("rollback")
+@click.option("--series", required=True, help="One whole series_id, such as 'N1|retail|A17'.")
+@click.option("--dry-run", is_flag=True, help="Check, and say what would be done.")
+@click.pass_context
+def roll_back_model(context: click.Context, /, series: str, dry_run: bool) -> None:
+    """Let the version serve again that served before the one that does now.
+
+    \b
+    Example:
+      shelfcast models rollback --series 'N1|retail|A17'
+    """
+    with workplace(context) as place:
+        told = _versions(place, dry_run).roll_back(series)
+    if dry_run:
+        click.echo(told)
+
+
+def _versions(place: pipeline.Workplace, dry_run: bool) -> Versions:
+    return Versions(place.warehouse, place.store, place.use_case, dry_run=dry_run)
 
 
 @models.command("export")

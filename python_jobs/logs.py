@@ -34,6 +34,8 @@ class Event(StrEnum):
     ACCURACY_ALERT = "accuracy_alert"
     NO_NEW_ALERT = "no_new_alert"
     TUNED = "tuned"
+    RETRAINED = "retrained"
+    PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
     REPORT_WRITTEN = "report_written"

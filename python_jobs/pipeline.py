@@ -62,7 +62,9 @@ TRAINED_ORIGINS = """
 select distinct origin_date
 from {model_log}
 where use_case = @use_case and model_name = @model_name and status = 'trained'
+    and run_id not in (select run_id from {run_origins} where run_kind = 'retrain')
 """
+"""A retraining of some series leaves the others to the weekly fit."""
 
 SHARDS_DONE = """
 select count(distinct if(event = 'ended' and status = 'done', shard, null)) as n_done

@@ -53,10 +53,12 @@ class Selection:
     Attributes:
         patterns: comma-separated globs over series_id.
         table: `project.dataset.table` that holds the key's columns.
+        names: whole series_ids, where a job has settled which.
     """
 
     patterns: str = ""
     table: str = ""
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is no table's name.
@@ -70,7 +72,7 @@ class Selection:
     @property
     def is_partial(self) -> bool:
         """True where some series are left out."""
-        return bool(self.patterns or self.table)
+        return bool(self.patterns or self.table or self.names)
 
     @property
     def regex(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -63,6 +64,16 @@ def validation_origins(
     by_date = {one.origin_date: one for one in reversed(scheduled) if one.origin_date <= last}
     newest_first = sorted(by_date.values(), reverse=True)
     return newest_first[::every][:n_origins][::-1]
+
+
+def days_between_origins(use_case: UseCase) -> int:
+    """Days from one scheduled origin to the next."""
+    return 1 if use_case.grain == "day" and use_case.schedule.weekday == "daily" else 7
+
+
+def origins_per_horizon(use_case: UseCase) -> int:
+    """Every how many scheduled origins a horizon has passed, so that no two forecast one period."""
+    return math.ceil(use_case.horizon * use_case.period_days / days_between_origins(use_case))
 
 
 def _instants(use_case: UseCase, first: date, last: date) -> Iterator[datetime]:

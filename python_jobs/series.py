@@ -45,8 +45,14 @@ def pattern_to_regex(patterns: str) -> str:
     Example:
         `N1|retail|*,N2|*` -> `^(?:N1\\|retail\\|.*|N2\\|.*)$`
     """
-    globs = [glob.replace("\\,", ",") for glob in re.split(r"(?<!\\),", patterns) if glob.strip()]
-    return "(?s)^(?:" + "|".join(_glob_to_regex(glob.strip()) for glob in globs) + ")$"
+    globs = map(_glob_to_regex, split_patterns(patterns))
+    return "(?s)^(?:" + "|".join(globs) + ")$"
+
+
+def split_patterns(patterns: str) -> list[str]:
+    """The globs of a comma-separated list."""
+    found = re.split(r"(?<!\\),", patterns)
+    return [glob.replace("\\,", ",").strip() for glob in found if glob.strip()]
 
 
 def _glob_to_regex(glob: str) -> str:

@@ -1,6 +1,7 @@
 {# Which way each series goes at each origin, decided before any model is asked: to a model, to a
-   baseline (the series falls back), or refused. One reason, the gravest first. Grain:
-   series_id, origin_date. #}
+   baseline (the series falls back), or refused. One reason, the gravest first. Where a baseline
+   serves by decision, it needs no regressor, so none is missing. Grain: series_id,
+   origin_date. #}
 {% macro panel_gate(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 with series as (
@@ -9,6 +10,13 @@ with series as (
 
 seeds as (
     select * from {{ ref(use_case ~ '_y_lag1_seeds') }}
+),
+
+decisions as (
+    select * from {{ ref('series_decisions') }}
+    where
+        use_case = '{{ use_case }}'
+        and decision = 'serve_baseline'
 ),
 
 holes as (
@@ -32,6 +40,7 @@ select
     case
         when series.reason = 'inactive' or seeds.y_lag1 is null then 'refused'
         when not series.is_forecastable then 'baseline'
+        when decisions.baseline is not null then 'baseline'
         when holes.missing_regressors is not null then 'baseline'
         {%- if settings.when_stale != 'warn' %}
         when seeds.periods_stale > {{ settings.max_periods_stale }} then 'baseline'
@@ -42,21 +51,26 @@ select
         when series.reason = 'inactive' then 'inactive'
         when seeds.y_lag1 is null then 'never_observed'
         when not series.is_forecastable then series.reason
+        when decisions.baseline is not null then concat('serve_baseline: ', decisions.baseline)
         when holes.missing_regressors is not null then 'missing_regressors'
         {%- if settings.when_stale != 'warn' %}
         when seeds.periods_stale > {{ settings.max_periods_stale }} then 'stale_actuals'
         {%- endif %}
     end as reason,
-    holes.missing_regressors,
+    if(decisions.baseline is null, holes.missing_regressors, null) as missing_regressors,
     seeds.y_lag1,
     seeds.observed_ds,
     seeds.periods_stale,
-    coalesce(holes.stops_run, false) as stops_run
+    decisions.baseline is null and coalesce(holes.stops_run, false) as stops_run
 from series
 inner join seeds
     on
         series.series_id = seeds.series_id
         and series.origin_date = seeds.origin_date
+left join decisions
+    on
+        series.series_id = decisions.series_id
+        and series.origin_date = decisions.origin_date
 left join holes
     on
         series.series_id = holes.series_id

@@ -103,7 +103,8 @@ def is_due(run: Run, in_hand: list[InHand]) -> list[Family[Any]]:
 
 def _log(warehouse: Warehouse, run: Run, one: OriginFit) -> None:
     tell_failures(run, one.family.name, one.fitted)
-    rows = [{**row, "status": STATUS[row["status"]]} for row in model_rows(run, one)]
+    version = model_version(run, one.origin)
+    rows = [{**row, "status": STATUS[row["status"]]} for row in model_rows(run, one, version)]
     parts = (one.family.name, one.origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(rows), run.job_id("model_log", *parts))
 

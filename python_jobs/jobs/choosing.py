@@ -73,10 +73,8 @@ def score(y: FloatArray, yhat: FloatArray) -> Scores:
         y: actuals, never null, shape (n_rows,).
         yhat: forecasts, NaN where there is none, shape (n_rows, n_candidates).
     """
-    has_forecast = np.isfinite(yhat)
     n_rows, n_candidates = yhat.shape
-    is_in = has_forecast.sum(axis=0) >= MIN_SHARE * n_rows
-    common = has_forecast[:, is_in].all(axis=1) & bool(is_in.any())
+    is_in, common = common_rows(yhat)
     n_scored = int(common.sum())
     out: dict[str, list[float | None]] = {
         name: [None] * n_candidates for name in ("wape", "smape", "rmse", "bias")
@@ -86,6 +84,20 @@ def score(y: FloatArray, yhat: FloatArray) -> Scores:
         for name, value in values.items():
             out[name][place] = value
     return Scores(n_scored, n_rows - n_scored, **out)
+
+
+def common_rows(yhat: FloatArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The candidates in the comparison, and the rows that all of these forecast.
+
+    Args:
+        yhat: forecasts, NaN where there is none, shape (n_rows, n_candidates).
+
+    Returns:
+        By candidate, by row.
+    """
+    has_forecast = np.isfinite(yhat)
+    is_in = has_forecast.sum(axis=0) >= MIN_SHARE * len(yhat)
+    return is_in, np.asarray(has_forecast[:, is_in].all(axis=1) & bool(is_in.any()))
 
 
 def _metrics(y: FloatArray, yhat: FloatArray) -> dict[str, float | None]:

@@ -285,11 +285,25 @@ def read_learned(
         learned = assign_recipes(recipes, of_series)
     if priors == "none":
         return learned
-    if priors == "run":
-        rows = warehouse.read(OWN_PRIORS, run_id=run.run_id, **named)
-    else:
-        rows = warehouse.read(PRIORS_IN_FORCE, **named)
-    return _with_priors(learned, rows)
+    return _with_priors(learned, read_priors(warehouse, run, origin, model_name, priors))
+
+
+def read_priors(
+    warehouse: Warehouse, run: Run, origin: Origin, model_name: str, source: PriorSource
+) -> pd.DataFrame:
+    """Read the priors of a family as of one origin: this run's own, or those in force then.
+
+    Returns:
+        One row per recipe and coefficient: centre, spread, n_series, run_id, priors_origin_date.
+    """
+    named: dict[str, Value] = {
+        "use_case": run.use_case.name,
+        "model_name": model_name,
+        "origin_date": origin.origin_date,
+    }
+    if source == "run":
+        return warehouse.read(OWN_PRIORS, run_id=run.run_id, **named)
+    return warehouse.read(PRIORS_IN_FORCE, **named)
 
 
 def assign_recipes(recipes: pd.DataFrame, demand_class: dict[str, str]) -> Learned:

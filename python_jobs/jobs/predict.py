@@ -72,6 +72,9 @@ where use_case = @use_case and model_name = @model_name and status = 'failed'
 group by series_id
 """
 
+SERVE_BASELINE = "serve_baseline"
+"""How the gate's reason starts where a baseline serves by decision."""
+
 FORECAST = ("yhat", "yhat_lower", "yhat_upper", "interval_source", "half_width", "transform")
 
 
@@ -132,9 +135,20 @@ def predict(
 
 
 def read_future(
-    warehouse: Warehouse, run: Run, series: Sequence[str] | None = None
+    warehouse: Warehouse,
+    run: Run,
+    series: Sequence[str] | None = None,
+    *,
+    ignore_decisions: bool = False,
 ) -> pd.DataFrame:
     """Read the future panel and the gate's verdicts for the series in scope (or only these).
+
+    Args:
+        warehouse: holds both.
+        run: use case, selection and shard.
+        series: only these.
+        ignore_decisions: send to a model what goes to a baseline only because that serves; whoever
+            compares recipes could never end it otherwise.
 
     Returns:
         One row per series_id, origin_date and horizon_step, sorted by them.
@@ -147,7 +161,13 @@ def read_future(
         .replace("{gate}", f"{{{use_case.name}_gate}}")
         .replace("{scope}", condition)
     )
-    return warehouse.read(statement, **parameters)
+    rows = warehouse.read(statement, **parameters)
+    if ignore_decisions:
+        is_known = rows[list(use_case.regressors)].notna().all(axis=1)
+        is_decided = rows["reason"].astype(str).str.startswith(SERVE_BASELINE) & is_known
+        rows.loc[is_decided, "route"] = "model"
+        rows.loc[is_decided, "reason"] = None
+    return rows
 
 
 def with_factors(

@@ -32,6 +32,9 @@ def series_in_scope(
         "n_shards": run.shard.count,
         "shard": run.shard.index,
     }
+    if run.selection.names:
+        conditions.append(f"{column} in unnest(@names)")
+        parameters["names"] = list(run.selection.names)
     if series is not None:
         conditions.append(f"{column} in unnest(@series)")
         parameters["series"] = list(series)

@@ -17,6 +17,7 @@ from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.jobs.fitting import OriginFit, PriorSource, fit_origins
 from python_jobs.jobs.packing import pack, unpack_whole
 from python_jobs.jobs.pool import OnProgress
+from python_jobs.jobs.ranges import regressor_ranges
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, warn
 from python_jobs.model_store import (
@@ -89,24 +90,10 @@ def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) ->
     Returns:
         The models as they are stored, by series_id.
     """
-    origin, family, fitted = one.origin, one.family, one.fitted
-    folder = (
-        f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}/"
-        f"{origin.origin_date:%Y-%m-%d}"
+    origin, family = one.origin, one.family
+    log_rows, stored = store_fit(
+        store, run, one, f"shard-{run.shard.index:05d}", model_version(run, origin)
     )
-    name = f"{folder}/shard-{run.shard.index:05d}.jsonl"
-    stored = _store_once(
-        store, name, {sid: family.dumps(model.model) for sid, model in fitted.models.items()}
-    )
-    log_rows = [
-        row
-        for row in model_rows(run, one)
-        if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
-    ]
-    for row in log_rows:
-        if row["status"] == "trained":
-            data = stored[row["series_id"] or GLOBAL_SERIES]
-            row |= {"object": name, "sha256": sha256_of(data)}
     parts = (family.name, origin.origin_date, run.shard.index)
     warehouse.append("model_log", pd.DataFrame(log_rows), run.job_id("model_log", *parts))
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
@@ -120,10 +107,43 @@ def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, b
     family = make_family(run.use_case.champion, run.use_case.family_settings(run.use_case.champion))
     if not models or _serves_later(warehouse, run, run.origins[-1]):
         return
-    if family.scope == "global" or _is_for_people(warehouse, run, run.origins[-1]):
+    if family.scope == "global" or is_for_people(warehouse, run, run.origins[-1]):
         publish(store, run, family, models)
     else:
         withdraw(store, run, family, models)
+
+
+def store_fit(
+    store: ModelStore, run: Run, one: OriginFit, part: str, version: str
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Store the models of a fit in one packed object, and shape the fit as model_log holds it.
+
+    Args:
+        store: where the object goes.
+        run: the run.
+        one: the fit.
+        part: the object's own name under `runs/<run_id>/…`.
+        version: of the models.
+
+    Returns:
+        The rows, and the models as they are stored (by an earlier attempt, if there was one), by
+        series_id.
+    """
+    origin, family = one.origin, one.family
+    folder = f"runs/{encode_part(run.run_id)}/{run.use_case.name}/{family.name}"
+    name = f"{folder}/{origin.origin_date:%Y-%m-%d}/{part}.jsonl"
+    dumped = {sid: family.dumps(model.model) for sid, model in one.fitted.models.items()}
+    stored = _store_once(store, name, dumped)
+    rows = [
+        row
+        for row in model_rows(run, one, version)
+        if row["status"] == "failed" or (row["series_id"] or GLOBAL_SERIES) in stored
+    ]
+    for row in rows:
+        if row["status"] == "trained":
+            data = stored[row["series_id"] or GLOBAL_SERIES]
+            row |= {"object": name, "sha256": sha256_of(data)}
+    return rows, stored
 
 
 def _store_once(store: ModelStore, name: str, models: dict[str, bytes]) -> dict[str, bytes]:
@@ -142,18 +162,19 @@ def model_version(run: Run, origin: Origin) -> str:
     return f"{origin.origin_date:%Y%m%d}-{run.run_id}"
 
 
-def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
-    """Shape a fit as model_log holds it, without where its models are stored."""
+def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
+    """Shape a fit of a version as model_log holds it, without where its models are stored."""
     origin, family, fitted = one.origin, one.family, one.fitted
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
+    ranges = regressor_ranges(family, fitted, one.panel, list(run.use_case.regressors))
     common = {
         "run_id": run.run_id,
         "shard": run.shard.index,
         "use_case": run.use_case.name,
         "model_name": family.name,
-        "model_version": model_version(run, origin),
+        "model_version": version,
         "origin_date": origin.origin_date,
         "as_of_at": origin.as_of_at,
         "trained_at": datetime.now(UTC),
@@ -172,6 +193,7 @@ def model_rows(run: Run, one: OriginFit) -> list[dict[str, Any]]:
                 {**model.hyperparameters, **provenance.get(series_id, {})}
             ).decode(),
             "metrics": orjson.dumps(model.metrics).decode(),
+            "regressor_ranges": ranges.get(series_id),
             "status": "trained",
         }
         for series_id, model in fitted.models.items()
@@ -214,7 +236,7 @@ def _serves_later(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     return bool(later["n"].iloc[0])
 
 
-def _is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
+def is_for_people(warehouse: Warehouse, run: Run, origin: Origin) -> bool:
     """Whether the run, all its shards together, has few enough series for an object of each."""
     condition, parameters = series_in_scope(replace(run, shard=Shard()))
     statement = N_SERIES.replace("{series}", f"{{{run.use_case.name}_series}}")

@@ -19,12 +19,13 @@ from python_jobs.errors import RunStopped
 from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
 from python_jobs.jobs.choosing import Scores, choose, score, shrink
 from python_jobs.jobs.fitting import (
-    OWN_PRIORS,
     WHOLE,
+    PriorSource,
     families_of,
     fit,
     is_pooled,
     read_panel,
+    read_priors,
     tunable,
 )
 from python_jobs.jobs.pool import OnProgress
@@ -81,6 +82,10 @@ select coalesce(max(n_observed), 0) as n
 from {series}
 where origin_date = @origin_date and {scope}
 """
+
+
+class NothingToScore(RunStopped):
+    """History is too short for the validation origins, or no candidate forecast a scored row."""
 
 
 @dataclass
@@ -171,6 +176,8 @@ class Tuning:
         n_jobs: processes for a local family.
         on_progress: called with fits done and their number.
         max_series: more than these are sampled.
+        priors: of pooled families: this run's own, after `pool`, or those in force at each origin.
+        is_of_each: each series chooses for itself, whatever the settings say.
     """
 
     warehouse: Warehouse
@@ -179,6 +186,8 @@ class Tuning:
     n_jobs: int
     on_progress: OnProgress
     max_series: int = MAX_SERIES
+    priors: PriorSource = "run"
+    is_of_each: bool = False
 
     @property
     def current(self) -> Origin:
@@ -224,7 +233,7 @@ class Tuning:
     def is_per_series(self) -> bool:
         """Whether series get recipes of their own; a sample cannot say what the rest should get."""
         is_sampled = len(self.series) < int(self.series["n_series"].max())
-        return self.run.use_case.recipe_per == "series" and not is_sampled
+        return (self.is_of_each or self.run.use_case.recipe_per == "series") and not is_sampled
 
     @cached_property
     def panels(self) -> list[tuple[Origin, pd.DataFrame]]:
@@ -240,7 +249,7 @@ class Tuning:
         ]
         kept = [(origin, panel) for origin, panel in read if len(panel)]
         if not kept:
-            raise RunStopped(self._too_short())
+            raise NothingToScore(self._too_short())
         if len(kept) < len(read):
             warn(
                 Event.TUNED,
@@ -268,7 +277,8 @@ class Tuning:
     @cached_property
     def future(self) -> pd.DataFrame:
         """The future panel of the validation origins, as known then."""
-        rows = read_future(self.warehouse, self.run, self.series["series_id"].tolist())
+        names = self.series["series_id"].tolist()
+        rows = read_future(self.warehouse, self.run, names, ignore_decisions=True)
         origins = [pd.Timestamp(origin.origin_date) for origin, _ in self.panels]
         rows = rows[rows["origin_date"].isin(origins)].reset_index(drop=True)
         return rows.assign(interval_factor=float("nan"), segment=None)
@@ -312,9 +322,7 @@ class Tuning:
         """
         report = TuneReport()
         for family in self.families:
-            tried = [self._forecasts(family, number) for number in range(len(family.candidates()))]
-            y, yhat, keys = self._scored_rows(tried)
-            choices = self._choices(family, y, yhat, keys)
+            choices, tried = self.compare(family)
             self._write(family, choices, tried)
             report.n_scored = report.n_scored or choices.scores[WHOLE].n_scored
             report.n_chosen += len(choices.by_segment) + len(choices.by_series)
@@ -323,6 +331,19 @@ class Tuning:
                 for segment, number in choices.by_segment.items()
             }
         return report
+
+    def compare(self, family: TunableFamily[Any]) -> tuple[Choices, list[pd.DataFrame]]:
+        """Fit, score and choose for one family; nothing is written.
+
+        Returns:
+            The choices, and each candidate's rows of the future panel.
+
+        Raises:
+            NothingToScore: no candidate forecast a row whose actual is known.
+        """
+        tried = [self._forecasts(family, number) for number in range(len(family.candidates()))]
+        y, yhat, keys = self._scored_rows(tried)
+        return self._choices(family, y, yhat, keys), tried
 
     def _fit(
         self,
@@ -352,14 +373,8 @@ class Tuning:
     ) -> pd.DataFrame | None:
         if not is_pooled(family):
             return None
-        rows = self.warehouse.read(
-            OWN_PRIORS,
-            use_case=self.run.use_case.name,
-            model_name=family.name,
-            run_id=self.run.run_id,
-            origin_date=origin.origin_date,
-        )
-        own = _untagged(rows, number)
+        rows = read_priors(self.warehouse, self.run, origin, family.name, self.priors)
+        own = _untagged(rows, number) if self.priors == "run" else rows
         return own[["recipe", "coefficient", "centre", "spread", "n_series"]] if len(own) else None
 
     def _scored_rows(
@@ -389,7 +404,7 @@ class Tuning:
     ) -> Choices:
         whole = score(y, yhat)
         if not whole.n_scored:
-            raise RunStopped(
+            raise NothingToScore(
                 f"tune: no candidate of {family.name} forecast a row whose actual is known "
                 f"({len(y)} rows were there to score). Look at `shelfcast train` and its failures."
             )

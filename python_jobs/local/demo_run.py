@@ -1,7 +1,12 @@
-"""`shelfcast demo`: the true pipeline on made-up data, from raw files to eight weeks' accuracy."""
+"""`shelfcast demo`: the true pipeline on made-up data, from raw files to eight weeks' accuracy.
+
+Six Wednesdays are forecast; on the Friday after the sixth the forecasts are judged, what decays is
+retrained; then two weeks' sales arrive, with late corrections among them, and two more Wednesdays.
+"""
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sys
 import time
@@ -10,21 +15,31 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from python_jobs import pipeline
 from python_jobs.errors import RunStopped
 from python_jobs.jobs.load import Kind, load_file
 from python_jobs.local import environment, stack
-from python_jobs.local.demo_data import DemoSettings, generate
+from python_jobs.local.demo_data import DemoData, DemoSettings, generate
+from python_jobs.monitor import monitor
+from python_jobs.report.marts import read_marts
+from python_jobs.report.page import make_page
+from python_jobs.retrain import retrain
+from python_jobs.run import Selection
 from python_jobs.schedule import Origin, scheduled_origins
 from python_jobs.settings import project_dir
 from python_jobs.terminal import print_table, progress_bars
 from python_jobs.warehouse import MissingRelation
 
 WEEKS = 8
+WEEKS_BEFORE_REVIEW = 6
+AFTER_A_RUN = timedelta(days=2)
+"""From a run to the day on which its predecessors are judged: Wednesday to Friday."""
+
+LATER_SALES = "sales-two-weeks-later.csv"
 USE_CASE = "sku_weekly"
 FILES: tuple[tuple[Kind, str], ...] = (
-    ("sales", "sales.csv"),
     ("promotions", "promotions.csv"),
     ("weather", "weather_daily.csv"),
 )
@@ -66,6 +81,53 @@ group by outcome, reason
 order by n_series_weeks desc
 """
 
+CANDIDATES = """
+select
+    series_id,
+    string_agg(rule, ', ' order by rule) as rules,
+    max(if(rule = 'wape', value, null)) as wape,
+    any_value(n_scored) as n_scored,
+    any_value(sum_abs_error) as units_off,
+    series_id = @decaying as is_the_injected_one
+from {retraining_candidates}
+where is_due
+group by series_id
+order by units_off desc
+limit 12
+"""
+
+DECISIONS = """
+select decision, count(*) as n_series, avg(champion_wape) as champion_wape,
+    avg(challenger_wape) as challenger_wape, avg(baseline_wape) as baseline_wape
+from {retraining_log}
+group by decision
+order by n_series desc
+"""
+
+DECAYING = """
+select
+    origin_date,
+    any_value(if(is_champion, coalesce(model_version, 'a baseline'), null)) as served_by,
+    safe_divide(
+        sum(if(is_champion, abs_error, null)), sum(if(is_champion, abs_y, null))
+    ) as wape_served,
+    safe_divide(
+        sum(if(model_name = 'naive', abs_error, null)),
+        sum(if(model_name = 'naive', abs_y, null))
+    ) as wape_naive,
+    countif(is_champion and is_scored) as n_scored
+from {forecast_errors}
+where series_id = @decaying and run_kind = 'issued' and horizon_step = 1
+group by origin_date
+order by origin_date
+"""
+
+SCORED = """
+select series_id, origin_date, target_date, y, scored_at
+from {forecast_errors}
+where run_kind = 'issued' and is_champion and use_case = 'sku_weekly'
+"""
+
 NEXT = """
 What to type next:
   shelfcast sql "select * from {distributor_forecasts_weekly} where sku_id = 'A17' order by 4, 6"
@@ -73,6 +135,9 @@ What to type next:
   shelfcast sql "select rejected_because, count(*) as n from {rejected_sales} group by 1"
   shelfcast models list --series 'Kazan|retail|*'
   shelfcast models verify
+  shelfcast sql "select * from {accuracy_alerts} where is_breach"
+  shelfcast sql "select * from {retraining_log} order by champion_wape desc"
+  shelfcast report --out report.html
   shelfcast tune              (choose the recipe of each demand class; then the table recipe_scores)
   shelfcast weekly            (on a day from Monday to Friday: this week's forecasts, issued)
   shelfcast doctor
@@ -99,14 +164,23 @@ def play(today: date, *, keep: bool) -> None:
     environment.use(stack.start(state))
     with progress_bars() as progress:
         place = pipeline.open_workplace(USE_CASE, progress=progress)
-        _load(place, state / "demo", today)
         origins = _last_origins(place, today)
+        review = origins[WEEKS_BEFORE_REVIEW - 1].as_of_at + AFTER_A_RUN
+        data = _load(place, state / "demo", today, review)
         _say(f"shelfcast train --as-of {origins[0].as_of_at:%Y-%m-%dT%H:%M}")
         pipeline.train_models(place, as_of_at=origins[0].as_of_at)
-        first, last = origins[0].as_of_at.date(), origins[-1].as_of_at.date()
-        _say(f"shelfcast replay --from {first} --to {last} --as-issued")
-        pipeline.replay(place, first, last, is_as_issued=True)
-    _show(place)
+        _replay(place, origins[:WEEKS_BEFORE_REVIEW])
+        _judge(place, review)
+        decaying = _series_id(data)
+        _tell_candidates(place, decaying)
+        _say(f"shelfcast retrain --candidates --as-of {review:%Y-%m-%dT%H:%M}")
+        retrain(place, candidates=True, as_of_at=review)
+        before = place.warehouse.read(SCORED)
+        _load_sales(place, state / "demo" / LATER_SALES)
+        _replay(place, origins[WEEKS_BEFORE_REVIEW:])
+        _judge(place, min(datetime.now(UTC), origins[-1].as_of_at + AFTER_A_RUN))
+        _show(place, decaying, _corrected(before, place.warehouse.read(SCORED)))
+        _write_report(place, state / "demo" / "report.html")
     _tell(f"{time.monotonic() - started:.0f} s in all")
     click.echo(NEXT)
 
@@ -147,9 +221,11 @@ def _refuse_own_rows(place: pipeline.Workplace) -> None:
                 )
 
 
-def _load(place: pipeline.Workplace, folder: Path, today: date) -> None:
+def _load(place: pipeline.Workplace, folder: Path, today: date, known_by: datetime) -> DemoData:
+    """Make the files; load the plan, the weather and the sales that were known by then."""
     _say("demo data: a distributor's sales, promotion plans and weather")
     data = generate(folder, DemoSettings(today=today), place.project / "seeds" / "holidays.csv")
+    early = _split_sales(folder, known_by)
     pipeline.ensure_tables(place)
     for done, (kind, name) in enumerate(FILES, start=1):
         report = load_file(
@@ -157,7 +233,84 @@ def _load(place: pipeline.Workplace, folder: Path, today: date) -> None:
         )
         place.progress("load", done, len(FILES))
         _tell(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows")
+    _load_sales(place, early)
     _tell(f"  {data.facts.n_series} series; what was injected: {data.facts_json}")
+    return data
+
+
+def _load_sales(place: pipeline.Workplace, path: Path) -> None:
+    report = load_file(place.warehouse, place.connection, place.use_case, str(path), "sales")
+    _tell(f"  shelfcast load {path.name} --as sales: {report.n_rows} rows")
+
+
+def _split_sales(folder: Path, known_by: datetime) -> Path:
+    """Part sales.csv into what was loaded by an instant and what came later.
+
+    Returns:
+        The earlier part; the later one lies beside it.
+    """
+    early, late = folder / "sales-until-then.csv", folder / LATER_SALES
+    limit = f"{known_by.astimezone(UTC):%Y-%m-%d %H:%M:%S+00:00}"
+    with (
+        (folder / "sales.csv").open(encoding="utf-8", newline="") as whole,
+        early.open("w", encoding="utf-8", newline="") as first,
+        late.open("w", encoding="utf-8", newline="") as second,
+    ):
+        rows = csv.reader(whole)
+        header = next(rows)
+        place = header.index("loaded_at")
+        writers = csv.writer(first), csv.writer(second)
+        for writer in writers:
+            writer.writerow(header)
+        for row in rows:
+            is_late = len(row) > place and row[place] > limit
+            writers[is_late].writerow(row)
+    return early
+
+
+def _replay(place: pipeline.Workplace, origins: list[Origin]) -> None:
+    first, last = origins[0].as_of_at.date(), origins[-1].as_of_at.date()
+    _say(f"shelfcast replay --from {first} --to {last} --as-issued")
+    pipeline.replay(place, first, last, is_as_issued=True)
+
+
+def _judge(place: pipeline.Workplace, as_of_at: datetime) -> None:
+    _say(f"shelfcast monitor --as-of {as_of_at:%Y-%m-%dT%H:%M}")
+    report = monitor(place, as_of_at=as_of_at)
+    _tell(f"  {report}")
+
+
+def _series_id(data: DemoData) -> str:
+    """The series whose level halves and whose promotions stop working."""
+    parts = [part.replace("\\", "\\\\").replace("|", "\\|") for part in data.facts.decaying_series]
+    return "|".join(parts)
+
+
+def _tell_candidates(place: pipeline.Workplace, decaying: str) -> None:
+    print_table(
+        place.warehouse.read(CANDIDATES, decaying=decaying),
+        "Due for retraining, the largest errors first (the table retraining_candidates)",
+        {"wape": ".0%", "units_off": ".0f"},
+    )
+
+
+def _corrected(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The weeks of earlier forecasts whose actuals are others now: corrected, or new."""
+    keys = ["series_id", "origin_date", "target_date"]
+    both = before.merge(after, on=keys, suffixes=("_before", "_now"))
+    is_corrected = both["y_before"].notna() & (both["y_before"] != both["y_now"])
+    is_new = both["y_before"].isna() & both["y_now"].notna()
+    counts = both.assign(corrected=is_corrected, arrived=is_new, rows=1)
+    counts["made_again"] = both["scored_at_before"] != both["scored_at_now"]
+    summed = counts.groupby("target_date")[["rows", "corrected", "arrived", "made_again"]].sum()
+    return summed.reset_index()
+
+
+def _write_report(place: pipeline.Workplace, path: Path) -> None:
+    step = place.use_case.alerts.horizon_step
+    marts = read_marts(place.warehouse, place.use_case, step, Selection())
+    path.write_text(make_page(marts, place.use_case, step, datetime.now(UTC)), encoding="utf-8")
+    _say(f"shelfcast report: {path}")
 
 
 def _last_origins(place: pipeline.Workplace, today: date) -> list[Origin]:
@@ -173,7 +326,7 @@ def _last_origins(place: pipeline.Workplace, today: date) -> list[Origin]:
     return past[-WEEKS:]
 
 
-def _show(place: pipeline.Workplace) -> None:
+def _show(place: pipeline.Workplace, decaying: str, corrected: pd.DataFrame) -> None:
     read = place.warehouse.read
     formats = {"wape": ".1%", "smape": ".1%", "bias": "+.1%", "mae": ".1f", "rmse": ".1f"}
     print_table(
@@ -183,3 +336,14 @@ def _show(place: pipeline.Workplace) -> None:
     )
     print_table(read(ALL_WEEKS), "The eight Wednesdays together", formats)
     print_table(read(OUTCOMES), "What became of every series, at each of the eight Wednesdays")
+    wapes = {"champion_wape": ".1%", "challenger_wape": ".1%", "baseline_wape": ".1%"}
+    print_table(read(DECISIONS), "What retraining decided (the table retraining_log)", wapes)
+    print_table(
+        read(DECAYING, decaying=decaying),
+        f"{decaying}, which decays: one week ahead, before and after its retraining",
+        {"wape_served": ".0%", "wape_naive": ".0%"},
+    )
+    print_table(
+        corrected,
+        "What the later sales changed in the weeks that had been forecast before, rows by week",
+    )

@@ -1,6 +1,7 @@
 {# A recipe that was chosen, or a prior that was pooled, on weeks that the model's own origin had
    not seen would make its forecasts better than they could have been. What the log does not hold
-   cannot show when it was chosen. Of the active runs' origins. #}
+   cannot show when it was chosen; a recipe of the model's own run (a retraining's challenger, put
+   in force or not) is as old as the model. Of the active runs' origins. #}
 with run_forecasts as (
     select distinct
         use_case,
@@ -56,7 +57,10 @@ judged as (
                 then 'priors_not_in_the_log'
             when priors.as_of_at > models.as_of_at then 'priors_pooled_later'
             when priors.origin_date > models.origin_date then 'priors_pooled_later'
-            when models.recipe_run_id is not null and recipes.run_id is null
+            when
+                models.recipe_run_id is not null
+                and models.recipe_run_id != models.run_id
+                and recipes.run_id is null
                 then 'recipe_not_in_the_log'
             when recipes.as_of_at > models.as_of_at then 'recipe_chosen_later'
         end as defect

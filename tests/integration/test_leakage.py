@@ -8,6 +8,7 @@ fail. What is checked is read from the warehouse: whatever the stage builds with
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -159,6 +160,17 @@ def write_models(site: Site, version: str, as_of: str, origin: date) -> None:
         warehouse.append(name, rows, f"{site.dataset}-{name}-{version}")
 
 
+def write_decision(site: Site, run_id: str, as_of: str, decision: str) -> None:
+    """What a retraining decided of A."""
+    numbers = {"decision": decision, "baseline": {"name": "mean_8", "wape": 0.5}}
+    event = {"run_id": run_id, "use_case": "sku_weekly", "series_id": "N1|retail|A"}
+    event |= {"model_name": "prophet", "model_version": run_id, "stage": "candidate"}
+    event |= {"actor": "retrain", "reason": decision, "numbers": json.dumps(numbers)}
+    event |= {"as_of_at": instant(as_of), "logged_at": instant(as_of)}
+    job_id = f"{site.dataset}-model_events-{run_id}"
+    site.place().warehouse.append("model_events", pd.DataFrame([event]), job_id)
+
+
 def write_recipe(site: Site, run_id: str, as_of: str, origin: date, options: str) -> None:
     rows = recipe(run_id, instant(as_of), origin, options)
     site.place().warehouse.append("model_log", rows, f"{site.dataset}-model_log-{run_id}")
@@ -192,6 +204,7 @@ def write_the_world(site: Site) -> None:
         site.write("weather_daily", weather("forecast", issued, 10, f"{issued} 05:00", 1.0))
     write_models(site, "M1", "2025-07-30 19:00", FIRST)
     write_recipe(site, "T1", "2025-07-30 19:00", FIRST, '{"transform": "log1p"}')
+    write_decision(site, "D1", "2025-07-30 19:00", "kept")
     write_residuals(site)
 
 
@@ -227,6 +240,7 @@ def move_the_future(site: Site) -> None:
     write_models(site, "M2", "2025-08-05 19:00", SECOND)
     # A tune that was known after it, of the same origin, and what later fits say together.
     write_recipe(site, "T2", "2025-08-01 19:00", FIRST, '{"growth": "flat"}')
+    write_decision(site, "D2", "2025-08-01 19:00", "serve_baseline")
     warehouse.query(
         "update {coefficient_log} set estimate = estimate * 3 where origin_date > @origin",
         origin=FIRST,
@@ -322,7 +336,7 @@ def test_whatever_looks_back_from_an_origin_is_checked(moved: Moved) -> None:
     panel |= {"regressors", "plan", "plan_periods", "weather", "reference_prices", "baselines"}
     known = {f"sku_weekly_{name}" for name in panel} | {"serving_models"} | INPUTS
     known |= {"calibration_residuals", "interval_calibration"}
-    known |= {"recipes", "portfolio_priors", "priors_in_force"}
+    known |= {"recipes", "portfolio_priors", "priors_in_force", "series_decisions"}
     assert known <= moved.before.keys() == moved.after.keys()
     for name, rows in moved.before.items():
         assert not of(FIRST, rows).empty, name

@@ -416,7 +416,8 @@ TIME: dict[str, Case] = {
         a_second_before as (
             select 'sku_weekly' as use_case, timestamp '2026-01-14 18:59:59+00' as as_of_at
         )
-        select 'now' as seen, origin_date from ({{ scheduled_origins('sku_weekly', 'now_there', 2) }})
+        select 'now' as seen, origin_date
+        from ({{ scheduled_origins('sku_weekly', 'now_there', 2) }})
         union all
         select 'before', origin_date
         from ({{ scheduled_origins('sku_weekly', 'a_second_before', 2) }})""",
