@@ -348,7 +348,7 @@ def differences(manifest: dict[str, Any], analysis: Analysis) -> dict[str, str]:
 
 
 REPLACES_ITS_DAY = {"distributor_model_performance_metrics"}
-"""Incremental models whose query is the same once their table is there: only the partition is new."""
+"""Incremental models whose query stays the same once their table is there."""
 
 
 def test_google_accepts_the_statements_that_rebuild_a_partition(site, tables, first_build):
