@@ -28,6 +28,11 @@ model_log as (
     where status = 'trained'
 ),
 
+series_decisions as (
+    select * from {{ ref('series_decisions') }}
+    where decision = 'serve_baseline'
+),
+
 monitored as (
     {{ monitored_at() }}
 ),
@@ -180,13 +185,11 @@ drifted as (
     group by forecasts.use_case, forecasts.series_id
 ),
 
-{# What retraining said of each series last, and when. #}
 decisions as (
     select
         use_case,
         series_id,
-        max(as_of_at) as last_retrained_at,
-        any_value(reason having max as_of_at) as decision
+        max(as_of_at) as last_retrained_at
     from {{ source('logs', 'model_events') }}
     where actor = 'retrain' and series_id is not null
     group by use_case, series_id
@@ -300,14 +303,17 @@ fired as (
     where drifted.n_outside / drifted.n_rows > settings.retrain_drift_share
     union all
     select
-        decisions.use_case,
-        decisions.series_id,
+        series_decisions.use_case,
+        series_decisions.series_id,
         'serves_baseline' as rule,
         cast(null as float64) as value,
         cast(null as float64) as threshold,
-        'a retraining put the baseline in its place' as detail
-    from decisions
-    where decisions.decision = 'serve_baseline'
+        concat('a retraining put ', series_decisions.baseline, ' in its place') as detail
+    from series_decisions
+    inner join monitored
+        on
+            series_decisions.use_case = monitored.use_case
+            and series_decisions.origin_date = monitored.origin_date
 )
 
 select

@@ -154,7 +154,7 @@ def _between(comparison: Comparison, rule: Rule) -> Verdict:
     """Champion or challenger, at least one of which beats the baseline."""
     champion, challenger, _ = comparison.scores.wape
     if challenger is None:
-        return Verdict("kept", "there is no challenger to compare with")
+        return Verdict("kept", "there is no other recipe to compare with")
     if champion is None:
         return Verdict("promoted", "the champion's recipe forecast under half of the weeks")
     absolute, squared = (sums.sum(axis=0) for sums in comparison.block_sums())

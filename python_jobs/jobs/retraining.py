@@ -308,45 +308,44 @@ class Retraining:
         known = [one.chance for one in outcomes.values() if one.chance is not None]
         chance = float(np.mean(known)) if known else None
         seen, served = self._champion_saw(), self._served_before()
-        series = {}
-        for name, outcome in outcomes.items():
-            versions = {
-                part: self.version(part) if outcome.hyperparameters[part] is not None else None
-                for part in ("champion", "challenger")
-            }
-            is_promoted = outcome.verdict.is_promotion
-            numbers = {
-                "decision": outcome.verdict.decision,
-                "why": outcome.verdict.why,
-                **asdict(self.chosen.why[name]),
-                "champion": outcome.of("champion", self.champions[name]),
-                "challenger": (
-                    outcome.of("challenger", challengers[name]) if name in challengers else None
-                ),
-                **self._numbers_of_comparison(outcome),
+        series = {
+            name: self._entry(name, outcome, challengers.get(name))
+            for name, outcome in outcomes.items()
+        }
+        for name, one in series.items():
+            one["numbers"] |= {
                 "run_chance_promotion_rate": chance,
-                "champion_saw_these_weeks": bool(self.origins.comparison) and name in seen,
+                "champion_saw_these_weeks": name in seen,
                 "tried": tried.get(name, []),
                 "served_before": served.get(name),
-                **{f"{part}_version": version for part, version in versions.items()},
-            }
-            series[name] = {
-                "decision": outcome.verdict.decision,
-                "why": outcome.verdict.why,
-                "segment": self.chosen.classes[name],
-                "recipe": challengers[name] if is_promoted else None,
-                "winner": versions["challenger" if is_promoted else "champion"],
-                "loser": versions["champion" if is_promoted else "challenger"],
-                "numbers": numbers,
             }
         whole = replace(self.run, selection=Selection())
-        return Record(
-            datetime.now(UTC).isoformat(),
-            series,
-            models,
-            is_for_people(self.warehouse, whole, self.origins.current),
-            chance,
-        )
+        has_copies = is_for_people(self.warehouse, whole, self.origins.current)
+        return Record(datetime.now(UTC).isoformat(), series, models, has_copies, chance)
+
+    def _entry(self, name: str, outcome: Outcome, challenger: Options | None) -> dict[str, Any]:
+        """What is written down of one series."""
+        versions = {
+            part: self.version(part) if outcome.hyperparameters[part] is not None else None
+            for part in ("champion", "challenger")
+        }
+        told = {"decision": outcome.verdict.decision, "why": outcome.verdict.why}
+        is_promoted = outcome.verdict.is_promotion
+        return {
+            **told,
+            "segment": self.chosen.classes[name],
+            "recipe": challenger if is_promoted else None,
+            "winner": versions["challenger" if is_promoted else "champion"],
+            "loser": versions["champion" if is_promoted else "challenger"],
+            "numbers": {
+                **told,
+                **asdict(self.chosen.why[name]),
+                "champion": outcome.of("champion", self.champions[name]),
+                "challenger": None if challenger is None else outcome.of("challenger", challenger),
+                **self._numbers_of_comparison(outcome),
+                **{f"{part}_version": version for part, version in versions.items()},
+            },
+        }
 
     def _numbers_of_comparison(self, outcome: Outcome) -> dict[str, Any]:
         comparison = outcome.comparison

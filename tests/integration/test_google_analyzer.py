@@ -347,6 +347,10 @@ def differences(manifest: dict[str, Any], analysis: Analysis) -> dict[str, str]:
     return found
 
 
+REPLACES_ITS_DAY = {"distributor_model_performance_metrics"}
+"""Incremental models whose query stays the same once their table is there."""
+
+
 def test_google_accepts_the_statements_that_rebuild_a_partition(site, tables, first_build):
     """An incremental model is another query once its table is there."""
     manifest, analysis = first_build
@@ -363,7 +367,8 @@ def test_google_accepts_the_statements_that_rebuild_a_partition(site, tables, fi
     again = compiled.compile_project(site, "", "--select", "config.materialized:incremental")
     for name, node in incremental.items():
         rebuilt = again["nodes"][node["unique_id"]]
-        assert rebuilt["compiled_code"] != node["compiled_code"], name
+        is_same = rebuilt["compiled_code"] == node["compiled_code"]
+        assert is_same == (name in REPLACES_ITS_DAY), name
     known = {
         compiled.table_name(node): analysis.types[node["name"]]
         for node in manifest["nodes"].values()
