@@ -49,6 +49,12 @@ SOLD_OUT_MIN = 8
 CORRECTION_DAYS = (11, 11, 11, 25, 32)
 """Days from a week's Monday to the Friday of its correction."""
 
+LATE_WEEK = 7
+"""Which week before the end was corrected once more, on the Friday of the newest week."""
+
+LATE_SERIES = 12
+"""Series that this late correction is about."""
+
 DIRTY_SALES = (
     ("null_key_part", 4),
     ("unparsable_date", 4),
@@ -139,10 +145,19 @@ def _draw_corrections(
     newest = (settings.today - settings.first_monday).days - 1
     is_known = np.arange(settings.weeks) * 7 + day <= newest
     day = np.where(is_corrected & is_known, day, 0)
+    day[_late_series(settings, has_row, units), settings.weeks - LATE_WEEK] = 7 * LATE_WEEK - 3
     factor = rng.uniform(0.65, 0.95, units.shape) ** rng.choice([-1, 1], size=units.shape)
     first = np.rint(units * factor).astype(np.int64)
     first = np.where(first == units, units + 1, first)
     return np.where(day > 0, first, units), day
+
+
+def _late_series(settings: DemoSettings, has_row: BoolArray, units: IntArray) -> IntArray:
+    """Draw series that sold in the week that is corrected late."""
+    week = settings.weeks - LATE_WEEK
+    sold = np.flatnonzero(has_row[:, week] & (units[:, week] > 0))
+    rng = settings.rng("late correction")
+    return np.sort(rng.choice(sold, size=min(LATE_SERIES, len(sold)), replace=False))
 
 
 def sales_table(

@@ -50,7 +50,7 @@ class DemoSettings:
     n_skus: int = 25
     weeks: int = 156
     seed: int = 7
-    plan_weeks: int = 12
+    plan_weeks: int = 36
     first_plan_weeks_ahead: int = 8
     plan_weeks_ahead: int = 10
     weather_days_before: int = 371
