@@ -106,11 +106,11 @@ limit 1000
 
 RETRAINING = """
 select
-    series_id, decided_at, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
+    series_id, retrained_date, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
     n_weeks, wape_before, wape_after, n_after
 from {retraining}
 where regexp_contains(series_id, @series)
-order by decided_at desc, series_id
+order by retrained_date desc, series_id
 limit 500
 """
 

@@ -188,7 +188,7 @@ def _alerts(last: date) -> pd.DataFrame:
 def _retraining(keys: pd.DataFrame, last: date) -> pd.DataFrame:
     row = {
         "series_id": keys["series_id"].iloc[0],
-        "decided_at": pd.Timestamp(last - timedelta(weeks=15), tz="UTC"),
+        "retrained_date": pd.Timestamp(last - timedelta(weeks=15)),
         "decision": "promoted",
         "why": "better by 46 %",
         "rules": "wape, bias",

@@ -321,9 +321,9 @@ function remark(row) {
 function decisionIn(one, place) {
   const found = data.retraining.filter((row) =>
     row.series === one &&
-    Math.floor((Date.parse(row.decided_at) - timeOf(0)) / (data.weeks.period_days * DAY)) === place
+    Math.floor((Date.parse(row.retrained_date) - timeOf(0)) / (data.weeks.period_days * DAY)) === place
   );
-  return found.map((row) => row.decision).join(", ") || UNKNOWN;
+  return found.map((row) => row.decision.replaceAll("_", " ")).join(", ") || UNKNOWN;
 }
 
 function drawSeries() {
@@ -359,7 +359,7 @@ function aboutSeries(one) {
     `Demand class ${classOf(one)}; ${plural(series.length[one], "week")} on the calendar,`,
     `${plural(scored.length, "forecast")} scored at this step.`,
     decided.length
-      ? `Retrained ${dayOf(decided[0].decided_at)}: ${decided[0].decision}.`
+      ? `Retrained ${dayOf(decided[0].retrained_date)}: ${decided[0].decision.replaceAll("_", " ")}.`
       : "No retraining on record.",
     found ? `Candidate: ${found.candidate_reason}.` : "",
   ].join(" ");
@@ -618,7 +618,7 @@ function drawRetraining(chosen) {
   table(
     $("retraining"),
     [
-      { title: "Date", text: (row) => dayOf(row.decided_at) },
+      { title: "Date", text: (row) => dayOf(row.retrained_date) },
       { title: "Series", long: true, text: (row) => nameOf(row.series) },
       { title: "Decision", node: (row) => decided(row) },
       { title: "Rules", long: true, text: (row) => row.rules || "asked for" },
