@@ -95,6 +95,14 @@ ORIGINS = table(
         for origin, as_of in AS_OF.items()
     ],
 )
+# A baseline serves the first series at the first origin; what another use case decided is its own.
+DECISIONS = table(
+    "use_case string, series_id string, origin_date date, decision string, baseline string",
+    [
+        (use_case, f"N1|retail|{SALES[0][0]}", next(iter(AS_OF)), "serve_baseline", baseline)
+        for use_case, baseline in (("sku_weekly", "mean_8"), ("another", "naive"))
+    ],
+)
 HOLIDAYS = table(
     "holiday_date date, name string, country string",
     [("2026-01-07", "Christmas", "RU"), ("2026-02-23", "Defenders", "RU")],
@@ -110,7 +118,8 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
         for name, text in CHAIN.items()
     }
     templates = {f"all_of_{name}": f"select * from {{{{ ref('{name}') }}}}" for name in ENDS}
-    rendered.macro_project(site, templates, {**models, "holidays": HOLIDAYS})
+    given = {"holidays": HOLIDAYS, "series_decisions": DECISIONS}
+    rendered.macro_project(site, templates, {**models, **given})
     pipeline.ensure_tables(site.place())
     return rendered.render(
         site,
