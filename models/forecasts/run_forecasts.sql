@@ -1,7 +1,8 @@
 {# Every forecast of every finished run, issued or not, with its fallback resolved: where the
    model gave no number a baseline stands in (the one that serves by decision, else seasonal
-   naive, else the mean of 8, else naive) and the row says so. A refused series keeps its rows, without a number. One row per run_id,
-   use_case, series_id, model_name, origin_date, target_date. #}
+   naive, else the mean of 8, else naive) and the row says so. A refused series keeps its rows,
+   without a number. One row per run_id, use_case, series_id, model_name, origin_date,
+   target_date. #}
 with forecast_log as (
     select
         *,
