@@ -1,4 +1,4 @@
-"""The name of a series: the key's parts joined with |, and the way back.
+"""The name of a series: the key's parts joined with |, and the way back; the seed of its draws.
 
 The other half is the SQL macro `series_id`. A backslash escapes \\ and |, so that a series_id
 reads as itself and splits back into exactly its parts.
@@ -6,8 +6,10 @@ reads as itself and splits back into exactly its parts.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from datetime import date
 
 
 def join_key(parts: Sequence[str]) -> str:
@@ -53,6 +55,18 @@ def split_patterns(patterns: str) -> list[str]:
     """The globs of a comma-separated list."""
     found = re.split(r"(?<!\\),", patterns)
     return [glob.replace("\\,", ",").strip() for glob in found if glob.strip()]
+
+
+def series_seed(series_id: str, origin_date: date, seed: int) -> int:
+    """Derive the seed of one series' draws at one origin, the same on every machine.
+
+    Returns:
+        A 128-bit number: BLAKE2b over the three parts, each led by its length.
+    """
+    parts = (str(seed), origin_date.isoformat(), series_id)
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return int.from_bytes(digest, "big")
 
 
 def _glob_to_regex(glob: str) -> str:

@@ -16,7 +16,6 @@ import orjson
 import pandas as pd
 
 from python_jobs.families.base import Family, Fitted, Tuned
-from python_jobs.families.prophet.paths import path_seed
 from python_jobs.jobs.deciding import (
     CHALLENGER,
     CHAMPION,
@@ -49,6 +48,7 @@ from python_jobs.logs import Event, warn
 from python_jobs.model_store import ModelStore
 from python_jobs.run import Run, Selection
 from python_jobs.schedule import Origin
+from python_jobs.series import series_seed
 from python_jobs.warehouse import Warehouse
 
 BASELINE = """
@@ -293,7 +293,7 @@ class Retraining:
         if verdict.is_promotion and name not in challenger.models:
             why = challenger.failures.get(name, "it gave no model")
             verdict = Verdict("kept", f"the challenger could not be fitted as of now: {why}")
-        seed = path_seed(name, self.origins.current.origin_date, self.run.use_case.seed)
+        seed = series_seed(name, self.origins.current.origin_date, self.run.use_case.seed)
         simulations = self.run.use_case.retraining.simulations
         chance = chance_of_promotion(comparison, self.rule, seed, simulations)
         return Outcome(verdict, comparison, chance, hyperparameters)

@@ -14,10 +14,10 @@ from python_jobs.families.prophet.paths import (
     draw_noise,
     draw_trend_shift,
     path_quantiles,
-    path_seed,
     recursive_forecast,
     simulate_paths,
 )
+from python_jobs.series import series_seed
 
 Z80 = NormalDist().inv_cdf(0.9)
 FINITE = st.floats(-1e4, 1e4)
@@ -42,7 +42,7 @@ def dynamics(
         change_scale=np.full(n_series, change_scale),
         n_gap=np.full(n_series, n_gap),
         autocorrelation=np.full(n_series, autocorrelation),
-        seed=[path_seed(f"s{i}", date(2026, 11, 15), 0) for i in range(n_series)],
+        seed=[series_seed(f"s{i}", date(2026, 11, 15), 0) for i in range(n_series)],
     )
 
 
@@ -91,24 +91,6 @@ def test_recursion_counts_series_without_a_finite_lag():
         recursive_forecast(
             np.zeros((3, 2)), np.array([0.5, 0.5, 0.0]), np.array([np.nan, np.inf, np.nan]), None
         )
-
-
-def test_seed_depends_on_each_part_and_on_where_it_ends():
-    day = date(2026, 11, 15)
-    seeds = {
-        path_seed("a", day, 0),
-        path_seed("b", day, 0),
-        path_seed("a", date(2026, 11, 22), 0),
-        path_seed("a", day, 1),
-        path_seed("1:a", day, 0),
-        path_seed("", day, 0),
-    }
-    assert len(seeds) == 6
-
-
-def test_seed_is_the_same_on_every_machine_and_in_every_version():
-    pinned = 124192623955365137906332001015385532580
-    assert path_seed("N1|retail|A17", date(2026, 11, 15), 7) == pinned
 
 
 def test_noise_has_exact_moments_and_nearly_exact_quantiles():

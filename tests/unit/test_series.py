@@ -1,10 +1,11 @@
-"""Patterns that people type for series."""
+"""Names of series, patterns that people type for them, and the seeds of their draws."""
 
 import re
+from datetime import date
 
 import pytest
 
-from python_jobs.series import join_key, pattern_to_regex, split_key
+from python_jobs.series import join_key, pattern_to_regex, series_seed, split_key
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,21 @@ def test_a_key_with_bars_and_backslashes_reads_as_itself_and_comes_back():
 def test_a_backslash_that_escapes_nothing_is_refused(broken):
     with pytest.raises(ValueError, match="a backslash escapes"):
         split_key(broken)
+
+
+def test_seed_depends_on_each_part_and_on_where_it_ends():
+    day = date(2026, 11, 15)
+    seeds = {
+        series_seed("a", day, 0),
+        series_seed("b", day, 0),
+        series_seed("a", date(2026, 11, 22), 0),
+        series_seed("a", day, 1),
+        series_seed("1:a", day, 0),
+        series_seed("", day, 0),
+    }
+    assert len(seeds) == 6
+
+
+def test_seed_is_the_same_on_every_machine_and_in_every_version():
+    pinned = 124192623955365137906332001015385532580
+    assert series_seed("N1|retail|A17", date(2026, 11, 15), 7) == pinned

@@ -11,13 +11,9 @@ import pandas as pd
 from python_jobs.families.base import FamilySettings
 from python_jobs.families.prophet.arrays import BoolArray, FloatArray, IntArray
 from python_jobs.families.prophet.model import ProphetModel
-from python_jobs.families.prophet.paths import (
-    Dynamics,
-    path_quantiles,
-    path_seed,
-    recursive_forecast,
-)
+from python_jobs.families.prophet.paths import Dynamics, path_quantiles, recursive_forecast
 from python_jobs.families.prophet.score import Portfolio, Terms, evaluate, stack
+from python_jobs.series import series_seed
 
 KEY = ["model_version", "series_id", "origin_date", "horizon_step"]
 INTERVAL_SOURCE = "simulated_paths"
@@ -276,7 +272,7 @@ def _dynamics(
         change_scale=size * pace * y_scale,
         n_gap=np.maximum(ahead - first["horizon_step"].to_numpy(), 0).astype(np.int64),
         autocorrelation=np.array([model.autocorrelation for model in models]),
-        seed=[path_seed(series, origin.date(), settings.seed) for series, origin in keys],
+        seed=[series_seed(series, origin.date(), settings.seed) for series, origin in keys],
     )
 
 

@@ -5,10 +5,8 @@ Everything here is in model space (after the transform of y); a path is one poss
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -84,7 +82,7 @@ class Dynamics:
         n_gap: periods between the last one trained on and the first one forecast, in which the
             trend may have changed unseen.
         autocorrelation: of the noise, from one period to the next; 0: each period's is its own.
-        seed: seed of the series' own random numbers, see `path_seed`.
+        seed: seed of the series' own random numbers, see `python_jobs.series.series_seed`.
     """
 
     lag_effect: FloatArray
@@ -101,18 +99,6 @@ class Dynamics:
         arrays = {name: values[chosen] for name, values in vars(self).items() if name != "seed"}
         places = np.arange(len(self.seed))[chosen].tolist()
         return Dynamics(**arrays, seed=[self.seed[place] for place in places])
-
-
-def path_seed(series_id: str, origin_date: date, seed: int) -> int:
-    """Derive the seed of one forecast from what identifies it, the same on every machine.
-
-    Returns:
-        A 128-bit number: BLAKE2b over the three parts, each led by its length.
-    """
-    parts = (str(seed), origin_date.isoformat(), series_id)
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return int.from_bytes(digest, "big")
 
 
 def path_quantiles(
