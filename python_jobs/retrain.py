@@ -14,6 +14,7 @@ from python_jobs.jobs.retrain_record import (
     Record,
     RetrainReport,
     carry_out,
+    record_refused,
     remembered,
     seen_copies,
     tell,
@@ -77,6 +78,10 @@ def retrain(
     with leased(place, run, options):
         prepare(place, run)
         chosen = _chosen(place, run, policy, only_candidates=candidates)
+        record_refused(place.warehouse, run, family, chosen)
+        if not chosen.classes:
+            told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
+            raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
         run = replace(run, selection=Selection(names=tuple(chosen.classes)))
         with step(place.warehouse, run, "retrain") as counts:
             report = _carry_through(place, run, origins, family, chosen)
@@ -162,18 +167,10 @@ def would_retrain(place: Workplace, run: Run, *, candidates: bool) -> list[str]:
 
 
 def _chosen(place: Workplace, run: Run, policy: Candidates, *, only_candidates: bool) -> Chosen:
-    """The series of this run, the same in every attempt.
-
-    Raises:
-        RunStopped: none of them can be forecast now.
-    """
+    """The series of this run, the same in every attempt."""
 
     def choose() -> dict[str, Any]:
-        found = choose_series(place.warehouse, run, policy, only_candidates=only_candidates)
-        if not found.classes:
-            told = left_out_of(found) if found.left_out else "no candidate is among those named."
-            raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
-        return asdict(found)
+        return asdict(choose_series(place.warehouse, run, policy, only_candidates=only_candidates))
 
     kept = remembered(place.store, run, "series", choose)
     why = {name: Why(**one) for name, one in kept["why"].items()}

@@ -1,4 +1,5 @@
-{# The weeks in which a series was retrained, and what was decided. Grain: series_id, ds. #}
+{# The weeks in which a series was retrained, and what was decided; a refusal retrains nothing.
+   Grain: series_id, ds. #}
 {% macro report_retrained(use_case) -%}
     select
         series_id,
@@ -7,6 +8,6 @@
         ) }} as ds,
         string_agg(distinct decision, ', ' order by decision) as decision
     from {{ ref('retraining_log') }}
-    where use_case = '{{ use_case }}'
+    where use_case = '{{ use_case }}' and decision != 'refused'
     group by series_id, ds
 {%- endmacro %}

@@ -55,7 +55,7 @@ retrained as (
         series_id,
         max(decided_at) as last_retrained_at
     from {{ ref('retraining_log') }}
-    where use_case = '{{ use_case }}'
+    where use_case = '{{ use_case }}' and decision != 'refused'
     group by series_id
 )
 

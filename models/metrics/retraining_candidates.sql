@@ -191,7 +191,7 @@ decisions as (
         series_id,
         max(as_of_at) as last_retrained_at
     from {{ source('logs', 'model_events') }}
-    where actor = 'retrain' and series_id is not null
+    where actor = 'retrain' and reason != 'refused' and series_id is not null
     group by use_case, series_id
 ),
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -31,6 +31,12 @@ select distinct series_id
 from {model_events}
 where use_case = @use_case and run_id = @run_id and actor = 'retrain'
 """
+
+NO_MODEL = "no_model"
+"""Stage of an event that is about a series and none of its model versions."""
+
+REFUSED = "refused"
+"""Decision on a series that cannot be forecast now: nothing was looked at, nothing changes."""
 
 Options = dict[str, Any]
 """A recipe: the options that replace those of the settings."""
@@ -204,24 +210,47 @@ def recipe_row(
 def _event_rows(
     run: Run, family: Family[Any], record: Record, name: str
 ) -> list[dict[str, Any] | None]:
+    """The winner's event and the loser's; where neither could be fitted, one of no version."""
     one = record.series[name]
-    common = {
+    event = _event(run, family, name, one["numbers"], record.decided_at)
+    stages = (("serving", one["winner"]), ("candidate", one["loser"]))
+    return [
+        {**event, "stage": stage, "model_version": version}
+        for stage, version in stages
+        if version is not None
+    ] or [event]
+
+
+def _event(
+    run: Run, family: Family[Any], name: str, numbers: Mapping[str, Any], decided_at: str
+) -> dict[str, Any]:
+    """A row of model_events that names no version."""
+    return {
         "run_id": run.run_id,
         "use_case": run.use_case.name,
         "series_id": name,
         "model_name": family.name,
-        "reason": one["decision"],
-        "numbers": to_json(one["numbers"]),
+        "stage": NO_MODEL,
+        "reason": numbers["decision"],
+        "numbers": to_json(numbers),
         "actor": "retrain",
         "as_of_at": run.origins[-1].as_of_at,
-        "logged_at": record.decided_at,
+        "logged_at": decided_at,
     }
-    stages = (("serving", one["winner"]), ("candidate", one["loser"]))
-    return [
-        {**common, "stage": stage, "model_version": version}
-        for stage, version in stages
-        if version is not None
+
+
+def record_refused(warehouse: Warehouse, run: Run, family: Family[Any], chosen: Chosen) -> None:
+    """Write down each series that was asked for and cannot be forecast now, with its reason."""
+    now = datetime.now(UTC).isoformat()
+    rows: list[dict[str, Any] | None] = [
+        _event(run, family, name, _refusal(chosen, name), now) for name in sorted(chosen.left_out)
     ]
+    _append(warehouse, run, "model_events", rows)
+
+
+def _refusal(chosen: Chosen, name: str) -> dict[str, Any]:
+    told = f"cannot be forecast now: {chosen.left_out[name]}"
+    return {"decision": REFUSED, "why": told, **asdict(chosen.why[name])}
 
 
 def _revived(rows: list[dict[str, Any]]) -> pd.DataFrame:

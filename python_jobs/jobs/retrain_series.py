@@ -33,7 +33,7 @@ order by series_id, rule
 COOLING_DOWN = """
 select distinct series_id
 from {model_events}
-where use_case = @use_case and actor = 'retrain' and run_id != @run_id
+where use_case = @use_case and actor = 'retrain' and reason != 'refused' and run_id != @run_id
     and as_of_at > @since and as_of_at <= @as_of_at
 """
 
@@ -109,7 +109,7 @@ class Chosen:
 
     Attributes:
         classes: demand class by series_id, of those that are retrained.
-        why: by series_id.
+        why: by series_id, of those that are left out too.
         left_out: by series_id of those that cannot be, the reason.
         n_over: candidates that the cap leaves to the next run.
     """
@@ -222,11 +222,11 @@ def choose_series(
             "which begins with the largest errors."
         )
     chosen.n_over = max(0, len(able) - limit)
-    for name in able[:limit]:
+    chosen.classes = {name: str(states[name]["demand_class"]) for name in able[:limit]}
+    for name in (*chosen.classes, *chosen.left_out):
         known_why = candidates.why.get(name, Why())
         rules = known_why.rules if only_candidates else ["by_hand", *known_why.rules]
         chosen.why[name] = Why(rules, known_why.details)
-        chosen.classes[name] = str(states[name]["demand_class"])
     return chosen
 
 

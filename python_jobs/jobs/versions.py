@@ -73,7 +73,7 @@ select json_value(numbers, '$.decision') as decision
 from {model_events}
 where use_case = @use_case and model_name = @model_name and series_id = @series_id
     and actor in ('retrain', 'promote', 'rollback') and as_of_at <= @as_of_at
-    and json_value(numbers, '$.decision') not in ('refitted', 'too_few_weeks')
+    and json_value(numbers, '$.decision') not in ('refitted', 'too_few_weeks', 'refused')
 order by as_of_at desc, logged_at desc
 limit 1
 """

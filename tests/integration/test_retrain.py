@@ -57,12 +57,13 @@ DECIDED = [
     (B, "kept", round(96 / 656, 9), round(104 / 656, 9), round(160 / 656, 9), 8),
     (C, "serve_baseline", 1.0, 1.0, 0.75, 8),
     (D, "too_few_weeks", 0.0, None, 0.0, 4),
+    (E, "refused", None, None, None, None),
 ]
 
 
 def test_each_series_gets_the_decision_that_its_weeks_ask_for(retrained: Retrained) -> None:
     assert decisions(retrained.site, "R1") == DECIDED
-    assert retrained.report.decisions == {row[0]: row[1] for row in DECIDED}
+    assert retrained.report.decisions == {row[0]: row[1] for row in DECIDED if row[0] != E}
     assert retrained.report.left_out == {E: "too_short"}
 
 
@@ -85,6 +86,7 @@ EVENTS = [
     (C, CHALLENGER, "candidate", "serve_baseline", "retrain"),
     (C, CHAMPION, "serving", "serve_baseline", "retrain"),
     (D, CHAMPION, "serving", "too_few_weeks", "retrain"),
+    (E, None, "no_model", "refused", "retrain"),
 ]
 
 
@@ -390,11 +392,6 @@ REFUSED = {
         "retrain: 2 of 3 patterns match no series of sku_weekly: 'N7|*', '*|Z'. A series_id is "
         "unit|channel|sku_id",
     ),
-    "a series that cannot be forecast": (
-        ("--series", "*|E", "--as-of", "2026-06-24T22:00"),
-        1,
-        f"nothing to retrain: 1 series cannot be forecast now and are left out: {E} (too_short).",
-    ),
     "the id of another run": (("--series", "*|A", "--run-id", "T0"), 1, "is of kind train"),
     "an id with other options": (
         ("--series", "*|A", "--no-tune", "--run-id", "R1"),
@@ -411,6 +408,21 @@ def test_what_cannot_be_retrained_says_why(monitored: Site, case: str) -> None:
     assert refused.exit_code == code
     assert message in (refused.stderr if code == 2 and not arguments else error_of(refused))
     assert list(monitored.place().store.list("leases/")) == []
+
+
+def test_a_series_that_cannot_be_forecast_is_a_row_with_its_reason(monitored: Site) -> None:
+    """Once, however often the run is tried; and nobody rests for it."""
+    asked = ("retrain", "--series", "*|E", "--as-of", "2026-06-24T22:00", "--run-id", "F1")
+    for _ in range(2):
+        refused = shelfcast(monitored, *asked)
+        assert refused.exit_code == 1
+        assert (
+            f"nothing to retrain: 1 series cannot be forecast now and are left out: {E} (too_short)"
+        ) in error_of(refused)
+        assert events(monitored, "F1") == [(E, None, "no_model", "refused", "retrain")]
+    told = numbers(monitored, E, "F1")
+    assert told["why"] == "cannot be forecast now: too_short"
+    assert told["rules"] == ["by_hand"]
 
 
 def test_more_series_than_one_run_retrains_are_refused_where_somebody_names_them(

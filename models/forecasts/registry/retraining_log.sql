@@ -1,5 +1,5 @@
 {# What each retraining decided of each series, and on which numbers: the winner's event, or the
-   loser's where the winner could not be fitted.
+   loser's where the winner could not be fitted, or one of no version where there is neither.
    One row per use_case, run_id, series_id. #}
 with events as (
     select * from {{ source('logs', 'model_events') }}

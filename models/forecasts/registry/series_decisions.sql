@@ -1,7 +1,7 @@
 {# What serves each series at each active origin by decision, by what was known then: of the
    champion family's retrainings and promotions the newest that judged. A refit without a
-   comparison and a comparison of too few weeks leave it as it was; a series that nobody has
-   judged has no row.
+   comparison, a comparison of too few weeks and a refusal leave it as it was; a series that
+   nobody has judged has no row.
    One row per use_case, series_id, origin_date. #}
 with origins as (
     select * from {{ ref('origins') }}
@@ -39,7 +39,7 @@ newest as (
         on
             events.use_case = settings.use_case
             and events.model_name = settings.champion
-    where events.decision not in ('refitted', 'too_few_weeks')
+    where events.decision not in ('refitted', 'too_few_weeks', 'refused')
     qualify row_number() over (
         partition by events.use_case, events.series_id, origins.origin_date
         order by events.as_of_at desc, events.logged_at desc, events.model_version desc

@@ -318,9 +318,13 @@ function remark(row) {
   return said.join("; ") || "none";
 }
 
+/** The retrainings of a series, newest first; a refusal retrained nothing. */
+function retrainingsOf(one) {
+  return data.retraining.filter((row) => row.series === one && row.decision !== "refused");
+}
+
 function decisionIn(one, place) {
-  const found = data.retraining.filter((row) =>
-    row.series === one &&
+  const found = retrainingsOf(one).filter((row) =>
     Math.floor((Date.parse(row.retrained_date) - timeOf(0)) / (data.weeks.period_days * DAY)) === place
   );
   return found.map((row) => row.decision.replaceAll("_", " ")).join(", ") || UNKNOWN;
@@ -354,7 +358,7 @@ function aboutSeries(one) {
     row,
   ) => has(row, "scored"));
   const found = data.worst.find((row) => row.series === one && row.is_candidate);
-  const decided = data.retraining.filter((row) => row.series === one);
+  const decided = retrainingsOf(one);
   return [
     `Demand class ${classOf(one)}; ${plural(series.length[one], "week")} on the calendar,`,
     `${plural(scored.length, "forecast")} scored at this step.`,
@@ -636,7 +640,8 @@ function drawRetraining(chosen) {
     "weeks and compared on weeks that neither saw; the new one serves where it is better by the " +
     "margin that the settings ask for, and a baseline where it beats both. All numbers are WAPE: " +
     "of the recipes and the baseline on those held-out weeks; served before and since, of what " +
-    "was issued at the origins of the four weeks before the decision and of the four from it on.";
+    "was issued at the origins of the four weeks before the decision and of the four from it on. " +
+    "Refused: the series could not be forecast at all then.";
 }
 
 function decided(row) {
