@@ -55,26 +55,33 @@ weeks as (
         )
 ),
 
+{# The declared baseline's, where it may be compared. #}
+declared as (
+    select forecast_errors.*
+    from forecast_errors
+    inner join settings
+        on
+            forecast_errors.use_case = settings.use_case
+            and forecast_errors.model_name = settings.retrain_baseline
+    where forecast_errors.is_comparable
+),
+
 {# The champion's row and the declared baseline's row of the same forecast, side by side. #}
 own as (
     select
         forecast_errors.*,
-        baseline.abs_error as baseline_abs_error
+        declared.abs_error as baseline_abs_error
     from forecast_errors
     inner join weeks
         on
             forecast_errors.use_case = weeks.use_case
             and forecast_errors.target_date = weeks.target_date
-    inner join settings
-        on forecast_errors.use_case = settings.use_case
-    left join forecast_errors as baseline
+    left join declared
         on
-            forecast_errors.use_case = baseline.use_case
-            and forecast_errors.series_id = baseline.series_id
-            and forecast_errors.origin_date = baseline.origin_date
-            and forecast_errors.target_date = baseline.target_date
-            and settings.retrain_baseline = baseline.model_name
-            and forecast_errors.is_comparable
+            forecast_errors.use_case = declared.use_case
+            and forecast_errors.series_id = declared.series_id
+            and forecast_errors.origin_date = declared.origin_date
+            and forecast_errors.target_date = declared.target_date
     where
         forecast_errors.is_champion
         and forecast_errors.is_scored
