@@ -20,18 +20,12 @@ with errors as (
 based as (
     select
         errors.*,
-        'comparable' as basis,
-        errors.model_name as scored_name,
-        errors.is_comparable as is_counted
+        basis,
+        if(basis = 'served', 'served', errors.model_name) as scored_name,
+        if(basis = 'served', errors.is_scored, errors.is_comparable) as is_counted
     from errors
-    union all
-    select
-        errors.*,
-        'served' as basis,
-        'served' as scored_name,
-        errors.is_scored as is_counted
-    from errors
-    where errors.is_champion
+    cross join unnest(['comparable', 'served']) as basis
+    where basis = 'comparable' or errors.is_champion
 ),
 
 counted as (
