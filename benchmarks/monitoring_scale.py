@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -250,11 +251,17 @@ def main() -> None:
     parser.add_argument("--series", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--weeks", type=int, default=13)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made, stack.ephemeral() as endpoints:
+    with (
+        tempfile.TemporaryDirectory() as made,
+        stack.ephemeral(persistent_bigquery=True) as endpoints,
+    ):
         environment.use(endpoints)
         profiles = Path(made) / "profiles"
         profiles.mkdir()
         text = (project_dir() / "profiles.example.yml").read_text()
+        text = re.sub(
+            r"(timeout_seconds:) \d+", r"\1 7200", text
+        )  # of 26 million rows, on two cores
         (profiles / "profiles.yml").write_text(text)
         os.environ["DBT_PROFILES_DIR"] = str(profiles)
         emulator = _emulator()
