@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from dbt_common.tests import enable_test_caching
 from google.cloud import bigquery, storage
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
@@ -18,6 +19,9 @@ from tests.support.site import Site
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# Each site has dbt parse the same project; what its texts parse to is kept (a cache of dbt itself).
+enable_test_caching()
 
 
 @pytest.hookimpl(tryfirst=True)
