@@ -1,28 +1,19 @@
-{# The key's columns and the demand class of every series, for the page marts; no row where the
-   features of the use case were never built. Grain: series_id. #}
+{# The key's columns and the demand class of every series that sales or a forecast ever knew, for the
+   page marts. Grain: series_id. #}
 {% macro report_keys(use_case) -%}
-{%- set parts = use_case_settings(use_case).key -%}
-{%- if use_case in built_use_cases('', '_keys') -%}
     select
-        keys.series_id,
-        {%- for part in parts %}
-        keys.{{ part }},
+        everyone.series_id,
+        {%- for part in use_case_settings(use_case).key %}
+        {{ series_part(use_case, part, 'everyone.series_id') }} as {{ part }},
         {%- endfor %}
-        segments.segment as demand_class
-    from {{ ref(use_case ~ '_keys') }} as keys
-    left join {{ ref('series_segments') }} as segments
+        classes.segment as demand_class
+    from {{ ref('series_segments') }} as everyone
+    left join {{ ref('series_segments') }} as classes
         on
-            segments.use_case = '{{ use_case }}'
-            and segments.segment_type = 'demand_class'
-            and keys.series_id = segments.series_id
-{%- else -%}
-    select
-        '' as series_id,
-        {%- for part, type in parts.items() %}
-        cast(null as {{ type }}) as {{ part }},
-        {%- endfor %}
-        '' as demand_class
-    from (select 1 as one)
-    where one = 0
-{%- endif -%}
+            classes.use_case = '{{ use_case }}'
+            and classes.segment_type = 'demand_class'
+            and everyone.series_id = classes.series_id
+    where
+        everyone.use_case = '{{ use_case }}'
+        and everyone.segment_type = 'total'
 {%- endmacro %}

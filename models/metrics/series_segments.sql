@@ -12,44 +12,48 @@ with profiles as (
     ) = 1
 ),
 
-keys as (
+{# A series whose sales have vanished is still part of the whole, and of its segments. #}
+everything as (
     {%- for use_case in built_use_cases('', '_keys') %}
-    {%- set parts = use_case_settings(use_case).key.keys() | list %}
     select
         '{{ use_case }}' as use_case,
-        series_id,
-        [
-            {%- for part in parts %}
-            struct(
-                '{{ part }}' as segment_type, cast({{ part }} as string) as segment
-            ){{ ',' if not loop.last }}
-            {%- endfor %}
-        ] as segments
-    from {{ ref(use_case ~ '_keys') }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-{# A series whose sales have vanished is still part of the whole. #}
-everything as (
-    select
-        use_case,
         series_id
-    from keys
+    from {{ ref(use_case ~ '_keys') }}
     union distinct
+    {%- endfor %}
     select
         use_case,
         series_id
     from profiles
+),
+
+keyed as (
+    {%- for use_case in use_cases() %}
+    {%- set parts = use_case_settings(use_case).key.keys() | list %}
+    select
+        use_case,
+        series_id,
+        [
+            {%- for part in parts %}
+            struct(
+                '{{ part }}' as segment_type,
+                cast({{ series_part(use_case, part, 'series_id') }} as string) as segment
+            ){{ ',' if not loop.last }}
+            {%- endfor %}
+        ] as segments
+    from everything
+    where use_case = '{{ use_case }}'
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 )
 
 select
-    keys.use_case,
-    keys.series_id,
+    keyed.use_case,
+    keyed.series_id,
     one.segment_type,
     coalesce(one.segment, '') as segment
-from keys
-cross join unnest(keys.segments) as one
+from keyed
+cross join unnest(keyed.segments) as one
 
 union all
 

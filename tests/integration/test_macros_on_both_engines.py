@@ -606,6 +606,15 @@ OTHERS: dict[str, Case] = {
         )""",
         [("N1|17",), (r"x\|y|1",), ("x\\\\|2",), ("|3",), (None,)],
     ),
+    # The way back: of an empty part, of escaped ones, and of a name with too few parts.
+    "series_part": (
+        r"""
+        select {{ series_part('sku_weekly', 'unit', 'id') }} as unit,
+            {{ series_part('sku_weekly', 'channel', 'id') }} as channel,
+            {{ series_part('sku_weekly', 'sku_id', 'id') }} as sku_id
+        from unnest(['N1|web|A17', r'x\|y|z\\|', '||', 'N1']) as id""",
+        [("N1", "web", "A17"), ("x|y", "z\\", ""), ("", "", ""), ("N1", None, None)],
+    ),
     "median_of_sorted": (
         """
         select {{ median_of_sorted('values_of_row.l') }} as m

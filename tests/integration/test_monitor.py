@@ -95,6 +95,26 @@ def test_a_vanished_series_keeps_its_rows_and_says_why_they_are_not_scored(story
     assert not own["is_comparable"].any()
 
 
+def test_a_vanished_series_stays_on_the_pages_under_its_key(story: Story) -> None:
+    pages = ("overview", "series_weeks", "worst_series", "intervals", "value_added")
+    shown = {
+        page: golden.table(
+            story.site,
+            f"select distinct unit, channel, sku_id from {{sku_weekly_report_{page}}} "
+            f"where series_id = '{golden.A}'",
+        )
+        for page in pages
+    }
+    scored = {"intervals": [], "value_added": []}  # of what is scored: nothing of A is any more
+    assert shown == {page: [tuple(golden.A.split("|"))] for page in pages} | scored
+    units = golden.table(
+        story.site,
+        f"select segment from {{series_segments}} where series_id = '{golden.A}' "
+        "and segment_type = 'unit'",
+    )
+    assert units == [(golden.A.split("|")[0],)]
+
+
 def test_a_new_alert_is_told_once(story: Story) -> None:
     """W7: A is off by 1 of 18 units; W8 by 0.5. Both are above zero; B's errors are none."""
     assert ("wape", "total", "all", "2026-02-16") in alerts(story.reports["march"])

@@ -10,15 +10,11 @@
 {# Every metric of every series in every named period, long, as it was known on each calculation
    date: rows of earlier dates stay, so that a restated number stands beside the first one. What was
    served counts; forecast_value_added compares the champion with the baseline on common rows. A
-   series whose sales have vanished keeps its rows, without the key's columns.
+   series whose sales have vanished keeps its rows.
    One row per series_id, calculation_date, period, metric_name. #}
 with accuracy as (
     select * from {{ ref('accuracy_by_window') }}
     where use_case = 'sku_weekly' and run_kind = 'issued'
-),
-
-keys as (
-    select * from {{ ref('sku_weekly_keys') }}
 ),
 
 monitored as (
@@ -60,9 +56,9 @@ served as (
 )
 
 select
-    keys.unit,
-    keys.channel,
-    keys.sku_id,
+    {%- for part in use_case_settings('sku_weekly').key %}
+    {{ series_part('sku_weekly', part, 'served.series_id') }} as {{ part }},
+    {%- endfor %}
     served.series_id,
     served.calculation_date,
     served.period,
@@ -70,8 +66,6 @@ select
     metric.value,
     served.n_scored
 from served
-left join keys
-    on served.series_id = keys.series_id
 cross join unnest([
     {%- for metric in metric_names() %}
     struct('{{ metric }}' as metric_name, served.{{ metric }} as value){{ ',' if not loop.last }}
