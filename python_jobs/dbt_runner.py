@@ -6,7 +6,8 @@ import hashlib
 import inspect
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -61,10 +62,10 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         _name_callers_quickly()
-        # Of each command alike: where it changes, dbt parses the whole project anew.
-        os.environ["SHELFCAST_USE_CASE"] = self.use_case
         runner = dbtRunner(callbacks=[_progress_callback(on_progress)] if on_progress else [])
-        result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
+        # Of each command alike: where it changes, dbt parses the whole project anew.
+        with _environment("SHELFCAST_USE_CASE", self.use_case):
+            result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
         if not result.success:
             raise DbtFailed(f"dbt {command} failed. {_failures(result)}")
 
@@ -153,6 +154,20 @@ class Dbt:
         parts = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in files]
         parts += [self.connection.target, self.connection.dataset, self.settings.digest]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for a while: what this process asks afterwards is not what dbt was told."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _name_callers_quickly() -> None:

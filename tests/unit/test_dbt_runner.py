@@ -1,11 +1,12 @@
 """What this package changes in dbt, beside what dbt does."""
 
 import importlib
+import os
 
 import pytest
 from dbt_common import behavior_flags
 
-from python_jobs.dbt_runner import _name_callers_quickly
+from python_jobs.dbt_runner import _environment, _name_callers_quickly
 
 
 @pytest.fixture
@@ -25,3 +26,15 @@ def test_the_caller_of_a_behaviour_flag_has_the_name_that_dbt_gives_it(stock):
     before = source_of(stock.Behavior(given, {}))
     _name_callers_quickly()
     assert source_of(stock.Behavior(given, {})) == before == __name__
+
+
+@pytest.mark.parametrize("before", [None, "another"])
+def test_what_dbt_is_told_by_the_environment_stays_no_longer_than_its_command(monkeypatch, before):
+    name = "SHELFCAST_TEST_ONLY"
+    monkeypatch.delenv(name, raising=False)
+    if before:
+        monkeypatch.setenv(name, before)
+    with pytest.raises(KeyError), _environment(name, "sku_weekly"):
+        assert os.environ[name] == "sku_weekly"
+        raise KeyError
+    assert os.environ.get(name) == before
