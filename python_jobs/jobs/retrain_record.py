@@ -17,7 +17,7 @@ import pandas as pd
 from python_jobs.families.base import Family
 from python_jobs.jobs.packing import unpack_whole
 from python_jobs.jobs.promoting import PromotionLost, generations, replace_copy, served_later
-from python_jobs.jobs.retrain_series import Chosen, left_out_of
+from python_jobs.jobs.retrain_series import Chosen, Why, left_out_of
 from python_jobs.jobs.train import public_path
 from python_jobs.logs import Event, log, warn
 from python_jobs.model_store import AlreadyThere, ModelStore, ObjectMissing, encode_part
@@ -250,7 +250,7 @@ def record_refused(warehouse: Warehouse, run: Run, family: Family[Any], chosen: 
 
 def _refusal(chosen: Chosen, name: str) -> dict[str, Any]:
     told = f"cannot be forecast now: {chosen.left_out[name]}"
-    return {"decision": REFUSED, "why": told, **asdict(chosen.why[name])}
+    return {"decision": REFUSED, "why": told, **asdict(chosen.why.get(name, Why()))}
 
 
 def _revived(rows: list[dict[str, Any]]) -> pd.DataFrame:
