@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ from python_jobs.as_of import warehouse_as_of
 from python_jobs.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.jobs import pool
 from python_jobs.jobs.export import Wanted, export_prophet, only
-from python_jobs.jobs.load import Kind, load_file
+from python_jobs.jobs.load import Covers, Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.jobs.versions import History, Versions, history_of
 from python_jobs.logs import Event
@@ -33,7 +33,7 @@ from python_jobs.monitor import monitor as run_monitor
 from python_jobs.monitor import open_monitor
 from python_jobs.run import Run, Selection, shard_of_task
 from python_jobs.schedule import origin_at, validation_origins
-from python_jobs.settings import project_dir
+from python_jobs.settings import UseCase, project_dir
 from python_jobs.terminal import print_csv, print_table, progress_bars
 
 DATE = click.DateTime(["%Y-%m-%d"])
@@ -416,6 +416,25 @@ def _describe(place: pipeline.Workplace, run: Run) -> None:
     click.echo("nothing was written (--dry-run)")
 
 
+def _values_of_parts(given: Sequence[str], use_case: UseCase) -> dict[str, list[str]]:
+    """`unit=N1,N2` as a part of the key and its values.
+
+    Raises:
+        click.UsageError: it is not of that form, or the key has no such part.
+    """
+    found = {}
+    for text in given:
+        part, _, names = text.partition("=")
+        values = [name.strip() for name in names.split(",") if name.strip()]
+        if part not in use_case.key or not values:
+            raise click.UsageError(
+                f"--covers-only {text!r}: write PART=NAME,NAME with a part of the key "
+                f"({', '.join(use_case.key)})."
+            )
+        found[part] = values
+    return found
+
+
 @main.command()
 @click.argument("uri")
 @click.option(
@@ -428,6 +447,12 @@ def _describe(place: pipeline.Workplace, run: Run) -> None:
 @click.option("--history", "is_history", is_flag=True, help="Known when its period ended, not now.")
 @click.option("--covers-from", type=DATE, help="Promotions: first day that this plan speaks for.")
 @click.option("--covers-to", type=DATE, help="Promotions: last day that this plan speaks for.")
+@click.option(
+    "--covers-only",
+    metavar="PART=NAME,…",
+    multiple=True,
+    help="Promotions: the units or channels that this plan is about, as unit=N1,N2; else all.",
+)
 @click.option("--again", is_flag=True, help="Load although the same content was loaded before.")
 @click.option("--dry-run", is_flag=True, help="Read and check the file, and write nothing.")
 @click.pass_context
@@ -438,6 +463,7 @@ def load(
     kind: Kind,
     covers_from: datetime | None,
     covers_to: datetime | None,
+    covers_only: tuple[str, ...],
     is_history: bool,
     again: bool,
     dry_run: bool,
@@ -448,12 +474,22 @@ def load(
     Example:
       shelfcast load sales.csv --as sales --history
       shelfcast load gs://plans/2026-w47.csv --as promotions
+      shelfcast load n1.csv --as promotions --covers-from 2026-11-23 --covers-to 2026-12-20 \\
+          --covers-only unit=N1
+
+    What a plan covers it speaks for: there, no row means no promotion, and earlier plans no longer
+    count. A plan without rows, which cancels what it covers, needs --covers-from and --covers-to.
     """
     if (covers_from is None) != (covers_to is None):
         raise click.UsageError("--covers-from and --covers-to go together.")
+    if covers_only and covers_from is None:
+        raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with workplace(context) as place:
         pipeline.ensure_tables(place)
-        covers = (covers_from.date(), covers_to.date()) if covers_from and covers_to else None
+        covers = None
+        if covers_from and covers_to:
+            only = _values_of_parts(covers_only, place.use_case)
+            covers = Covers(covers_from.date(), covers_to.date(), only)
         report = load_file(
             place.warehouse,
             place.connection,

@@ -11,7 +11,10 @@ with promotions as (
 ),
 
 keys as (
-    select * from {{ ref(use_case ~ '_keys') }}
+    select
+        keys.*,
+        {{ plan_cell(use_case, 'keys') }} as plan_cell
+    from {{ ref(use_case ~ '_keys') }} as keys
 ),
 
 coverage as (
@@ -21,13 +24,16 @@ coverage as (
 rows_by_series as (
     select
         promotions.* except (series_id),
-        promotions.series_id
+        keys.series_id,
+        keys.plan_cell
     from promotions
-    where promotions.series_id is not null
+    inner join keys
+        on promotions.series_id = keys.series_id
     union all
     select
         promotions.* except (series_id),
-        keys.series_id
+        keys.series_id,
+        keys.plan_cell
     from promotions
     inner join keys
         on
@@ -64,7 +70,8 @@ select
 from days
 inner join coverage
     on
-        days.plan_date = coverage.plan_date
+        days.plan_cell = coverage.plan_cell
+        and days.plan_date = coverage.plan_date
         and days.known_at = coverage.known_at
 group by days.series_id, days.plan_date, days.known_at, coverage.superseded_at
 {%- endmacro %}

@@ -17,8 +17,9 @@
 with series as (
     select
         *,
-        cast({{ location }} as string) as location
-    from {{ ref(use_case ~ '_series') }}
+        cast({{ location }} as string) as location,
+        {{ plan_cell(use_case, 'series') }} as plan_cell
+    from {{ ref(use_case ~ '_series') }} as series
 ),
 
 history as (
@@ -129,7 +130,8 @@ told as (
             and periods.ds = plan.ds
     left join plan_periods
         on
-            periods.origin_date = plan_periods.origin_date
+            series.plan_cell = plan_periods.plan_cell
+            and periods.origin_date = plan_periods.origin_date
             and periods.ds = plan_periods.ds
     left join weather
         on

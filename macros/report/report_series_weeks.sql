@@ -140,7 +140,9 @@ left join promotions
         steps.series_id = promotions.series_id
         and steps.ds = promotions.ds
 left join plan_periods
-    on steps.ds = plan_periods.ds
+    on
+        {{ plan_cell(use_case, 'keys') }} = plan_periods.plan_cell
+        and steps.ds = plan_periods.ds
 left join newest
     on
         steps.series_id = newest.series_id

@@ -1,7 +1,10 @@
-{# Promotion plan rows of a use case, renamed, cast and judged. An upload is all rows with one
-   known_at; each row says which window its upload covers (covers_from..covers_to, by default
-   the span of the upload's own rows). A key part '*' means all. Without a promotions source
-   the relation is empty. Grain: one row of the source. #}
+{# Promotion plan rows of a use case, renamed, cast and judged: every row of the source comes out,
+   with the reason why it is rejected, or null. An upload is all rows with one known_at; each row
+   says what its upload speaks for: a window (covers_from..covers_to, by default the span of its
+   own good rows) and, where the settings map them, units and channels with commas between
+   (covers_<part>, by default all). A key part '*' means all. A row of nothing but covers_* is an
+   upload without promotions. Without a promotions source the relation is empty.
+   Longer than most: one reason after the other. Grain: one row of the source. #}
 {% macro stage_promotions(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set plan = settings.sources.get('promotions') -%}
@@ -17,6 +20,10 @@ with source_rows as (
     {%- endif %}
 ),
 
+keys as (
+    select * from {{ ref(use_case ~ '_keys') }}
+),
+
 renamed as (
     select
         {%- for part in parts %}
@@ -24,10 +31,14 @@ renamed as (
         {%- endfor %}
         safe_cast({{ columns.get('start_date', 'null') }} as date) as start_date,
         safe_cast({{ columns.get('end_date', 'null') }} as date) as end_date,
+        safe_cast({{ columns.get('kind', 'null') }} as string) as kind,
         safe_cast({{ columns.get('price', 'null') }} as float64) as price,
         safe_cast({{ columns.get('discount', 'null') }} as float64) as discount,
         {%- for regressor in regressors %}
         safe_cast({{ columns.get(regressor, 'null') }} as float64) as {{ regressor }},
+        {%- endfor %}
+        {%- for part in covered_parts(use_case) %}
+        coalesce(safe_cast({{ columns['covers_' ~ part] }} as string), '*') as covers_{{ part }},
         {%- endfor %}
         safe_cast({{ columns.get('covers_from', 'null') }} as date) as covers_from,
         safe_cast({{ columns.get('covers_to', 'null') }} as date) as covers_to,
@@ -36,15 +47,55 @@ renamed as (
     from source_rows
 ),
 
+{# What is wrong with a row by itself. #}
 judged as (
     select
         *,
+        coalesce({{ parts | join(', ') }}, cast(start_date as string), cast(end_date as string))
+        is null and covers_from is not null and covers_to is not null as is_coverage_alone,
         case
             when {{ parts | join(' is null or ') }} is null then 'null_key'
             when start_date is null or end_date is null then 'bad_date'
             when end_date < start_date then 'ends_before_start'
-        end as rejected_because
+            when json_value(source_row, '$.unparsed') is not null then 'unparsed'
+            when is_nan(price) or is_inf(price) or price < 0 then 'bad_price'
+            when is_nan(discount) or discount < 0 or discount > 1 then 'bad_discount'
+            {%- for regressor in regressors if regressor in columns %}
+            when {{ regressor }} is null then 'no_{{ regressor }}'
+            {%- endfor %}
+        end as own_fault
     from renamed
+),
+
+covering as (
+    select
+        * except (covers_from, covers_to),
+        coalesce(
+            covers_from, min(if(own_fault is null, start_date, null)) over (partition by known_at)
+        ) as covers_from,
+        coalesce(
+            covers_to, max(if(own_fault is null, end_date, null)) over (partition by known_at)
+        ) as covers_to
+    from judged
+),
+
+{# What is wrong with it beside the other rows of its upload: of those that are sound by themselves,
+   a later one that says the same, or speaks for the same days of the same series and kind. #}
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by
+                known_at, {{ parts | join(', ') }}, kind, own_fault is null, start_date, end_date,
+                cast(price as string), cast(discount as string)
+            order by source_row
+        ) as copy_number,
+        max(end_date) over (
+            partition by known_at, {{ parts | join(', ') }}, kind, own_fault is null
+            order by start_date, end_date, source_row
+            rows between unbounded preceding and 1 preceding
+        ) as earlier_end_date
+    from covering
 )
 
 select
@@ -58,21 +109,34 @@ select
     ) as series_id,
     start_date,
     end_date,
+    kind,
     price,
     discount,
     {%- for regressor in regressors %}
     {{ regressor }},
     {%- endfor %}
-    coalesce(
-        covers_from,
-        min(if(rejected_because is null, start_date, null)) over (partition by known_at)
-    ) as covers_from,
-    coalesce(
-        covers_to,
-        max(if(rejected_because is null, end_date, null)) over (partition by known_at)
-    ) as covers_to,
+    {%- for part in covered_parts(use_case) %}
+    covers_{{ part }},
+    {%- endfor %}
+    covers_from,
+    covers_to,
     known_at,
     source_row,
-    rejected_because
-from judged
+    case
+        when is_coverage_alone then null
+        when own_fault is not null then own_fault
+        {%- for part in parts %}
+        when {{ part }} != '*' and {{ part }} not in (
+            select cast(keys.{{ part }} as string) from keys
+        ) then 'unknown_{{ part }}'
+        {%- endfor %}
+        when {{ parts | join(" != '*' and ") }} != '*' and {{ series_id(parts) }} not in (
+            select keys.series_id from keys
+        ) then 'unknown_series'
+        when covers_to < covers_from then 'covers_nothing'
+        when end_date < covers_from or start_date > covers_to then 'outside_its_window'
+        when copy_number > 1 then 'duplicate'
+        when earlier_end_date >= start_date then 'overlaps'
+    end as rejected_because
+from ordered
 {%- endmacro %}

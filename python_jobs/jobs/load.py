@@ -10,10 +10,10 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 import pandas as pd
@@ -33,7 +33,26 @@ ENOUGH = 0.9
 """Share of a column's values that must parse for the column to have the type."""
 
 OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "STRING"}
+WINDOW = {"covers_from", "covers_to"}
+OPTIONAL = WINDOW | {"kind"}
+"""Columns of a promotion plan that a file need not have; so need not covers_<part of the key>."""
+
 NULL_TEXTS = ("", "NA", "NULL", "null")
+
+
+@dataclass(frozen=True)
+class Covers:
+    """What an upload of the promotion plan speaks for: there, no row means no promotion.
+
+    Attributes:
+        first: first day.
+        last: last day.
+        only: by part of the key, the values that it is about; all of a part that is not here.
+    """
+
+    first: date
+    last: date
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,7 +82,7 @@ def load_file(
     kind: Kind,
     *,
     is_history: bool = False,
-    covers: tuple[date, date] | None = None,
+    covers: Covers | None = None,
     again: bool = False,
     dry_run: bool = False,
 ) -> LoadReport:
@@ -76,7 +95,8 @@ def load_file(
         uri: a local file or gs://bucket/object; CSV (also .gz) or Parquet.
         kind: which source.
         is_history: leave loaded_at null: the rows count as known when their period ended.
-        covers: promotions only: first and last day that this plan speaks for.
+        covers: promotions only: what this plan speaks for. With it, a file without rows is a plan
+            without promotions.
         again: load the file although the same content was loaded before.
         dry_run: read, check and infer, write nothing.
 
@@ -86,20 +106,39 @@ def load_file(
     """
     table = _own_table(warehouse, connection, use_case, kind)
     content = _read_bytes(uri, connection)
-    texts = _parse(uri, content)
+    texts = _parse(uri, content, may_be_empty=covers is not None)
     _check_columns(use_case, uri, kind, list(texts.columns))
     schema = _schema(warehouse, table, use_case, kind, texts)
     frame, n_unparsed = _typed(texts, schema)
+    if covers is not None:
+        frame = _covering(use_case, covers, frame)
     frame["loaded_from"] = uri
     if "loaded_at" not in texts:
         frame["loaded_at"] = pd.NaT if is_history else datetime.now(UTC)
-    if covers is not None:
-        frame["covers_from"], frame["covers_to"] = covers
-        schema |= {"covers_from": "DATE", "covers_to": "DATE"}
-    report = LoadReport(table, len(frame), schema, n_unparsed, is_new=not dry_run)
+    report = LoadReport(table, len(texts), schema, n_unparsed, is_new=not dry_run)
     if dry_run:
         return report
     return _write(warehouse, report, frame, content, again=again)
+
+
+def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.DataFrame:
+    """Let each row say what its upload speaks for; one row of nothing else where there is none.
+
+    Raises:
+        SettingsError: the settings map no column that says so.
+    """
+    mapped = use_case.sources.promotions.columns if use_case.sources.promotions else {}
+    told: dict[str, Any] = {"covers_from": covers.first, "covers_to": covers.last}
+    told |= {f"covers_{part}": ",".join(names) for part, names in covers.only.items()}
+    unmapped = [name for name in told if not _is_column(mapped.get(name, ""))]
+    if unmapped:
+        raise SettingsError(
+            f"{use_case.name}: a plan cannot say {first_few(unmapped)} here. Map it to a column "
+            f"under vars: use_cases: {use_case.name}: sources: promotions: columns:."
+        )
+    if frame.empty:
+        frame = frame.reindex([0])
+    return frame.assign(**{mapped[name]: value for name, value in told.items()})
 
 
 def _own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
@@ -132,7 +171,7 @@ def _read_bytes(uri: str, connection: Connection) -> bytes:
         raise ShelfcastError(f"{uri} cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def _parse(uri: str, content: bytes) -> pd.DataFrame:
+def _parse(uri: str, content: bytes, *, may_be_empty: bool = False) -> pd.DataFrame:
     """Every column as text, null where the field is empty."""
     try:
         if uri.removesuffix(".gz").endswith(".parquet"):
@@ -141,7 +180,7 @@ def _parse(uri: str, content: bytes) -> pd.DataFrame:
             table = _read_csv(uri, content)
     except (pa.ArrowInvalid, OSError) as error:
         raise ShelfcastError(f"{uri} cannot be parsed: {error}") from error
-    if table.num_rows == 0:
+    if table.num_rows == 0 and not may_be_empty:
         raise ShelfcastError(f"{uri} holds no rows.")
     texts = table.cast(pa.schema([(name, pa.string()) for name in table.column_names])).to_pandas()
     return texts.rename(columns={name: _column_name(name) for name in texts})
@@ -178,11 +217,10 @@ def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[st
     missing = [
         f"{name} <- {expression}"
         for name, expression in mapping.items()
-        if re.fullmatch(r"[A-Za-z_]\w*", expression)
-        and expression.lower() not in {"null", "true", "false"}
+        if _is_column(expression)
         and expression not in columns
         and expression not in OWN_COLUMNS
-        and not name.startswith("covers_")
+        and not (kind == "promotions" and name in OPTIONAL | _scopes(use_case))
     ]
     if missing:
         raise ShelfcastError(
@@ -211,7 +249,29 @@ def _schema(
     inferred = {
         name: "STRING" if name in texts_stay else _infer(values) for name, values in texts.items()
     }
-    return {**inferred, **OWN_COLUMNS}
+    return {**_optional(use_case, kind), **inferred, **OWN_COLUMNS}
+
+
+def _optional(use_case: UseCase, kind: Kind) -> dict[str, str]:
+    """Columns that a plan need not have, where the settings name them plainly."""
+    if kind != "promotions":
+        return {}
+    mapping = getattr(use_case.sources, kind).columns
+    return {
+        mapping[name]: "DATE" if name in WINDOW else "STRING"
+        for name in sorted(OPTIONAL | _scopes(use_case))
+        if _is_column(mapping.get(name, ""))
+    }
+
+
+def _is_column(expression: str) -> bool:
+    """Whether a mapping is a bare column name."""
+    constants = {"null", "true", "false"}
+    return bool(re.fullmatch(r"[A-Za-z_]\w*", expression)) and expression.lower() not in constants
+
+
+def _scopes(use_case: UseCase) -> set[str]:
+    return {f"covers_{part}" for part in use_case.key}
 
 
 def _infer(values: pd.Series) -> str:

@@ -157,14 +157,52 @@ from unnest(array<struct<
 PROMOTIONS = """
 select x.*
 from unnest(array<struct<
-    unit string, channel string, sku_id string, start_date date, end_date date, price float64,
-    discount float64, covers_from date, covers_to date, loaded_at timestamp
+    unit string, channel string, sku_id string, start_date date, end_date date, kind string,
+    price float64, discount float64, covers_unit string, covers_channel string, covers_from date,
+    covers_to date, unparsed string, loaded_at timestamp
 >>[
-    ('N1', 'retail', 'A', '2026-01-05', '2026-01-11', 1.5, null, null, null, '2026-01-01'),
-    ('N1', '*', 'A', '2026-01-12', '2026-01-25', null, 0.2, null, '2026-02-01', '2026-01-01'),
-    ('N1', 'retail', null, '2026-01-01', '2026-03-11', 1, null, null, null, '2026-01-01'),
-    ('N1', 'retail', 'A', '2026-01-12', '2026-01-11', 1, null, null, null, '2026-01-02')
+    ('N1', 'retail', 'A', '2026-01-05', '2026-01-11', null, 1.5, null,
+        null, null, null, null, null, '2026-01-01'),
+    ('N1', '*', 'A', '2026-01-12', '2026-01-25', null, null, 0.2,
+        'N1,N2', null, null, '2026-02-01', null, '2026-01-01'),
+    ('N1', 'retail', null, '2026-01-01', '2026-03-11', null, 1, null,
+        null, null, null, null, null, '2026-01-01'),
+    ('N1', 'retail', 'A', '2026-01-12', '2026-01-11', null, 1, null,
+        null, null, null, null, null, '2026-01-02'),
+    -- of the third upload each row but four is at fault, each in a way of its own
+    ('N1', 'retail', 'A', '2026-01-05', '2026-01-11', 'price', 1, 0.1,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-05', '2026-01-11', 'flyer', 1, 0.1,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-05', '2026-01-11', 'price', 1, 0.1,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-11', '2026-01-13', 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-14', '2026-01-15', 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-26', '2026-01-30', 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-16', null, 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-17', '2026-01-17', 'price', -2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-18', '2026-01-18', 'price', null, 20,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-19', '2026-01-19', 'price', null, null,
+        null, null, '2026-01-05', '2026-01-25', '{"price": "two"}', '2026-01-03'),
+    ('N1', 'retail', 'Z', '2026-01-20', '2026-01-20', 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'web', 'A', '2026-01-21', '2026-01-21', 'price', 2, null,
+        null, null, '2026-01-05', '2026-01-25', null, '2026-01-03'),
+    ('N1', 'retail', 'A', '2026-01-22', '2026-01-22', 'price', 2, null,
+        null, null, '2026-01-25', '2026-01-05', null, '2026-01-03'),
+    (null, null, null, null, null, null, null, null,
+        'N2', null, '2026-02-02', '2026-02-08', null, '2026-01-03')
 ]) as x
+"""
+KEYS = """
+select concat(x.unit, '|', x.channel, '|A') as series_id, x.*, 'A' as sku_id
+from unnest(array<struct<unit string, channel string>>[('N1', 'retail'), ('N2', 'web')]) as x
 """
 WEATHER = """
 select x.*
@@ -735,26 +773,50 @@ OTHERS: dict[str, Case] = {
     # An upload covers what its own good rows span, unless a row says otherwise.
     "stage_promotions": (
         """
-        select series_id, channel, start_date, end_date, price, discount, promo_share, covers_from,
-            covers_to, known_at, rejected_because
-        from ({{ stage_promotions('sku_weekly') }})""",
+        select series_id, channel, start_date, end_date, price, discount, promo_share, covers_unit,
+            covers_from, covers_to, known_at, rejected_because
+        from ({{ stage_promotions('sku_weekly') }})
+        where known_at < timestamp '2026-01-03 00:00:00+00'""",
         [
             (
-                *("N1|retail|A", "retail", d("2026-01-05"), d("2026-01-11"), 1.5, None, 1.0),
+                *("N1|retail|A", "retail", d("2026-01-05"), d("2026-01-11"), 1.5, None, 1.0, "*"),
                 *(d("2026-01-05"), d("2026-01-25"), instant("2026-01-01"), None),
             ),
             (
-                *(None, "*", d("2026-01-12"), d("2026-01-25"), None, 0.2, 1.0),
+                *(None, "*", d("2026-01-12"), d("2026-01-25"), None, 0.2, 1.0, "N1,N2"),
                 *(d("2026-01-05"), d("2026-02-01"), instant("2026-01-01"), None),
             ),
             (
-                *(None, "retail", d("2026-01-01"), d("2026-03-11"), 1.0, None, 1.0),
+                *(None, "retail", d("2026-01-01"), d("2026-03-11"), 1.0, None, 1.0, "*"),
                 *(d("2026-01-05"), d("2026-01-25"), instant("2026-01-01"), "null_key"),
             ),
             (
-                *("N1|retail|A", "retail", d("2026-01-12"), d("2026-01-11"), 1.0, None, 1.0),
+                *("N1|retail|A", "retail", d("2026-01-12"), d("2026-01-11"), 1.0, None, 1.0, "*"),
                 *(None, None, instant("2026-01-02"), "ends_before_start"),
             ),
+        ],
+    ),
+    # Ten ways to be at fault, a row that its upload has twice, and an upload that says: nothing.
+    "stage_promotions_at_fault": (
+        """
+        select sku_id, start_date, kind, rejected_because
+        from ({{ stage_promotions('sku_weekly') }})
+        where known_at = timestamp '2026-01-03 00:00:00+00'""",
+        [
+            ("A", d("2026-01-05"), "price", None),
+            ("A", d("2026-01-05"), "flyer", None),
+            ("A", d("2026-01-05"), "price", "duplicate"),
+            ("A", d("2026-01-11"), "price", "overlaps"),
+            ("A", d("2026-01-14"), "price", None),
+            ("A", d("2026-01-26"), "price", "outside_its_window"),
+            ("A", d("2026-01-16"), "price", "bad_date"),
+            ("A", d("2026-01-17"), "price", "bad_price"),
+            ("A", d("2026-01-18"), "price", "bad_discount"),
+            ("A", d("2026-01-19"), "price", "unparsed"),
+            ("Z", d("2026-01-20"), "price", "unknown_sku_id"),
+            ("A", d("2026-01-21"), "price", "unknown_series"),
+            ("A", d("2026-01-22"), "price", "covers_nothing"),
+            (None, None, None, None),
         ],
     ),
     "stage_weather": (
@@ -787,6 +849,7 @@ def site(make_site: Callable[[], Site]) -> Site:
             "forecast_errors": FORECAST_ERRORS,
             "stg_holidays": HOLIDAYS,
             "sku_weekly_actuals": ACTUALS,
+            "sku_weekly_keys": KEYS,
             "scored_periods": SETTLED,
             "series_segments": SEGMENTS,
             "origins": ORIGINS,

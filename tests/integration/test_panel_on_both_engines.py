@@ -59,11 +59,15 @@ def sales() -> str:
 def promotions() -> str:
     columns = """
         unit string, channel string, sku_id string, start_date date, end_date date, price float64,
-        discount float64, covers_from date, covers_to date, loaded_at string"""
+        discount float64, kind string, covers_unit string, covers_channel string, covers_from date,
+        covers_to date, loaded_at string"""
     return table(
         columns,
         [
-            (unit, "retail", sku, start, end, price, discount, *COVERS[at], f"{at} 07:00:00+00")
+            (
+                *(unit, "retail", sku, start, end, price, discount, None, "*", "*"),
+                *(*COVERS[at], f"{at} 07:00:00+00"),
+            )
             for unit, sku, start, end, price, discount, at in PLAN
         ],
     )

@@ -51,12 +51,14 @@ def test_each_check_on_a_run_belongs_to_the_stage_that_makes_what_it_checks(
     stages = {
         test: [stage for stage, found in played.stages.items() if f"test.shelfcast.{test}" in found]
         for test in (
+            "accepted_and_rejected_promotions_are_what_came_in",
             "accepted_and_rejected_rows_are_what_came_in",
             "every_series_of_a_run_is_accounted_for",
             "forecasts_use_no_model_trained_past_its_origin",
         )
     }
     assert stages == {
+        "accepted_and_rejected_promotions_are_what_came_in": ["before_forecast", "monitoring"],
         "accepted_and_rejected_rows_are_what_came_in": ["before_forecast", "monitoring"],
         "every_series_of_a_run_is_accounted_for": ["after_forecast"],
         "forecasts_use_no_model_trained_past_its_origin": ["after_forecast"],

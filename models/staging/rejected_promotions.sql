@@ -1,0 +1,15 @@
+{# Rows of a promotion plan that no forecast knows of, each with its reason. One row per rejected row
+   of a source. #}
+{% for use_case in built_use_cases('stg_', '_promotions') %}
+select
+    '{{ use_case }}' as use_case,
+    series_id,
+    start_date,
+    end_date,
+    known_at,
+    rejected_because,
+    source_row
+from {{ ref('stg_' ~ use_case ~ '_promotions') }}
+where rejected_because is not null
+{{ 'union all' if not loop.last }}
+{% endfor %}
