@@ -37,8 +37,9 @@ renamed as (
         {%- for regressor in regressors %}
         safe_cast({{ columns.get(regressor, 'null') }} as float64) as {{ regressor }},
         {%- endfor %}
-        {%- for part in covered_parts(use_case) %}
-        coalesce(safe_cast({{ columns['covers_' ~ part] }} as string), '*') as covers_{{ part }},
+        {%- for part in parts %}
+        coalesce(safe_cast({{ columns.get('covers_' ~ part, 'null') }} as string), '*')
+            as covers_{{ part }},
         {%- endfor %}
         safe_cast({{ columns.get('covers_from', 'null') }} as date) as covers_from,
         safe_cast({{ columns.get('covers_to', 'null') }} as date) as covers_to,
@@ -115,7 +116,7 @@ select
     {%- for regressor in regressors %}
     {{ regressor }},
     {%- endfor %}
-    {%- for part in covered_parts(use_case) %}
+    {%- for part in parts %}
     covers_{{ part }},
     {%- endfor %}
     covers_from,

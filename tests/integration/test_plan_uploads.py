@@ -9,11 +9,14 @@ speaks for the week.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
 
+from python_jobs import pipeline
+from python_jobs.jobs.load import load_file
+from python_jobs.local.demo_data import DemoSettings, generate
 from tests.support import golden
 from tests.support.site import Site, day, instant
 
@@ -154,3 +157,44 @@ def test_what_the_plan_said_is_what_was_known_of_it(site: Site, at: pd.Timestamp
 
 def test_no_row_of_a_sound_plan_is_rejected(site: Site) -> None:
     assert golden.table(site, "select source_row from {rejected_promotions}") == []
+
+
+SMALL = DemoSettings(today=date(2026, 11, 18), n_units=3, n_channels=3, n_skus=8, weeks=80)
+
+
+@pytest.fixture(scope="module")
+def demo(make_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory):
+    """The demo's plan with its ten broken rows, through the command that loads it."""
+    site = make_site()
+    data = generate(tmp_path_factory.mktemp("demo"), SMALL)
+    place = site.place()
+    pipeline.ensure_tables(place)
+    for kind, path in (("sales", data.sales), ("promotions", data.promotions)):
+        load_file(place.warehouse, place.connection, place.use_case, str(path), kind)
+    place.dbt.run(
+        "build",
+        *("--select", "+rejected_promotions", "rejected_sales"),
+        *("--exclude-resource-type", "unit_test"),
+    )
+    return site, data
+
+
+def test_ten_kinds_of_broken_rows_are_refused_each_with_its_reason(demo):
+    site, data = demo
+    rejected = site.read(
+        "select rejected_because, json_value(source_row, '$.loaded_at') as loaded_at "
+        "from {rejected_promotions} order by rejected_because"
+    )
+    kinds = sorted(fact["kind"] for fact in data.facts.dirty_promotions)
+    assert len(set(kinds)) == 10
+    assert rejected["rejected_because"].tolist() == kinds
+
+
+def test_no_row_of_the_demo_s_plan_is_lost(demo):
+    site, data = demo
+    counts = site.read(
+        "select count(*) as n, countif(rejected_because is null) as n_accepted "
+        "from {stg_sku_weekly_promotions}"
+    ).iloc[0]
+    assert counts["n"] == data.facts.n_rows["promotions"]
+    assert counts["n_accepted"] == counts["n"] - len(data.facts.dirty_promotions)

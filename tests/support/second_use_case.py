@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 NAME = "store_weekly"
-KEY = {"unit": "store", "channel": "dept", "sku_id": None}
+KEY: dict[str, str | None] = {"unit": "store", "channel": "dept", "sku_id": None}
 """The first use case's key columns, and what takes their place."""
 
 
@@ -84,7 +84,9 @@ def _with_own_key(text: str) -> str:
 
 
 def _column(column: dict[str, Any]) -> dict[str, Any] | None:
-    if column["name"] not in KEY:
+    prefix = "covers_" if column["name"].startswith("covers_") else ""
+    part = column["name"].removeprefix(prefix)
+    if part not in KEY:
         return column
-    name = KEY[column["name"]]
-    return {**column, "name": name, "data_type": "int64"} if name else None
+    name, type_ = KEY[part], column["data_type"] if prefix else "int64"
+    return {**column, "name": prefix + name, "data_type": type_} if name else None

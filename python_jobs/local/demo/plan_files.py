@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,19 @@ COLUMNS = [
 ]
 
 UNKNOWN_SKU = "NO-SUCH-SKU"
-DIRTY_KINDS = ("end_before_start", "unknown_sku", "null_key_part") * 2
+DIRTY_KINDS = (
+    "null_key",
+    "bad_date",
+    "ends_before_start",
+    "unparsed",
+    "bad_price",
+    "bad_discount",
+    "unknown_sku_id",
+    "outside_its_window",
+    "duplicate",
+    "overlaps",
+)
+"""The reasons why the dirty rows are rejected, one row each."""
 TUESDAY, UPLOAD_HOUR = 1, 10
 
 
@@ -147,19 +160,29 @@ def soil_plan(
 
 def _dirty_sources(rng: np.random.Generator, table: pd.DataFrame) -> IntArray:
     """Choose rows of one SKU to copy, so that the copy is dirty in one way only."""
-    rows = np.flatnonzero((table["sku_id"] != "*").to_numpy())
+    is_long = table["start_date"] < table["end_date"]
+    rows = np.flatnonzero(((table["sku_id"] != "*") & is_long).to_numpy())
     return np.asarray(np.sort(rng.choice(rows, size=len(DIRTY_KINDS), replace=False)))
 
 
 def _soil(row: pd.Series[str], kind: str) -> pd.Series[str]:
-    """Damage one plan row in the way of its kind."""
+    """Damage the copy of a plan row in the way of its kind; a duplicate stays what it is."""
+    after = date.fromisoformat(row["covers_to"]) + timedelta(days=1)
+    damage: dict[str, dict[str, str | None]] = {
+        "null_key": {"sku_id": None},
+        "bad_date": {"start_date": "2026-02-30"},
+        "ends_before_start": {"start_date": row["end_date"], "end_date": row["start_date"]},
+        "unparsed": {"price": "half of it"},
+        "bad_price": {"price": "-1.00"},
+        "bad_discount": {"discount": "1.50"},
+        "unknown_sku_id": {"sku_id": UNKNOWN_SKU},
+        "outside_its_window": {"start_date": str(after), "end_date": str(after)},
+        "duplicate": {},
+        "overlaps": {"start_date": row["end_date"]},
+    }
     soiled = row.copy()
-    if kind == "end_before_start":
-        soiled["start_date"], soiled["end_date"] = row["end_date"], row["start_date"]
-    elif kind == "unknown_sku":
-        soiled["sku_id"] = UNKNOWN_SKU
-    else:
-        soiled["sku_id"] = None
+    for name, value in damage[kind].items():
+        soiled[name] = value
     return soiled
 
 
