@@ -25,6 +25,7 @@ from python_jobs.as_of import warehouse_as_of
 from python_jobs.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.jobs import pool
 from python_jobs.jobs.export import Wanted, export_prophet, only
+from python_jobs.jobs.inbox import read_inbox, tell_refused
 from python_jobs.jobs.load import Covers, Kind, load_file
 from python_jobs.jobs.verify import verify
 from python_jobs.jobs.versions import History, Versions, history_of
@@ -507,11 +508,40 @@ def load(
         click.echo(f"{report.n_rows} rows would go to {report.table}{kept}", err=True)
     elif report.is_new:
         logs.log(Event.ROWS_LOADED, f"{report.n_rows} rows loaded into {report.table}{kept}")
+        if kind == "promotions":
+            tell_refused(place.warehouse, place.use_case, uri)
     else:
         logs.log(
             Event.ALREADY_WRITTEN,
             f"{uri} was loaded into {report.table} before: nothing to do (--again loads it again)",
         )
+
+
+@main.command("load-inbox")
+@click.option("--dry-run", is_flag=True, help="Read and check the files, and write nothing.")
+@click.pass_context
+def load_inbox(context: click.Context, dry_run: bool) -> None:
+    """Load the promotion plans that were dropped into the inbox; `weekly` does so when it starts.
+
+    The settings name the inbox (sources: promotions: inbox:). Exits with 1 where a file is refused.
+
+    \b
+    Example:
+      gcloud storage cp plan-w48.csv gs://plans/inbox/
+      shelfcast load-inbox
+    """
+    with workplace(context) as place:
+        pipeline.ensure_tables(place)
+        report = read_inbox(place.warehouse, place.connection, place.use_case, dry_run=dry_run)
+    if report is None:
+        raise SettingsError(
+            f"{place.use_case.name} has no inbox. Name one under vars: use_cases: "
+            f"{place.use_case.name}: sources: promotions: inbox:."
+        )
+    would = "would be loaded: " if dry_run else ""
+    click.echo(f"inbox: {would}{report}", err=True)
+    if report.refused:
+        sys.exit(1)
 
 
 @main.command()

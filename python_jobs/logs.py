@@ -37,6 +37,8 @@ class Event(StrEnum):
     RETRAINED = "retrained"
     PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
+    ROWS_REJECTED = "rows_rejected"
+    UPLOAD_REFUSED = "upload_refused"
     ALREADY_WRITTEN = "already_written"
     REPORT_WRITTEN = "report_written"
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from python_jobs.dbt_runner import Dbt, names_of
-from python_jobs.errors import DbtFailed, RunStopped, SettingsError
+from python_jobs.errors import DbtFailed, RunStopped, SettingsError, ShelfcastError
 from python_jobs.jobs.fitting import PriorSource, families_of, is_pooled, prior_source
 from python_jobs.jobs.gate import check_gate
+from python_jobs.jobs.inbox import read_inbox
 from python_jobs.jobs.pooling import pool_coefficients
 from python_jobs.jobs.predict import PredictReport, predict
 from python_jobs.jobs.scope import is_whole_portfolio, series_in_scope
@@ -214,6 +215,7 @@ def weekly(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
+    receive_plans(place)
     run = open_weekly(place, options, now=now)
     with leased(place, run, options):
         _before(place, run)
@@ -227,6 +229,7 @@ def weekly_before(place: Workplace, options: RunOptions) -> Run:
 
     A run that fails here gives its lease back.
     """
+    receive_plans(place)
     run = open_weekly(place, options)
     lease = _take_lease(place, run, options)
     try:
@@ -541,6 +544,19 @@ def _before(place: Workplace, run: Run) -> None:
     prepare(place, run)
     if place.use_case.refit == "weekly":
         fit_models(place, run)
+
+
+def receive_plans(place: Workplace) -> None:
+    """Load what lies in the inbox of promotion plans, before the run says as of when it is.
+
+    An inbox that cannot be read is told; the run goes on with the plans that it has, and the gate
+    says what they lack.
+    """
+    ensure_tables(place)
+    try:
+        read_inbox(place.warehouse, place.connection, place.use_case)
+    except ShelfcastError as error:
+        warn(Event.UPLOAD_REFUSED, f"{error} The run goes on with the plans loaded before.")
 
 
 def check_models(place: Workplace, run: Run) -> None:

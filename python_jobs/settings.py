@@ -82,6 +82,7 @@ class PromotionsSource(_Frozen):
     columns: dict[str, str]
     known_at: str
     no_row_means: Literal["none", "unknown"]
+    inbox: str
 
 
 class WeatherSource(_Frozen):

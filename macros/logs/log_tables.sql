@@ -124,6 +124,17 @@
             'partition_by': 'origin_date',
             'cluster_by': 'use_case, recipe',
         },
+        'upload_log': {
+            'columns': {
+                'use_case': 'string',
+                'uri': 'string',
+                'generation': 'int64',
+                'outcome': 'string',
+                'reason': 'string',
+                'n_rows': 'int64',
+                'logged_at': 'timestamp',
+            },
+        },
         'run_log': {
             'columns': {
                 'run_id': 'string',

@@ -25,7 +25,7 @@ from google.cloud import storage
 from python_jobs.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.jobs.sources import table_of
 from python_jobs.settings import Connection, UseCase
-from python_jobs.warehouse import Warehouse
+from python_jobs.warehouse import MissingRelation, Warehouse
 
 Kind = Literal["sales", "promotions", "weather"]
 
@@ -36,6 +36,19 @@ OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "S
 WINDOW = {"covers_from", "covers_to"}
 OPTIONAL = WINDOW | {"kind"}
 """Columns of a promotion plan that a file need not have; so need not covers_<part of the key>."""
+
+REFUSED = """
+with uploads as (
+    select * from {promotions}
+    where json_value(source_row, '$.loaded_from') = @uri
+)
+
+select rejected_because as reason, count(*) as n, min(source_row) as first
+from uploads
+where known_at = (select max(known_at) from uploads) and rejected_because is not null
+group by reason
+order by n desc, reason
+"""
 
 NULL_TEXTS = ("", "NA", "NULL", "null")
 
@@ -83,6 +96,7 @@ def load_file(
     *,
     is_history: bool = False,
     covers: Covers | None = None,
+    upload: str = "",
     again: bool = False,
     dry_run: bool = False,
 ) -> LoadReport:
@@ -97,7 +111,9 @@ def load_file(
         is_history: leave loaded_at null: the rows count as known when their period ended.
         covers: promotions only: what this plan speaks for. With it, a file without rows is a plan
             without promotions.
-        again: load the file although the same content was loaded before.
+        upload: what tells this upload from others of the same content; one that was loaded is not
+            loaded again. Empty: the content alone tells.
+        again: load the file although the same upload was loaded before.
         dry_run: read, check and infer, write nothing.
 
     Raises:
@@ -118,7 +134,21 @@ def load_file(
     report = LoadReport(table, len(texts), schema, n_unparsed, is_new=not dry_run)
     if dry_run:
         return report
-    return _write(warehouse, report, frame, content, again=again)
+    return _write(warehouse, report, frame, content + upload.encode(), again=again)
+
+
+def refused_promotions(warehouse: Warehouse, use_case: UseCase, uri: str) -> pd.DataFrame | None:
+    """What the newest upload of a promotion plan from `uri` holds that no forecast will use.
+
+    Returns:
+        One row per reason: reason, n, first (the row as JSON); None where the use case was never
+        built, so that nothing can judge it yet.
+    """
+    name = f"stg_{use_case.name}_promotions"
+    try:
+        return warehouse.read(REFUSED.replace("{promotions}", f"{{{name}}}"), uri=uri)
+    except MissingRelation:
+        return None
 
 
 def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.DataFrame:
