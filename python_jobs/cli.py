@@ -25,6 +25,7 @@ from python_jobs.as_of import warehouse_as_of
 from python_jobs.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.jobs import pool
 from python_jobs.jobs.export import Wanted, export_prophet, only
+from python_jobs.jobs.gate import check_gate
 from python_jobs.jobs.inbox import read_inbox, tell_refused
 from python_jobs.jobs.load import Covers, Kind, load_file
 from python_jobs.jobs.verify import verify
@@ -257,6 +258,38 @@ def predict(context: click.Context, /, options: pipeline.RunOptions, dry_run: bo
             _describe(place, pipeline.open_weekly(place, options))
         else:
             pipeline.predict_models(place, options)
+
+
+@main.command("check-future")
+@run_options
+@click.option("--as-of", type=INSTANT, help="Check as of then, in the use case's time zone.")
+@click.pass_context
+def check_future(
+    context: click.Context, /, as_of: datetime | None, options: pipeline.RunOptions, dry_run: bool
+) -> None:
+    """List the weeks ahead that lack a plan or the weather, before the run that needs them.
+
+    What a hole means is each regressor's when_missing; exits with 1 where the run would stop.
+
+    \b
+    Example:
+      shelfcast check-future
+      shelfcast sql "select * from {sku_weekly_missing_regressors} order by series_id, target_date"
+    """
+    with workplace(context) as place:
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        if dry_run:
+            origin = origin_at(place.use_case, instant)
+            _describe(place, place.new_run("check", [origin], options))
+            return
+        run, missing = pipeline.check_future(place, options, now=instant)
+        if sys.stdout.isatty():
+            print_table(
+                missing, f"What no source told of the weeks after {run.origins[-1].origin_date}"
+            )
+        else:
+            print_csv(missing)
+        check_gate(place.warehouse, run)
 
 
 @main.command()

@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from python_jobs.dbt_runner import Dbt, names_of
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError, ShelfcastError
 from python_jobs.jobs.fitting import PriorSource, families_of, is_pooled, prior_source
-from python_jobs.jobs.gate import check_gate
+from python_jobs.jobs.gate import check_gate, missing_regressors
 from python_jobs.jobs.inbox import read_inbox
 from python_jobs.jobs.pooling import pool_coefficients
 from python_jobs.jobs.predict import PredictReport, predict
@@ -277,6 +279,30 @@ def open_weekly(
                 f"after the fact. Use `shelfcast replay --from {origin.origin_date} --to {today}`."
             )
     return run
+
+
+def check_future(
+    place: Workplace, options: RunOptions | None = None, *, now: datetime | None = None
+) -> tuple[Run, pd.DataFrame]:
+    """Say which regressors the next forecasts would lack, were they made now. No model is asked.
+
+    Args:
+        place: where.
+        options: series, run id, lease.
+        now: the instant; the clock's, unless a past one is meant.
+
+    Returns:
+        The run, and what is missing (see `missing_regressors`).
+
+    Raises:
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    receive_plans(place)
+    run = place.new_run("check", [origin_at(place.use_case, now or datetime.now(UTC))], options)
+    with leased(place, run, options):
+        prepare(place, run)
+        return run, missing_regressors(place.warehouse, run)
 
 
 def replay(

@@ -11,8 +11,10 @@ select
     {%- for regressor in settings.regressors %}
     regressors.{{ regressor }},
     {%- endfor %}
+    regressors.reference_price,
     regressors.promo_source,
     regressors.weather_source,
+    regressors.untold_regressors,
     regressors.missing_regressors,
     regressors.stops_run
 from {{ ref(use_case ~ '_regressors') }} as regressors

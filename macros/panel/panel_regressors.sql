@@ -1,10 +1,10 @@
 {# The regressors of every past and future period as they were known at each origin: one
    definition for the rows that train and the rows that are forecast. A past period takes what
    the sales table itself holds, else the plan; a future one the plan, the weather as known,
-   the calendar. What a hole means is each regressor's when_missing; what stays null is named
-   in missing_regressors. log_price_ratio = ln(price / the reference price of the last period
-   with a price before it). Longer than most: this is the one place where a regressor is
-   defined.
+   the calendar. What nobody told is named in untold_regressors; each regressor's when_missing says
+   what stands in for it, and what then stays null is named in missing_regressors. log_price_ratio
+   = ln(price / the reference price of the last period with a price before it). Longer than most:
+   this is the one place where a regressor is defined.
    Grain: series_id, origin_date, ds; horizon_step is null for the past. #}
 {% macro panel_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
@@ -169,6 +169,8 @@ filled as (
             {{ 12 if regressor == 'log_price_ratio' else 9 }}
         ) as {{ regressor }},
         {%- endfor %}
+        {{ names_of_null(settings.regressors) }} as untold_regressors,
+        reference_price,
         promo_source,
         weather_source
     from with_price_ratio
@@ -182,17 +184,24 @@ select
     {%- for regressor in settings.regressors %}
     {{ regressor }},
     {%- endfor %}
+    reference_price,
     promo_source,
     weather_source,
-    trim(concat(
-        ''
-        {%- for regressor in settings.regressors %},
-        if({{ regressor }} is null, '{{ regressor }} ', '')
-        {%- endfor %}
-    )) as missing_regressors,
+    untold_regressors,
+    {{ names_of_null(settings.regressors) }} as missing_regressors,
     {%- for regressor, rule in settings.regressors.items() if rule.when_missing == 'stop_run' %}
     {{ regressor }} is null or
     {%- endfor %}
     false as stops_run
 from filled
+{%- endmacro %}
+
+{# The names of the columns that are null in a row, space separated; empty where none is. #}
+{% macro names_of_null(columns) -%}
+trim(concat(
+        ''
+        {%- for column in columns %},
+        if({{ column }} is null, '{{ column }} ', '')
+        {%- endfor %}
+    ))
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{# Rows of a promotion plan that no forecast knows of, each with its reason. One row per rejected row
-   of a source. #}
+{# Rows of a promotion plan that no forecast knows of, each with its reason. One row per rejected
+   row of a source. #}
 {% for use_case in built_use_cases('stg_', '_promotions') %}
 select
     '{{ use_case }}' as use_case,

@@ -27,6 +27,33 @@ order by origin_date, series_id
 """
 
 
+MISSING = """
+select
+    regressor, when_missing, target_date, min(series_id) as first_series, count(*) as n_series,
+    logical_and(stand_in is not null) as is_filled, avg(stand_in) as mean_stand_in
+from {missing}
+where {scope} and origin_date = @origin_date
+group by regressor, when_missing, target_date
+order by regressor, target_date
+"""
+
+
+def missing_regressors(warehouse: Warehouse, run: Run) -> pd.DataFrame:
+    """What no source told of the weeks after the run's newest origin, and what stands in for it.
+
+    Returns:
+        One row per regressor and target_date: when_missing, first_series, n_series, is_filled
+        (False: those series fall back, or the run stops), mean_stand_in (null where none does).
+    """
+    condition, parameters = series_in_scope(run)
+    name = f"{{{run.use_case.name}_missing_regressors}}"
+    return warehouse.read(
+        MISSING.replace("{missing}", name).replace("{scope}", condition),
+        origin_date=run.origins[-1].origin_date,
+        **parameters,
+    )
+
+
 def check_gate(warehouse: Warehouse, run: Run) -> pd.DataFrame:
     """Read the gate's verdicts and stop the run where the settings say so.
 
@@ -99,7 +126,11 @@ def _check_holes(run: Run, verdicts: pd.DataFrame) -> None:
         f"future_panel: {len(holes)} of {len(verdicts)} series lack a regressor "
         f"(first: {first_few(names, 1)})."
     )
-    remedy = "Load the plan or the weather for those dates, or change the regressor's when_missing."
+    remedy = (
+        "`shelfcast check-future` lists them. Load the plan (`shelfcast load plan.csv --as "
+        "promotions --covers-from … --covers-to …`) or the weather for those dates, or change the "
+        "regressor's when_missing."
+    )
     if holes["stops_run"].any():
         raise RunStopped(f"{found} when_missing: stop_run stops the run. {remedy}")
     limit = run.use_case.max_refused_share

@@ -1,0 +1,40 @@
+{# What no source told of a future period, and what its when_missing makes of that: a value that
+   stands in, a series that falls back, or a run that stops. A plan that does not cover a week is
+   seen here before it is missed. Grain: series_id, origin_date, horizon_step, regressor. #}
+{% macro panel_missing_regressors(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+with future_panel as (
+    select * from {{ ref(use_case ~ '_future_panel') }}
+    where untold_regressors != ''
+),
+
+untold as (
+    select
+        future_panel.*,
+        regressor
+    from future_panel
+    cross join unnest(split(untold_regressors, ' ')) as regressor
+)
+
+select
+    series_id,
+    origin_date,
+    horizon_step,
+    target_date,
+    regressor,
+    case
+        {%- for regressor, rule in settings.regressors.items() %}
+        when regressor = '{{ regressor }}' then '{{ rule.when_missing }}'
+        {%- else %}
+        when true then cast(null as string)
+        {%- endfor %}
+    end as when_missing,
+    case
+        {%- for regressor in settings.regressors %}
+        when regressor = '{{ regressor }}' then {{ regressor }}
+        {%- else %}
+        when true then cast(null as float64)
+        {%- endfor %}
+    end as stand_in
+from untold
+{%- endmacro %}

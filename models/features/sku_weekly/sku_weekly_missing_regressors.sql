@@ -1,0 +1,1 @@
+{{ panel_missing_regressors('sku_weekly') }}
