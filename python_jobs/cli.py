@@ -37,6 +37,7 @@ from python_jobs.run import Run, Selection, shard_of_task
 from python_jobs.schedule import origin_at, validation_origins
 from python_jobs.settings import UseCase, project_dir
 from python_jobs.terminal import print_csv, print_table, progress_bars
+from python_jobs.what_if import what_if as run_what_if
 
 DATE = click.DateTime(["%Y-%m-%d"])
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -260,6 +261,32 @@ def predict(context: click.Context, /, options: pipeline.RunOptions, dry_run: bo
             pipeline.predict_models(place, options)
 
 
+@main.command("what-if")
+@click.option("--scenario", required=True, help="Its name in the table of scenarios.")
+@click.option("--series", default="", help="Only these: globs over series_id ('N1|retail|*').")
+@click.option("--dry-run", is_flag=True, help="Answer, and write nothing.")
+@click.pass_context
+def what_if(context: click.Context, scenario: str, series: str, dry_run: bool) -> None:
+    """Forecast the weeks ahead as a scenario supposes them, beside what was issued.
+
+    `scenario_forecasts` has the answer from then on; what was issued stays what it is.
+
+    \b
+    Example:
+      shelfcast load spring.csv --as scenarios
+      shelfcast what-if --scenario spring_promo
+      shelfcast sql "select * from {scenario_forecasts} where scenario = 'spring_promo'"
+    """
+    options = pipeline.RunOptions(selection=Selection(series) if series else None)
+    with workplace(context) as place:
+        found = run_what_if(place, scenario, options, dry_run=dry_run)
+    if sys.stdout.isatty():
+        formats = {"as_issued": ".0f", "supposed": ".0f", "uplift": "+.0f", "uplift_share": "+.1%"}
+        print_table(found.by_week, f"{scenario}: what was issued, and what would be", formats)
+    else:
+        print_csv(found.by_week)
+
+
 @main.command("check-future")
 @run_options
 @click.option("--as-of", type=INSTANT, help="Check as of then, in the use case's time zone.")
@@ -474,7 +501,7 @@ def _values_of_parts(given: Sequence[str], use_case: UseCase) -> dict[str, list[
 @click.option(
     "--as",
     "kind",
-    type=click.Choice(["sales", "promotions", "weather"]),
+    type=click.Choice(["sales", "promotions", "weather", "scenarios"]),
     required=True,
     help="Which source of the use case the file is.",
 )

@@ -37,6 +37,7 @@ class Event(StrEnum):
     RETRAINED = "retrained"
     PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
+    OUTSIDE_RANGE = "outside_range"
     ROWS_REJECTED = "rows_rejected"
     UPLOAD_REFUSED = "upload_refused"
     ALREADY_WRITTEN = "already_written"

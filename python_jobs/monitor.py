@@ -10,6 +10,7 @@ from python_jobs.jobs.sources import check_sources
 from python_jobs.pipeline import RunOptions, Workplace, build_stage, ensure_tables, leased
 from python_jobs.run import Run, step, write_origins
 from python_jobs.schedule import origin_at
+from python_jobs.what_if import predict_with_observed_weather
 
 
 def monitor(
@@ -17,7 +18,8 @@ def monitor(
 ) -> AlertReport:
     """Score the last weeks' forecasts, and older ones whose actuals were revised; tell new alerts.
 
-    Needs no prediction step, and makes no forecast.
+    Needs no prediction step. Issued forecasts whose weather has come are made again with it, for
+    the comparison in `weather_value`; they are issued nowhere.
 
     Args:
         place: where.
@@ -40,6 +42,7 @@ def monitor(
         )
     with leased(place, run, options):
         write_origins(place.warehouse, run)
+        predict_with_observed_weather(place, run)
         build_stage(place, run, "monitoring", "dbt monitoring")
         with step(place.warehouse, run, "alerts") as counts:
             report = tell_alerts(place.warehouse, run)

@@ -21,7 +21,9 @@ from python_jobs.series import pattern_to_regex
 from python_jobs.settings import UseCase, code_version
 from python_jobs.warehouse import Warehouse
 
-RunKind = Literal["issued", "replay", "backtest", "train", "tune", "monitor", "retrain", "check"]
+RunKind = Literal[
+    "issued", "replay", "backtest", "train", "tune", "monitor", "retrain", "check", "scenario"
+]
 
 
 TABLE = re.compile(r"[\w-]+\.[\w$-]+\.[\w$-]+")

@@ -33,6 +33,7 @@
                 'interval_source': 'string',
                 'interval_calibration': 'string',
                 'half_width': 'float64',
+                'interval_factor': 'float64',
                 'transform': 'string',
                 'regressors_as_known': 'string',
                 'outcome': 'string',
@@ -124,6 +125,33 @@
             'partition_by': 'origin_date',
             'cluster_by': 'use_case, recipe',
         },
+        'scenario_log': {
+            'columns': {
+                'run_id': 'string',
+                'use_case': 'string',
+                'scenario': 'string',
+                'series_id': 'string',
+                'model_name': 'string',
+                'model_version': 'string',
+                'origin_date': 'date',
+                'target_date': 'date',
+                'horizon_step': 'int64',
+                'issued_run_id': 'string',
+                'yhat_as_issued': 'float64',
+                'yhat': 'float64',
+                'yhat_lower': 'float64',
+                'yhat_upper': 'float64',
+                'is_supposed': 'bool',
+                'regressors_as_known': 'string',
+                'regressors_as_supposed': 'string',
+                'outside_range': 'string',
+                'reason': 'string',
+                'code_version': 'string',
+                'computed_at': 'timestamp',
+            },
+            'partition_by': 'origin_date',
+            'cluster_by': 'use_case, scenario',
+        },
         'upload_log': {
             'columns': {
                 'use_case': 'string',
@@ -157,4 +185,25 @@
             },
         },
     }) }}
+{%- endmacro %}
+
+{# The tables that people fill and Shelfcast makes, in the dataset of the sources: a use case's
+   scenarios, with a column for each part of the key and each regressor that may be supposed. #}
+{% macro input_tables() -%}
+    {%- set tables = {} -%}
+    {%- for use_case in use_cases() -%}
+        {%- set columns = {'scenario': 'string'} -%}
+        {%- for part in use_case_settings(use_case).key -%}
+            {%- do columns.update({part: 'string'}) -%}
+        {%- endfor -%}
+        {%- do columns.update({'date': 'date'}) -%}
+        {%- for value in supposed_values(use_case) -%}
+            {%- do columns.update({value: 'float64'}) -%}
+        {%- endfor -%}
+        {%- do columns.update(
+            {'loaded_at': 'timestamp', 'loaded_from': 'string', 'unparsed': 'string'}
+        ) -%}
+        {%- do tables.update({use_case ~ '_scenarios': {'columns': columns}}) -%}
+    {%- endfor -%}
+    {{ return(tables) }}
 {%- endmacro %}

@@ -27,7 +27,7 @@ from python_jobs.jobs.sources import table_of
 from python_jobs.settings import Connection, UseCase
 from python_jobs.warehouse import MissingRelation, Warehouse
 
-Kind = Literal["sales", "promotions", "weather"]
+Kind = Literal["sales", "promotions", "weather", "scenarios"]
 
 ENOUGH = 0.9
 """Share of a column's values that must parse for the column to have the type."""
@@ -171,7 +171,17 @@ def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.Data
     return frame.assign(**{mapped[name]: value for name, value in told.items()})
 
 
+def _mapping(use_case: UseCase, kind: Kind) -> Mapping[str, str]:
+    """What the settings read from the columns of a source; of scenarios, each by its own name."""
+    if kind == "scenarios":
+        return {name: name for name in ("scenario", *use_case.key, "date")}
+    mapping: Mapping[str, str] = getattr(use_case.sources, kind).columns
+    return mapping
+
+
 def _own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+    if kind == "scenarios":
+        return table_of(warehouse, use_case, kind)
     if getattr(use_case.sources, kind) is None:
         raise SettingsError(
             f"{use_case.name} has no source '{kind}'. Add it under vars: use_cases: "
@@ -243,7 +253,7 @@ def _column_name(name: str) -> str:
 
 def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[str]) -> None:
     """A mapping that is a bare column name must find that column."""
-    mapping: Mapping[str, str] = getattr(use_case.sources, kind).columns
+    mapping = _mapping(use_case, kind)
     missing = [
         f"{name} <- {expression}"
         for name, expression in mapping.items()
@@ -253,10 +263,12 @@ def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[st
         and not (kind == "promotions" and name in OPTIONAL | _scopes(use_case))
     ]
     if missing:
+        remedy = f"Map them under vars: use_cases: {use_case.name}: sources: {kind}: columns:."
+        if kind == "scenarios":
+            remedy = "Name its columns so (docs/what-if.md)."
         raise ShelfcastError(
             f"{uri}: {len(missing)} of the columns that {use_case.name} reads from {kind} are not "
-            f"in it ({first_few(missing)}). It has: {', '.join(columns)}. Map them under "
-            f"vars: use_cases: {use_case.name}: sources: {kind}: columns:."
+            f"in it ({first_few(missing)}). It has: {', '.join(columns)}. {remedy}"
         )
 
 
@@ -274,7 +286,7 @@ def _schema(
                 f"{kind}: table:)."
             )
         return existing
-    mapping = getattr(use_case.sources, kind).columns
+    mapping = _mapping(use_case, kind)
     texts_stay = {mapping[part] for part in use_case.key if part in mapping}
     inferred = {
         name: "STRING" if name in texts_stay else _infer(values) for name, values in texts.items()

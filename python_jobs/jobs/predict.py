@@ -31,7 +31,7 @@ from python_jobs.warehouse import Warehouse
 FUTURE = """
 select
     future.series_id, future.origin_date, future.as_of_at, future.horizon_step, future.target_date,
-    {regressors} future.promo_source, future.weather_source,
+    {regressors} future.reference_price, future.promo_source, future.weather_source,
     gate.route, gate.reason, gate.missing_regressors, gate.y_lag1
 from {future} as future
 inner join {gate} as gate
@@ -322,7 +322,8 @@ def forecast(
 
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Shape forecast rows `with_factors` as forecast_log holds them."""
-    known = ["promo_source", "weather_source", "y_lag1", *run.use_case.regressors]
+    known = ["promo_source", "weather_source", "reference_price", "y_lag1"]
+    known += run.use_case.regressors
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(
         rows["missing_regressors"].isna(),
@@ -337,6 +338,7 @@ def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
         model_name=model_name,
         model_version=rows["model_version"].where(rows["yhat"].notna(), None),
         interval_calibration=_calibrations(rows),
+        interval_factor=rows["interval_factor"].astype(float),
         regressors_as_known=[_json(record) for record in records],
         outcome=rows["outcome"],
         reason=reason.where(rows["yhat"].isna(), None),

@@ -53,8 +53,10 @@ def test_the_catalog_has_the_log_tables_and_the_sources_that_exist(
 ) -> None:
     found = {name.removeprefix("source.shelfcast.") for name in catalog["sources"]}
     logs = {*("run_origins", "forecast_log", "run_log", "alert_log"), *MODEL_LOGS}
+    logs |= {"upload_log", "scenario_log"}
     assert found == {
         *(f"logs.{name}" for name in logs),
+        "sku_weekly_scenarios.rows",
         "sku_weekly_sales.rows",
         "sku_weekly_promotions.rows",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from python_jobs import pipeline
 from python_jobs.errors import RunStopped
 from python_jobs.jobs.inbox import read_inbox
 from tests.support import golden
-from tests.support.commands import done, error_of, shelfcast
+from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site
 
 HEADER = "unit,channel,sku_id,start_date,end_date,discount,price,covers_from,covers_to\n"
@@ -101,7 +100,7 @@ def test_a_file_that_cannot_be_loaded_is_refused_with_a_reason_and_the_others_go
     drop(site, "notes.docx", b"\x00\x01")
     drop(site, "other.csv", "shop,week\nN1,2026-01-05\n")
     drop(site, "plan.csv", PLAN)
-    with caplog.at_level(logging.WARNING, "shelfcast"):
+    with heard(caplog):
         report = read(site)
     reasons = {uri.rsplit("/", 1)[1]: reason for uri, reason in report.refused.items()}
     assert set(reasons) == {"notes.docx", "other.csv"}
@@ -127,7 +126,7 @@ def test_an_inbox_that_cannot_be_read_is_told_and_the_run_goes_on(
 ) -> None:
     plan = site.use_cases["sku_weekly"]["sources"]["promotions"]
     monkeypatch.setitem(plan, "inbox", "gs://no-such-bucket/plans")
-    with caplog.at_level(logging.WARNING, "shelfcast"):
+    with heard(caplog):
         pipeline.receive_plans(site.place())
     assert [line for line in caplog.messages if "The run goes on with the plans" in line]
     assert "promotions: inbox:" in caplog.text

@@ -31,7 +31,7 @@ CHAIN = {
 ENDS = {
     f"sku_weekly_{name}" for name in ("actuals", "series", "training_panel", "baselines", "gate")
 }
-ENDS |= {"sku_weekly_future_panel", "sku_weekly_missing_regressors"}
+ENDS |= {"sku_weekly_future_panel"}
 """What jobs read; all else of the chain goes into one of them."""
 
 

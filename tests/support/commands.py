@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
 from click.testing import CliRunner, Result
 
 from python_jobs.cli import main
+from python_jobs.logs import LOGGER
 from tests.support.site import Site
 
 
@@ -34,3 +39,11 @@ def error_of(result: Result) -> str:
     (message,) = [entry["message"] for entry in entries if entry["severity"] == "ERROR"]
     assert "Traceback" not in result.stderr
     return message
+
+
+@contextmanager
+def heard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Catch warnings, even after a command of this process has sent the log to stderr."""
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.WARNING, "shelfcast"):
+        patch.setattr(LOGGER, "propagate", True)
+        yield

@@ -54,6 +54,11 @@ def covered_parts(use_case: str) -> list[str]:
     return [part for part in settings["key"] if f"covers_{part}" in columns]
 
 
+def supposed_values(use_case: str) -> list[str]:
+    regressors = use_case_settings(use_case)["regressors"]
+    return ["price" if name == "log_price_ratio" else name for name in regressors]
+
+
 def period_days(use_case: str) -> int:
     return _SETTINGS.use_cases[use_case].period_days
 

@@ -1,0 +1,73 @@
+{# Rows of a use case's scenarios, cast to periods and judged: every row of a scenario's newest load
+   comes out, with the reason why it is rejected, or null. A key part '*' means all. n_named says how
+   many parts a row names: of two that speak of one week, the one that names more counts.
+   Grain: one row of the source. #}
+{% macro stage_scenarios(use_case) -%}
+{%- set settings = use_case_settings(use_case) -%}
+{%- set parts = settings.key.keys() | list -%}
+{%- set values = supposed_values(use_case) -%}
+with source_rows as (
+    select * from {{ source(use_case ~ '_scenarios', 'rows') }}
+    qualify
+        coalesce(loaded_at, {{ beginning_of_time() }})
+        = max(coalesce(loaded_at, {{ beginning_of_time() }})) over (partition by scenario)
+),
+
+keys as (
+    select * from {{ ref(use_case ~ '_keys') }}
+),
+
+renamed as (
+    select
+        scenario,
+        {%- for part in parts %}
+        {{ part }},
+        {%- endfor %}
+        {{ period_start(use_case, 'date') }} as target_date,
+        {%- for value in values %}
+        {{ value }},
+        {%- endfor %}
+        {%- for part in parts %}
+        {{ '+ ' if not loop.first }}if({{ part }} = '*', 0, 1)
+        {%- endfor %} as n_named,
+        date,
+        unparsed,
+        to_json_string(source_rows) as source_row
+    from source_rows
+)
+
+select
+    scenario,
+    {%- for part in parts %}
+    {{ part }},
+    {%- endfor %}
+    target_date,
+    {%- for value in values %}
+    {{ value }},
+    {%- endfor %}
+    n_named,
+    source_row,
+    case
+        when scenario is null or scenario = '' then 'no_scenario'
+        when scenario = '{{ weather_as_it_came() }}' then 'reserved_name'
+        when {{ parts | join(' is null or ') }} is null then 'null_key'
+        when date is null then 'bad_date'
+        when unparsed is not null then 'unparsed'
+        {%- for value in values %}
+        when is_nan({{ value }}) or is_inf({{ value }})
+        {{- ' or price <= 0' if value == 'price' }} then 'bad_{{ value }}'
+        {%- endfor %}
+        {%- if values %}
+        when coalesce({{ values | join(', ') }}) is null then 'supposes_nothing'
+        {%- endif %}
+        {%- for part in parts %}
+        when {{ part }} != '*' and {{ part }} not in (
+            select cast(keys.{{ part }} as string) from keys
+        ) then 'unknown_{{ part }}'
+        {%- endfor %}
+        when row_number() over (
+            partition by scenario, {{ parts | join(', ') }}, target_date order by source_row
+        ) > 1 then 'duplicate'
+    end as rejected_because
+from renamed
+{%- endmacro %}

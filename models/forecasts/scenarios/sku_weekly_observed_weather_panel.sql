@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+{{ observed_weather_panel('sku_weekly') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+{{ scenario_panel('sku_weekly') }}

@@ -1,0 +1,1 @@
+{{ stage_scenarios('sku_weekly') }}
