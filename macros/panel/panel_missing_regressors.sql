@@ -1,9 +1,18 @@
-{# What no source told of a future period, and what its when_missing makes of that: a value that
-   stands in, a series that falls back, or a run that stops. A plan that does not cover a week is
-   seen here before it is missed. Grain: series_id, origin_date, horizon_step, regressor. #}
+{# What no source told of a future period of a series that can be forecast, and what its
+   when_missing makes of that: a value that stands in, a series that falls back, or a run that
+   stops. A plan that does not cover a week is seen here before it is missed.
+   Grain: series_id, origin_date, horizon_step, regressor. #}
 {% macro panel_missing_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
-with future_panel as (
+with forecastable as (
+    select
+        series_id,
+        origin_date
+    from {{ ref(use_case ~ '_series') }}
+    where is_forecastable
+),
+
+future_panel as (
     select * from {{ ref(use_case ~ '_future_panel') }}
     where untold_regressors != ''
 ),
@@ -13,6 +22,10 @@ untold as (
         future_panel.*,
         regressor
     from future_panel
+    inner join forecastable
+        on
+            future_panel.series_id = forecastable.series_id
+            and future_panel.origin_date = forecastable.origin_date
     cross join unnest(split(untold_regressors, ' ')) as regressor
 )
 

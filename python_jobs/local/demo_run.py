@@ -28,9 +28,11 @@ from python_jobs.report.page import make_page
 from python_jobs.retrain import retrain
 from python_jobs.run import Selection
 from python_jobs.schedule import Origin, scheduled_origins
+from python_jobs.series import split_key
 from python_jobs.settings import project_dir
 from python_jobs.terminal import print_table, progress_bars
 from python_jobs.warehouse import MissingRelation
+from python_jobs.what_if import what_if
 
 WEEKS = 8
 WEEKS_BEFORE_REVIEW = 6
@@ -128,11 +130,55 @@ from {forecast_errors}
 where run_kind = 'issued' and is_champion and use_case = 'sku_weekly'
 """
 
+REJECTED = """
+select rejected_because, count(*) as n, min(source_row) as first_row
+from {rejected_promotions}
+group by rejected_because
+order by n desc, rejected_because
+"""
+
+WEATHER = """
+select horizon_step, weather_source, n_scored, wape_as_known, wape_as_it_came, wape_lost
+from {weather_value}
+where use_case = 'sku_weekly'
+order by horizon_step, weather_source
+"""
+
+BEST_SELLER = """
+with newest as (
+    select
+        *,
+        safe_cast(json_value(regressors_as_known, '$.promo_share') as float64) as promo_share,
+        safe_cast(
+            json_value(regressors_as_known, '$.reference_price') as float64
+        ) as reference_price
+    from {forecasts}
+    where use_case = 'sku_weekly' and is_champion
+        and origin_date = (select max(forecasts.origin_date) from {forecasts} as forecasts)
+)
+
+select
+    series_id, min(if(horizon_step = 2, target_date, null)) as week_2,
+    min(if(horizon_step = 3, target_date, null)) as week_3,
+    any_value(reference_price) as reference_price
+from newest
+group by series_id
+having sum(promo_share) = 0 and logical_and(not is_fallback)
+order by sum(yhat) desc, series_id
+limit 1
+"""
+"""The series with the highest forecast of those for which no promotion is planned."""
+
+SCENARIO = "a_fifth_off"
+
 NEXT = """
 What to type next:
   shelfcast sql "select * from {distributor_forecasts_weekly} where sku_id = 'A17' order by 4, 6"
   shelfcast sql "select * from {forecast_exceptions} order by origin_date desc"
   shelfcast sql "select rejected_because, count(*) as n from {rejected_sales} group by 1"
+  shelfcast sql "select rejected_because, source_row from {rejected_promotions}"
+  shelfcast check-future      (which weeks ahead lack a promotion plan or the weather)
+  shelfcast sql "select * from {scenario_forecasts} order by series_id, target_date"
   shelfcast models list --series 'Kazan|retail|*'
   shelfcast models verify
   shelfcast sql "select * from {accuracy_alerts} where is_breach"
@@ -180,6 +226,7 @@ def play(today: date, *, keep: bool) -> None:
         _replay(place, origins[WEEKS_BEFORE_REVIEW:])
         _judge(place, min(datetime.now(UTC), origins[-1].as_of_at + AFTER_A_RUN))
         _show(place, decaying, _corrected(before, place.warehouse.read(SCORED)))
+        _ask_what_if(place, state / "demo")
         _write_report(place, state / "demo" / "report.html")
     _tell(f"{time.monotonic() - started:.0f} s in all")
     click.echo(NEXT)
@@ -313,6 +360,24 @@ def _write_report(place: pipeline.Workplace, path: Path) -> None:
     _say(f"shelfcast report: {path}")
 
 
+def _ask_what_if(place: pipeline.Workplace, folder: Path) -> None:
+    """Ask what a fifth off the price for two weeks would do to a best seller."""
+    series = place.warehouse.read(BEST_SELLER).iloc[0]
+    path = folder / f"{SCENARIO}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        key = list(place.use_case.key)
+        writer.writerow(["scenario", *key, "date", "promo_share", "price"])
+        for week in (series["week_2"], series["week_3"]):
+            price = round(0.8 * float(series["reference_price"]), 2)
+            writer.writerow([SCENARIO, *split_key(series["series_id"]), week.date(), 1, price])
+    load_file(place.warehouse, place.connection, place.use_case, str(path), "scenarios")
+    _say(f"shelfcast load {path.name} --as scenarios; shelfcast what-if --scenario {SCENARIO}")
+    found = what_if(place, SCENARIO)
+    formats = {"as_issued": ".1f", "supposed": ".1f", "uplift": "+.1f", "uplift_share": "+.0%"}
+    print_table(found.by_week, f"{series['series_id']} as issued, and at a fifth off", formats)
+
+
 def _last_origins(place: pipeline.Workplace, today: date) -> list[Origin]:
     now = min(
         datetime.now(UTC),
@@ -342,6 +407,12 @@ def _show(place: pipeline.Workplace, decaying: str, corrected: pd.DataFrame) -> 
         read(DECAYING, decaying=decaying),
         f"{decaying}, which decays: one week ahead, before and after its retraining",
         {"wape_served": ".0%", "wape_naive": ".0%"},
+    )
+    print_table(read(REJECTED), "Rows of the promotion plan that no forecast uses, none lost")
+    print_table(
+        read(WEATHER),
+        "What not knowing the weather cost (the table weather_value)",
+        dict.fromkeys(("wape_as_known", "wape_as_it_came", "wape_lost"), ".1%"),
     )
     print_table(
         corrected,
