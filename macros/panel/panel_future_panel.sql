@@ -13,6 +13,7 @@ select
     {%- endfor %}
     regressors.promo_source,
     regressors.weather_source,
+    regressors.share_forecast,
     regressors.missing_regressors,
     regressors.stops_run
 from {{ ref(use_case ~ '_regressors') }} as regressors

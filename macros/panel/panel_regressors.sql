@@ -117,7 +117,8 @@ told as (
         coalesce(
             weather.weather_source,
             '{{ 'unknown' if 'weather' in settings.sources else 'none' }}'
-        ) as weather_source
+        ) as weather_source,
+        coalesce(weather.share_forecast, 0) as share_forecast
     from periods
     inner join series
         on
@@ -170,7 +171,8 @@ filled as (
         ) as {{ regressor }},
         {%- endfor %}
         promo_source,
-        weather_source
+        weather_source,
+        round(share_forecast, 9) as share_forecast
     from with_price_ratio
 )
 
@@ -184,6 +186,7 @@ select
     {%- endfor %}
     promo_source,
     weather_source,
+    share_forecast,
     trim(concat(
         ''
         {%- for regressor in settings.regressors %},

@@ -31,7 +31,7 @@ from python_jobs.warehouse import Warehouse
 FUTURE = """
 select
     future.series_id, future.origin_date, future.as_of_at, future.horizon_step, future.target_date,
-    {regressors} future.promo_source, future.weather_source,
+    {regressors} future.promo_source, future.weather_source, future.share_forecast,
     gate.route, gate.reason, gate.missing_regressors, gate.y_lag1
 from {future} as future
 inner join {gate} as gate
@@ -322,7 +322,8 @@ def forecast(
 
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Shape forecast rows `with_factors` as forecast_log holds them."""
-    known = ["promo_source", "weather_source", "y_lag1", *run.use_case.regressors]
+    known = ["promo_source", "weather_source", "share_forecast", "y_lag1"]
+    known += run.use_case.regressors
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(
         rows["missing_regressors"].isna(),
