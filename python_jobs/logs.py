@@ -37,6 +37,10 @@ class Event(StrEnum):
     RETRAINED = "retrained"
     PROMOTED = "promoted"
     ROWS_LOADED = "rows_loaded"
+    WEATHER_FETCHED = "weather_fetched"
+    WEATHER_NOT_FETCHED = "weather_not_fetched"
+    WEATHER_NOT_KEPT = "weather_not_kept"
+    PLACES_MISSING = "places_missing"
     ALREADY_WRITTEN = "already_written"
     REPORT_WRITTEN = "report_written"
 

@@ -104,7 +104,7 @@ def load_file(
         SettingsError: the use case has no such source, or reads it from elsewhere.
         ShelfcastError: the file cannot be read, has no rows, or lacks a column of the settings.
     """
-    table = _own_table(warehouse, connection, use_case, kind)
+    table = own_table(warehouse, connection, use_case, kind)
     content = _read_bytes(uri, connection)
     texts = _parse(uri, content, may_be_empty=covers is not None)
     _check_columns(use_case, uri, kind, list(texts.columns))
@@ -141,7 +141,12 @@ def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.Data
     return frame.assign(**{mapped[name]: value for name, value in told.items()})
 
 
-def _own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+    """The table that the use case reads as `kind`, where it is Shelfcast's to write.
+
+    Raises:
+        SettingsError: the use case has no such source, or reads it from elsewhere.
+    """
     if getattr(use_case.sources, kind) is None:
         raise SettingsError(
             f"{use_case.name} has no source '{kind}'. Add it under vars: use_cases: "
