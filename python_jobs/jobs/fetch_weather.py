@@ -131,9 +131,11 @@ def fetch_weather(
     """
     source = _source(use_case)
     table = own_table(warehouse, connection, use_case, "weather")
-    places = _places_of(warehouse, use_case, places_file)
     columns = warehouse.columns(table)
     _check_columns(table, source, columns)
+    if columns is None and not dry_run:
+        columns = _created(warehouse, table, source)
+    places = _places_of(warehouse, use_case, places_file)
     held = _held(warehouse, use_case, source, places, columns) if columns else {}
     at_place = by_place(places, places)
     complete = {place: _days_for_good(held, names) for place, names in at_place.items()}
@@ -241,6 +243,15 @@ def _check_columns(table: str, source: WeatherSource, columns: Mapping[str, str]
         )
 
 
+def _created(warehouse: Warehouse, table: str, source: WeatherSource) -> dict[str, str]:
+    """Make the table, which a run needs although it be empty."""
+    types = {source.columns[name]: type_ for name, type_ in WRITTEN.items()}
+    types |= {source.columns[name]: FLOATS[0] for name in source.fetch.variables}
+    columns = OWN_COLUMNS | types | {source.known_at: "TIMESTAMP"}
+    warehouse.create_table(table, columns)
+    return columns
+
+
 def _held(
     warehouse: Warehouse,
     use_case: UseCase,
@@ -340,13 +351,8 @@ def _append(
     report.n_forecast = counts["forecast"]
     if not rows:
         return
+    present = warehouse.columns(report.table) or {}
     names = {name: source.columns[name] for name in [*WRITTEN, *source.fetch.variables]}
-    present = warehouse.columns(report.table)
-    if present is None:
-        types = {names[name]: type_ for name, type_ in WRITTEN.items()}
-        types |= {names[name]: FLOATS[0] for name in source.fetch.variables}
-        present = OWN_COLUMNS | types | {source.known_at: "TIMESTAMP"}
-        warehouse.create_table(report.table, present)
     frame = pd.DataFrame([_record(source, names, row, fetched_at) for row in rows])
     frame = frame[[name for name in frame if name in present]]
     warehouse.append_to(report.table, frame, f"weather-{ULID()}")

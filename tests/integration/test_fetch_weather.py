@@ -411,6 +411,7 @@ class TestByHand:
         assert result.exit_code == 1
         assert len(service.asked) == 2  # one request and its retry
         assert "Daily API request limit exceeded" in error_of(result)
+        assert rows(site) == []  # a table that a run can read
 
 
 def warnings_of(stderr: str) -> list[tuple[str, str]]:
