@@ -419,6 +419,10 @@ def warnings_of(stderr: str) -> list[tuple[str, str]]:
     return [(one["event"], one["message"]) for one in entries if one["severity"] == "WARNING"]
 
 
+# Of the first week three days had passed before the forecast was made: four are forecast.
+WEEKS_AHEAD = [("forecast", round(4 / 7, 9)), ("forecast", 1.0)]
+
+
 def test_a_week_without_the_service_is_forecast_with_what_was_known(
     make_site: Callable[[], Site], service: WeatherService
 ):
@@ -436,6 +440,9 @@ def test_a_week_without_the_service_is_forecast_with_what_was_known(
         trained = done(site, "train")
         assert len(service.of("forecast")) == 1
         assert "weather of 1 locations at 1 places" in trained.stderr
+        # A run knows what was fetched for it.
+        panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
+        assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
         service.always = weather_service.hangs_up
         result = done(site, "weekly")
     ((event, message),) = warnings_of(result.stderr)
@@ -447,10 +454,6 @@ def test_a_week_without_the_service_is_forecast_with_what_was_known(
         "select horizon_step, regressors_as_known from {forecast_log} "
         "where model_name = 'level' order by 1",
     )
-    # Of the first week three days had passed before the forecast was made: four are forecast.
     found = [json.loads(text) for _, text in known]
-    assert [(one["weather_source"], one["share_forecast"]) for one in found] == [
-        ("forecast", round(4 / 7, 9)),
-        ("forecast", 1.0),
-    ]
+    assert [(one["weather_source"], one["share_forecast"]) for one in found] == WEEKS_AHEAD
     assert all(one["temperature_c"] is not None for one in found)
