@@ -196,9 +196,9 @@ def train(
       shelfcast train --step fit --run-id R1
     """
     with workplace(context) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else None
         if dry_run:
-            origin = origin_at(place.use_case, instant)
+            origin = origin_at(place.use_case, instant or datetime.now(UTC))
             _describe(place, place.new_run("train", [origin], options))
         elif step == "all":
             pipeline.train_models(place, options, as_of_at=instant)
@@ -602,6 +602,34 @@ def load_inbox(context: click.Context, dry_run: bool) -> None:
     click.echo(f"inbox: {would}{report}", err=True)
     if report.refused:
         sys.exit(1)
+
+
+@main.command("fetch-weather")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked for; ask and write nothing.")
+@click.pass_context
+def fetch_weather(context: click.Context, dry_run: bool) -> None:
+    """Fetch the weather that is missing: observed days, the last ten again, the forecast.
+
+    Off unless the settings say where from (sources: weather: fetch: service:). Weekly runs and
+    training fetch by themselves; there, a failure is a warning.
+
+    \b
+    Example:
+      shelfcast fetch-weather --dry-run
+      shelfcast fetch-weather
+    """
+    with workplace(context) as place:
+        report = pipeline.fetch_missing_weather(place, datetime.now(UTC), dry_run=dry_run)
+    if dry_run:
+        for request in report.requests:
+            click.echo(str(request))
+        click.echo(f"{len(report.requests)} requests for {report.table}: nothing asked", err=True)
+        return
+    logs.log(Event.WEATHER_FETCHED, str(report))
+    if report.failures:
+        raise ShelfcastError(
+            f"{report.failure}. What came is kept; run the command again for the rest."
+        )
 
 
 @main.command()

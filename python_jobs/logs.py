@@ -40,6 +40,10 @@ class Event(StrEnum):
     OUTSIDE_RANGE = "outside_range"
     ROWS_REJECTED = "rows_rejected"
     UPLOAD_REFUSED = "upload_refused"
+    WEATHER_FETCHED = "weather_fetched"
+    WEATHER_NOT_FETCHED = "weather_not_fetched"
+    WEATHER_NOT_KEPT = "weather_not_kept"
+    PLACES_MISSING = "places_missing"
     ALREADY_WRITTEN = "already_written"
     REPORT_WRITTEN = "report_written"
 

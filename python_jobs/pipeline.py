@@ -16,6 +16,7 @@ import pandas as pd
 
 from python_jobs.dbt_runner import Dbt, names_of
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError, ShelfcastError
+from python_jobs.jobs.fetch_weather import FetchReport, fetch_weather, newest_forecast
 from python_jobs.jobs.fitting import PriorSource, families_of, is_pooled, prior_source
 from python_jobs.jobs.gate import check_gate, missing_regressors
 from python_jobs.jobs.inbox import read_inbox
@@ -75,6 +76,7 @@ from {run_log}
 where run_id = @run_id and use_case = @use_case and step = @step
 """
 
+PLACES = Path("seeds") / "places.csv"
 PUBLISH_PATIENCE = timedelta(minutes=15)
 PREPARE_PATIENCE = timedelta(minutes=60)
 
@@ -218,9 +220,10 @@ def weekly(
     """
     options = options or RunOptions()
     receive_plans(place)
-    run = open_weekly(place, options, now=now)
+    instant = now or datetime.now(UTC)
+    run = open_weekly(place, options, now=instant)
     with leased(place, run, options):
-        _before(place, run)
+        _before(place, run, instant)
         report = forecast(place, run)
         publish(place, run)
     return report
@@ -232,10 +235,11 @@ def weekly_before(place: Workplace, options: RunOptions) -> Run:
     A run that fails here gives its lease back.
     """
     receive_plans(place)
-    run = open_weekly(place, options)
+    instant = datetime.now(UTC)
+    run = open_weekly(place, options, now=instant)
     lease = _take_lease(place, run, options)
     try:
-        _before(place, run)
+        _before(place, run, instant)
     except BaseException:
         lease.release()
         raise
@@ -386,9 +390,11 @@ def train_models(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
-    run = place.new_run("train", [origin], options)
+    instant = as_of_at or datetime.now(UTC)
+    run = place.new_run("train", [origin_at(place.use_case, instant)], options)
     with _leased_by_tasks(place, run, options):
+        if as_of_at is None and run.shard.index == 0:
+            refresh_weather(place, instant)
         run = _prepare_for_all_tasks(place, run, options)
         report = fit_models(place, run)
         is_empty_shard = run.shard.count > 1 and not report.n_series
@@ -412,16 +418,17 @@ def train_step(
         LeaseHeld: another run of the use case is under way.
     """
     run = recorded_run(place, options) if options.run_id else None
-    is_new = run is None
+    is_new, instant = run is None, as_of_at or datetime.now(UTC)
     if run is None:
         if which not in ("before", "coefficients") or options.shard.count > 1:
             raise RunStopped(
                 f"{place.use_case.name}: no run {options.run_id or ''} was opened. Start with "
                 "`shelfcast train --step before --run-id …` in one task."
             )
-        origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
-        run = place.new_run("train", [origin], options)
+        run = place.new_run("train", [origin_at(place.use_case, instant)], options)
     _take_lease(place, run, options)
+    if is_new and as_of_at is None:
+        refresh_weather(place, instant)
     if is_new or which == "before":
         prepare(place, run)
     if which == "coefficients":
@@ -557,14 +564,18 @@ def predict_models(place: Workplace, options: RunOptions | None = None) -> Predi
     if run is not None:
         _take_lease(place, run, options)
         return forecast(place, run)
-    run = open_weekly(place, options)
+    instant = datetime.now(UTC)
+    run = open_weekly(place, options, now=instant)
     with leased(place, run, options):
-        _before(place, run)
+        _before(place, run, instant)
         return forecast(place, run)
 
 
-def _before(place: Workplace, run: Run) -> None:
-    """Check the models, build what the forecast is made from, and refit where that is due."""
+def _before(place: Workplace, run: Run, instant: datetime) -> None:
+    """Fetch the weather, check the models, build what the forecast is made from, and refit where
+    that is due. A run that goes on keeps the weather that it was begun with."""
+    if run.origins[-1].as_of_at == instant:
+        refresh_weather(place, instant)
     if place.use_case.refit == "on_retrain":
         check_models(place, run)
     prepare(place, run)
@@ -583,6 +594,53 @@ def receive_plans(place: Workplace) -> None:
         read_inbox(place.warehouse, place.connection, place.use_case)
     except ShelfcastError as error:
         warn(Event.UPLOAD_REFUSED, f"{error} The run goes on with the plans loaded before.")
+
+
+def refresh_weather(place: Workplace, fetched_at: datetime) -> None:
+    """Fetch weather, where the settings say so; what fails is told in one line, and stops nothing.
+
+    Args:
+        place: where.
+        fetched_at: the instant of the run, so that the run knows what is fetched for it.
+    """
+    weather = place.use_case.sources.weather
+    if weather is None or not weather.fetch.is_on:
+        return
+    try:
+        report = fetch_missing_weather(place, fetched_at)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the forecasts do not wait for it
+        failure = f"weather: {str(error).removesuffix('.') or type(error).__name__}"
+    else:
+        log(Event.WEATHER_FETCHED, str(report))
+        failure = report.failure
+    if failure:
+        warn(Event.WEATHER_NOT_FETCHED, f"{failure}. {_weather_that_stands_in(place)}")
+
+
+def fetch_missing_weather(
+    place: Workplace, fetched_at: datetime, *, dry_run: bool = False
+) -> FetchReport:
+    """Fetch the weather that is due. Arguments and errors are those of `fetch_weather`."""
+    ensure_tables(place)
+    return fetch_weather(
+        place.warehouse,
+        place.connection,
+        place.use_case,
+        place.project / PLACES,
+        fetched_at=fetched_at,
+        dry_run=dry_run,
+    )
+
+
+def _weather_that_stands_in(place: Workplace) -> str:
+    try:
+        issued_at = newest_forecast(place.warehouse, place.use_case)
+    except ShelfcastError:
+        issued_at = None
+    if issued_at is None:
+        return "Climatology stands in where earlier years are known."
+    day = issued_at.astimezone(place.use_case.zone).date()
+    return f"The forecast of {day} stands in as far as it goes, then climatology."
 
 
 def check_models(place: Workplace, run: Run) -> None:

@@ -12,8 +12,9 @@ import difflib
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from python_jobs.errors import SettingsError
 from python_jobs.families.base import FamilySettings
@@ -85,6 +94,33 @@ class PromotionsSource(_Frozen):
     inbox: str
 
 
+def _web_address(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s?#]+", url):
+        raise ValueError("an address begins with https:// and has no query")
+    return url
+
+
+class WeatherFetch(_Frozen):
+    """Where weather is fetched from; each key is explained beside its default."""
+
+    service: Literal["none", "open_meteo"]
+    archive_url: Annotated[str, AfterValidator(_web_address)]
+    forecast_url: Annotated[str, AfterValidator(_web_address)]
+    requests_a_minute: float = Field(gt=0)
+    timeout_s: float = Field(gt=0)
+    retries: int = Field(ge=0)
+    backoff_s: float = Field(ge=0)
+    history_from: date
+    forecast_days: int = Field(ge=1, le=16)
+    variables: dict[str, str]
+    cache_uri: str
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is fetched at all."""
+        return self.service != "none"
+
+
 class WeatherSource(_Frozen):
     """How the weather table maps onto location, date and regressors."""
 
@@ -92,6 +128,7 @@ class WeatherSource(_Frozen):
     columns: dict[str, str]
     known_at: str
     location_of_series: str
+    fetch: WeatherFetch
 
 
 class CalendarSource(_Frozen):
@@ -232,6 +269,7 @@ class Connection(_Frozen):
     bigquery_endpoint: str | None
     bigquery_grpc_endpoint: str | None
     models_uri: str | None
+    weather_key: SecretStr | None
 
 
 def connection(environment: Mapping[str, str] = os.environ) -> Connection:
@@ -245,6 +283,7 @@ def connection(environment: Mapping[str, str] = os.environ) -> Connection:
         bigquery_endpoint=environment.get("SHELFCAST_BIGQUERY_ENDPOINT") or None,
         bigquery_grpc_endpoint=environment.get("SHELFCAST_BIGQUERY_GRPC_ENDPOINT") or None,
         models_uri=environment.get("SHELFCAST_MODELS_URI") or None,
+        weather_key=SecretStr(key) if (key := environment.get("SHELFCAST_WEATHER_KEY")) else None,
     )
 
 
@@ -367,6 +406,10 @@ def _use_case(
     for part, defaults in (("alerts", "alert_defaults"), ("retraining", "retraining_defaults")):
         if isinstance(merged.get(part), dict):
             merged[part] = _merge(f"{where}.{part}", merged[part], variables[defaults], faults)
+    weather = merged["sources"].get("weather") if isinstance(merged.get("sources"), dict) else None
+    if weather and isinstance(weather.get("fetch"), dict):
+        place = f"{where}.sources.weather.fetch"
+        weather["fetch"] = _merge(place, weather["fetch"], variables["fetch_defaults"], faults)
     if faults:
         return None
     try:
@@ -431,6 +474,31 @@ def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
         ]
     for name, regressor in use_case.regressors.items():
         faults += _regressor_faults(where, name, regressor, sources)
+    if sources.weather and sources.weather.fetch.is_on:
+        faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
+    return faults
+
+
+def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list[str]:
+    """What is fetched is written to the table: the mapping must say to which columns."""
+    fetch = weather.fetch
+    wanted = [name for name, one in use_case.regressors.items() if one.future == "weather"]
+    faults = [
+        f"{where}.fetch.variables: '{name}' is missing, and the regressor of that name needs it"
+        for name in wanted
+        if name not in fetch.variables
+    ]
+    if not fetch.variables:
+        faults.append(f"{where}.fetch.variables: names no variable to fetch")
+    mapped = {name: weather.columns.get(name, "") for name in ("location", "date", "kind")}
+    mapped |= {name: weather.columns.get(name, "") for name in fetch.variables}
+    places = {f"columns.{name}": column for name, column in mapped.items()}
+    faults += [
+        f"{where}.{place}: '{column}' must be a plain column name, because what is fetched is "
+        "written to it"
+        for place, column in {**places, "known_at": weather.known_at}.items()
+        if not re.fullmatch(r"[A-Za-z_]\w*", column)
+    ]
     return faults
 
 

@@ -15,6 +15,7 @@ select
     regressors.promo_source,
     regressors.weather_source,
     regressors.untold_regressors,
+    regressors.share_forecast,
     regressors.missing_regressors,
     regressors.stops_run
 from {{ ref(use_case ~ '_regressors') }} as regressors

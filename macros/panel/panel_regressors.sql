@@ -117,7 +117,8 @@ told as (
         coalesce(
             weather.weather_source,
             '{{ 'unknown' if 'weather' in settings.sources else 'none' }}'
-        ) as weather_source
+        ) as weather_source,
+        coalesce(weather.share_forecast, 0) as share_forecast
     from periods
     inner join series
         on
@@ -172,7 +173,8 @@ filled as (
         {{ names_of_null(settings.regressors) }} as untold_regressors,
         reference_price,
         promo_source,
-        weather_source
+        weather_source,
+        round(share_forecast, 9) as share_forecast
     from with_price_ratio
 )
 
@@ -187,6 +189,7 @@ select
     reference_price,
     promo_source,
     weather_source,
+    share_forecast,
     untold_regressors,
     {{ names_of_null(settings.regressors) }} as missing_regressors,
     {%- for regressor, rule in settings.regressors.items() if rule.when_missing == 'stop_run' %}

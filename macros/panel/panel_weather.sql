@@ -1,11 +1,15 @@
 {# Weather by location and period as it was known at each origin: the mean over the period's days
    of what was observed by origin_date, else of the newest forecast, else (where when_missing
-   is climatology) of the days of earlier years within a week of the same day of the year.
-   Grain: location, origin_date, ds. #}
+   is climatology) of the days of earlier years within a week of the same day of the year; a day
+   without any of them is unknown. Grain: location, origin_date, ds. #}
 {% macro panel_weather(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set regressors = regressors_from(use_case, 'weather') -%}
 {%- set horizon_days = settings.horizon * period_days(use_case) -%}
+{%- set from_climate = [] -%}
+{%- for regressor in regressors if settings.regressors[regressor].when_missing == 'climatology' -%}
+    {%- do from_climate.append(regressor) -%}
+{%- endfor -%}
 with origins as (
     select * from {{ ref('origins') }}
     where use_case = '{{ use_case }}'
@@ -108,38 +112,62 @@ filled as (
         known_days.origin_date,
         {{ period_start(use_case, 'known_days.weather_date') }} as ds,
         {%- for regressor in regressors %}
-        {%- if settings.regressors[regressor].when_missing == 'climatology' %}
+        {%- if regressor in from_climate %}
         coalesce(known_days.{{ regressor }}, climatology.{{ regressor }}) as {{ regressor }},
         {%- else %}
         known_days.{{ regressor }},
         {%- endif %}
         {%- endfor %}
-        coalesce(known_days.weather_source, 'climatology') as weather_source
+        coalesce(
+            known_days.weather_source,
+            {%- if from_climate %}
+            if(coalesce(climatology.{{ from_climate | join(', climatology.') }}) is not null,
+                'climatology', null),
+            {%- endif %}
+            'unknown'
+        ) as weather_source
     from known_days
     left join climatology
         on
             known_days.location = climatology.location
             and known_days.origin_date = climatology.origin_date
             and known_days.weather_date = climatology.weather_date
+),
+
+{# A period takes its value from all of its days or from none. #}
+periods as (
+    select
+        location,
+        origin_date,
+        ds,
+        {%- for regressor in regressors %}
+        if(
+            count({{ regressor }}) = {{ period_days(use_case) }}, avg({{ regressor }}), null
+        ) as {{ regressor }},
+        {%- endfor %}
+        count(*) as n_days,
+        countif(weather_source = 'observed') as n_observed,
+        countif(weather_source = 'forecast') as n_forecast,
+        countif(weather_source = 'climatology') as n_climatology,
+        countif(weather_source = 'unknown') as n_unknown
+    from filled
+    group by location, origin_date, ds
 )
 
-{# A period takes its value from all of its days or from none; its source is the one most of its
-   days have. #}
+{# Its source is the one that most of its days have; of two, the nearer to what was measured. #}
 select
     location,
     origin_date,
     ds,
     {%- for regressor in regressors %}
-    if(
-        count({{ regressor }}) = {{ period_days(use_case) }}, avg({{ regressor }}), null
-    ) as {{ regressor }},
+    {{ regressor }},
     {%- endfor %}
     case
-        when countif(weather_source = 'observed') * 2 >= count(*) then 'observed'
-        when countif(weather_source = 'forecast') >= countif(weather_source = 'climatology')
-            then 'forecast'
-        else 'climatology'
-    end as weather_source
-from filled
-group by location, origin_date, ds
+        when n_observed >= greatest(n_forecast, n_climatology, n_unknown) then 'observed'
+        when n_forecast >= greatest(n_climatology, n_unknown) then 'forecast'
+        when n_climatology >= n_unknown then 'climatology'
+        else 'unknown'
+    end as weather_source,
+    n_forecast / n_days as share_forecast
+from periods
 {%- endmacro %}

@@ -19,6 +19,10 @@
     {%- for name, source in (given.get('sources') or {}).items() -%}
         {%- do sources.update({name: dict(var('source_defaults').get(name, {}), **source)}) -%}
     {%- endfor -%}
+    {%- if 'weather' in sources -%}
+        {%- set fetch = dict(var('fetch_defaults'), **(sources.weather.fetch or {})) -%}
+        {%- do sources.weather.update({'fetch': fetch}) -%}
+    {%- endif -%}
     {%- set regressors = {} -%}
     {%- for name, regressor in (given.get('regressors') or {}).items() -%}
         {%- do regressors.update({name: dict(var('regressor_defaults'), **regressor)}) -%}

@@ -9,6 +9,9 @@
         {%- for name, source in (given.get('sources') or {}).items() -%}
             {%- set at = where ~ '.sources.' ~ name -%}
             {%- do check_keys(errors, at, source, var('source_defaults').get(name, {})) -%}
+            {%- do check_keys(
+                errors, at ~ '.fetch', source.get('fetch') or {}, var('fetch_defaults')
+            ) if name == 'weather' -%}
         {%- endfor -%}
         {%- for name, rule in (given.get('regressors') or {}).items() -%}
             {%- set at = where ~ '.regressors.' ~ name -%}
@@ -55,6 +58,7 @@
     {%- for name, source in settings.sources.items() -%}
         {%- set at = where ~ '.sources.' ~ name -%}
         {%- do check_choices(errors, at, source, choices.source) -%}
+        {%- do check_choices(errors, at ~ '.fetch', source.get('fetch') or {}, choices.fetch) -%}
         {%- set needed = {
             'sales': settings.key.keys() | list + ['date', 'quantity'],
             'promotions': settings.key.keys() | list + ['start_date', 'end_date'],

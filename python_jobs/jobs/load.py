@@ -120,7 +120,7 @@ def load_file(
         SettingsError: the use case has no such source, or reads it from elsewhere.
         ShelfcastError: the file cannot be read, has no rows, or lacks a column of the settings.
     """
-    table = _own_table(warehouse, connection, use_case, kind)
+    table = own_table(warehouse, connection, use_case, kind)
     content = _read_bytes(uri, connection)
     texts = _parse(uri, content, may_be_empty=covers is not None)
     _check_columns(use_case, uri, kind, list(texts.columns))
@@ -179,7 +179,12 @@ def _mapping(use_case: UseCase, kind: Kind) -> Mapping[str, str]:
     return mapping
 
 
-def _own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+    """The table that the use case reads as `kind`, where it is Shelfcast's to write.
+
+    Raises:
+        SettingsError: the use case has no such source, or reads it from elsewhere.
+    """
     if kind == "scenarios":
         return table_of(warehouse, use_case, kind)
     if getattr(use_case.sources, kind) is None:

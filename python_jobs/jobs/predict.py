@@ -32,6 +32,7 @@ FUTURE = """
 select
     future.series_id, future.origin_date, future.as_of_at, future.horizon_step, future.target_date,
     {regressors} future.reference_price, future.promo_source, future.weather_source,
+    future.share_forecast,
     gate.route, gate.reason, gate.missing_regressors, gate.y_lag1
 from {future} as future
 inner join {gate} as gate
@@ -322,7 +323,7 @@ def forecast(
 
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Shape forecast rows `with_factors` as forecast_log holds them."""
-    known = ["promo_source", "weather_source", "reference_price", "y_lag1"]
+    known = ["promo_source", "weather_source", "share_forecast", "reference_price", "y_lag1"]
     known += run.use_case.regressors
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(

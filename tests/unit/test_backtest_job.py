@@ -79,6 +79,8 @@ def future() -> pd.DataFrame:
             "promo_share": 0.0,
             "promo_source": "plan",
             "weather_source": "none",
+            "share_forecast": 0.0,
+            "reference_price": 2.0,
             "route": "model",
             "reason": None,
             "missing_regressors": None,

@@ -94,6 +94,35 @@ def test_a_mistake_is_named_with_its_place(load, use_cases, change, message):
             "use_cases.sku_weekly.sources.sales: unknown key 'tabel' (did you mean 'table'?)",
         ),
         (
+            lambda use_case: use_case["sources"]["weather"].update(fetch={"servce": "none"}),
+            "use_cases.sku_weekly.sources.weather.fetch: unknown key 'servce' (did you mean "
+            "'service'?)",
+        ),
+        (
+            lambda use_case: use_case["sources"]["weather"].update(
+                fetch={"service": "meteo", "history_from": "then", "forecast_days": 17}
+            ),
+            "use_cases.sku_weekly.sources.weather.fetch.service: Input should be 'none' or "
+            "'open_meteo' (found 'meteo'); use_cases.sku_weekly.sources.weather.fetch."
+            "history_from: Input should be a valid date",
+        ),
+        (
+            lambda use_case: use_case["sources"]["weather"].update(
+                fetch={"archive_url": "https://a.example/v1?apikey=x"}
+            ),
+            "sources.weather.fetch.archive_url: Value error, an address begins with https:// and "
+            "has no query",
+        ),
+        (
+            lambda use_case: use_case["sources"]["weather"].update(
+                known_at="", fetch={"service": "open_meteo", "variables": {"rain": "rain_sum"}}
+            ),
+            "sources.weather.fetch.variables: 'temperature_c' is missing, and the regressor of "
+            "that name needs it; use_cases.sku_weekly.sources.weather.columns.rain: '' must be a "
+            "plain column name, because what is fetched is written to it; use_cases.sku_weekly."
+            "sources.weather.known_at: '' must be a plain column name",
+        ),
+        (
             lambda use_case: use_case["sources"].update(sale={}),
             "use_cases.sku_weekly.sources: unknown key 'sale' (did you mean 'sales'?)",
         ),
@@ -156,6 +185,18 @@ def test_the_connection_comes_from_the_environment_and_empty_means_unset():
         {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
     )
     assert (given.target, given.project, given.keyfile) == ("prod", "p", None)
+
+
+def test_the_weather_key_is_told_by_nothing_that_shows_the_connection():
+    given = connection({"SHELFCAST_WEATHER_KEY": "s3cr3t"})
+    assert given.weather_key.get_secret_value() == "s3cr3t"
+    assert "s3cr3t" not in f"{given} {given!r} {given.model_dump()} {given.model_dump_json()}"
+
+
+def test_no_weather_is_fetched_unless_somebody_says_so():
+    weather = load_settings(ROOT, {}).use_case(None).sources.weather
+    assert not weather.fetch.is_on
+    assert weather.fetch.forecast_days == 16
 
 
 def test_the_project_is_found_or_the_places_are_named(tmp_path):
