@@ -48,6 +48,12 @@ def regressors_in_sales(use_case: str) -> list[str]:
     ]
 
 
+def covered_parts(use_case: str) -> list[str]:
+    settings = use_case_settings(use_case)
+    columns = settings["sources"]["promotions"]["columns"]
+    return [part for part in settings["key"] if f"covers_{part}" in columns]
+
+
 def period_days(use_case: str) -> int:
     return _SETTINGS.use_cases[use_case].period_days
 
