@@ -36,6 +36,8 @@ class Event(StrEnum):
     TUNED = "tuned"
     RETRAINED = "retrained"
     PROMOTED = "promoted"
+    HOLIDAYS_MADE = "holidays_made"
+    HOLIDAYS_MISSING = "holidays_missing"
     ROWS_LOADED = "rows_loaded"
     ALREADY_WRITTEN = "already_written"
     REPORT_WRITTEN = "report_written"

@@ -122,7 +122,8 @@ select x.*
 from unnest(array<struct<holiday_date date, holiday_name string, country string>>[
     ('2026-01-01', 'New Year', 'RU'), ('2026-01-02', 'New Year', 'RU'),
     ('2026-01-02', 'Another', 'RU'), ('2026-01-07', 'Christmas', 'RU'),
-    ('2026-01-07', 'Elsewhere', 'DE')
+    ('2026-01-07', 'Elsewhere', 'DE'), ('2026-01-21', 'Women\\'s Day', 'RU'),
+    ('2026-01-21', 'Женский день', 'RU')
 ]) as x
 """
 RUN_ORIGINS = """
@@ -741,14 +742,15 @@ OTHERS: dict[str, Case] = {
             (9, None),
         ],
     ),
-    # Of seven days two are holidays (one has two names) in the first week, one in the second.
+    # Of seven days two are holidays (one has two names) in the first week, one in the second, and
+    # one, a Wednesday, in the fourth. No holiday falls on the Monday that is its week's own date.
     "calendar_shares": (
         "{{ calendar_shares('sku_weekly') }}",
-        [(d("2025-12-29"), 2 / 7), (d("2026-01-05"), 1 / 7)],
+        [(d("2025-12-29"), 2 / 7), (d("2026-01-05"), 1 / 7), (d("2026-01-19"), 1 / 7)],
     ),
     "calendar_shares_by_name": (
         "{{ calendar_shares('from_thursday') }}",
-        [(d("2026-01-01"), 2 / 7)],
+        [(d("2026-01-01"), 2 / 7), (d("2026-01-15"), 1 / 7)],
     ),
     # Each fault, and a copy beside a later version that repeats the numbers.
     "stage_sales": (
@@ -838,7 +840,10 @@ def site(make_site: Callable[[], Site]) -> Site:
     thursday, daily = (project_vars()["use_cases"]["sku_weekly"] for _ in range(2))
     thursday |= {"week_starts_on": "thursday", "time_zone": "America/New_York"}
     thursday["sources"]["sales"]["columns"]["promo_share"] = "promo_share"
-    thursday["regressors"]["holiday_share"]["names"] = ["Another", "Christmas"]
+    thursday["regressors"]["holiday_share"]["names"] = [
+        *("Another", "Christmas", "Women's Day"),
+        *("'", "\\", "no \\' such"),
+    ]
     daily |= {"grain": "day", "time_zone": "UTC"}
     site.use_cases = {"sku_weekly": first, "from_thursday": thursday, "by_day": daily}
     templates = {name: template for name, (template, _) in CASES.items()}
