@@ -37,6 +37,11 @@ from python_jobs.settings import UseCase, load_settings, project_dir
 from python_jobs.terminal import print_csv, print_table, progress_bars
 
 DATE = click.DateTime(["%Y-%m-%d"])
+REGRESSORS_TOLD = {
+    "regressors_left_out": "without an effect of its own:",
+    "regressors_contradicting": "of another sign than the settings expect:",
+}
+"""What `models show` says of a version's regressors, by column."""
 YEARS_BEFORE, YEARS_AHEAD = 7, 4
 """The years around this one of which `make-holidays` makes the holidays, unless told."""
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -640,11 +645,15 @@ def show_models(context: click.Context, series: str) -> None:
 
 
 def _print_history(found: History) -> None:
-    brief = found.versions.drop(columns=["series_id", "metrics", "hyperparameters", "numbers"])
+    lengthy = ["series_id", "metrics", "hyperparameters", "numbers", *REGRESSORS_TOLD]
+    brief = found.versions.drop(columns=lengthy)
     print_table(brief, "What became of each version, the newest last")
     for row in found.versions.drop_duplicates(["model_name", "model_version"]).itertuples():
         click.echo(f"{row.model_name} {row.model_version}")
         click.echo(f"  fitted with {row.hyperparameters}\n  worth {row.metrics}")
+        for column, what in REGRESSORS_TOLD.items():
+            if isinstance(told := getattr(row, column), str):
+                click.echo(f"  {what} {told}")
     if not found.decisions.empty:
         formats = {name: ".1%" for name in found.decisions if str(name).endswith("wape")}
         print_table(found.decisions, "Retrainings, the newest last", formats)

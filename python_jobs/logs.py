@@ -30,6 +30,7 @@ class Event(StrEnum):
     SERIES_REFUSED = "series_refused"
     MODELS_FAULTY = "models_faulty"
     FIT_FAILED = "fit_failed"
+    SIGN_CONTRADICTED = "sign_contradicted"
     PRIORS_IN_FORCE = "priors_in_force"
     ACCURACY_ALERT = "accuracy_alert"
     NO_NEW_ALERT = "no_new_alert"

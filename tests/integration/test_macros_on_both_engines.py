@@ -333,6 +333,22 @@ METRICS: dict[str, Case] = {
         f"select id, {{{{ out_of_range('sku_weekly', 'known', 'ranges') }}}} as o from {KNOWN}",
         [(1, True), (2, False), (3, False), (4, False), (5, None)],
     ),
+    "regressors_outside": (
+        f"""
+        select id, {{{{ regressors_outside('sku_weekly', 'known', 'ranges') }}}} as outside
+        from {KNOWN}""",
+        [(1, "temperature_c"), (2, ""), (3, ""), (4, ""), (5, None)],
+    ),
+    "regressors_outside_are_all_named": (
+        """
+        select {{ regressors_outside('sku_weekly', 'known', 'ranges') }} as o
+        from (
+            select '{"promo_share": 0.5, "log_price_ratio": -0.2, "temperature_c": 0}' as known,
+                '{"promo_share": [0, 0], "log_price_ratio": [0, 1], "temperature_c": [0, 0]}'
+                as ranges
+        )""",
+        [("promo_share log_price_ratio",)],
+    ),
     "errors_of": (
         """
         select run_kind, series_id, model_name, period, segment_type, segment
