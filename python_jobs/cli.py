@@ -35,11 +35,18 @@ from python_jobs.monitor import monitor as run_monitor
 from python_jobs.monitor import open_monitor
 from python_jobs.run import Run, Selection, shard_of_task
 from python_jobs.schedule import origin_at, validation_origins
-from python_jobs.settings import UseCase, project_dir
+from python_jobs.settings import UseCase, load_settings, project_dir
 from python_jobs.terminal import print_csv, print_table, progress_bars
 from python_jobs.what_if import what_if as run_what_if
 
 DATE = click.DateTime(["%Y-%m-%d"])
+REGRESSORS_TOLD = {
+    "regressors_left_out": "without an effect of its own:",
+    "regressors_contradicting": "of another sign than the settings expect:",
+}
+"""What `models show` says of a version's regressors, by column."""
+YEARS_BEFORE, YEARS_AHEAD = 7, 4
+"""The years around this one of which `make-holidays` makes the holidays, unless told."""
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -632,6 +639,41 @@ def fetch_weather(context: click.Context, dry_run: bool) -> None:
         )
 
 
+@main.command("make-holidays")
+@click.option("--country", "more", multiple=True, help="Another country or part: DE, US-CA.")
+@click.option("--from", "first", type=int, help="First year; default: seven years ago.")
+@click.option("--to", "last", type=int, help="Last year; default: four years ahead.")
+@click.option("--dry-run", is_flag=True, help="Say what would be made, and write nothing.")
+def make_holidays(
+    more: tuple[str, ...], first: int | None, last: int | None, dry_run: bool
+) -> None:
+    """Make seeds/holidays.csv with the public holidays of the countries that the settings name.
+
+    Rows whose source is 'holidays' are made again for these countries and years; every other row
+    stays, your own above all (docs/your-data.md). The next run loads the seed.
+
+    \b
+    Example:
+      shelfcast make-holidays
+      shelfcast make-holidays --country DE --country US-CA --from 2015
+    """
+    from python_jobs import holiday_seed
+
+    project, year = project_dir(), date.today().year
+    use_cases = load_settings(project).use_cases.values()
+    calendars = [one.sources.calendar for one in use_cases if one.sources.calendar]
+    countries = [*more, *(country for one in calendars for country in one.countries)]
+    path = project / holiday_seed.SEED
+    years = (first or year - YEARS_BEFORE, last or year + YEARS_AHEAD)
+    remade = holiday_seed.remake(holiday_seed.read_seed(path), countries, *years)
+    if dry_run:
+        click.echo(f"{path}: {remade}")
+        click.echo("nothing was written (--dry-run)")
+        return
+    holiday_seed.write_seed(path, remade.rows)
+    logs.log(Event.HOLIDAYS_MADE, f"{path}: {remade}")
+
+
 @main.command()
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV even on a terminal.")
@@ -721,11 +763,15 @@ def show_models(context: click.Context, series: str) -> None:
 
 
 def _print_history(found: History) -> None:
-    brief = found.versions.drop(columns=["series_id", "metrics", "hyperparameters", "numbers"])
+    lengthy = ["series_id", "metrics", "hyperparameters", "numbers", *REGRESSORS_TOLD]
+    brief = found.versions.drop(columns=lengthy)
     print_table(brief, "What became of each version, the newest last")
     for row in found.versions.drop_duplicates(["model_name", "model_version"]).itertuples():
         click.echo(f"{row.model_name} {row.model_version}")
         click.echo(f"  fitted with {row.hyperparameters}\n  worth {row.metrics}")
+        for column, what in REGRESSORS_TOLD.items():
+            if isinstance(told := getattr(row, column), str):
+                click.echo(f"  {what} {told}")
     if not found.decisions.empty:
         formats = {name: ".1%" for name in found.decisions if str(name).endswith("wape")}
         print_table(found.decisions, "Retrainings, the newest last", formats)

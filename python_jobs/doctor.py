@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from python_jobs.errors import ShelfcastError, first_few
 from python_jobs.families import make_family
+from python_jobs.jobs.calendar import check_calendar
 from python_jobs.jobs.sources import examine_source, require_rows, table_of
 from python_jobs.jobs.verify import verify
 from python_jobs.pipeline import Workplace
+from python_jobs.schedule import origin_at
 from python_jobs.warehouse import MissingRelation
 
 LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
@@ -114,6 +117,12 @@ def _source(kind: str) -> Callable[[Workplace], str]:
     return look
 
 
+def _calendar(place: Workplace) -> str:
+    now = origin_at(place.use_case, datetime.now(UTC))
+    found = check_calendar(place.project, place.use_case, [now])
+    return found or "not used by this use case"
+
+
 CHECKS: list[tuple[str, Callable[[Workplace], str], bool]] = [
     ("model families", _families, False),
     ("dbt project", _project, True),
@@ -121,6 +130,7 @@ CHECKS: list[tuple[str, Callable[[Workplace], str], bool]] = [
     ("sales", _source("sales"), False),
     ("promotions", _source("promotions"), False),
     ("weather", _source("weather"), False),
+    ("holidays", _calendar, False),
     ("log tables", _log_tables, False),
     ("model store", _store, False),
     ("models", _models, False),

@@ -16,6 +16,7 @@ import pandas as pd
 
 from python_jobs.dbt_runner import Dbt, names_of
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError, ShelfcastError
+from python_jobs.jobs.calendar import check_calendar, warn_of_untold_years
 from python_jobs.jobs.fetch_weather import FetchReport, fetch_weather, newest_forecast
 from python_jobs.jobs.fitting import PriorSource, families_of, is_pooled, prior_source
 from python_jobs.jobs.gate import check_gate, missing_regressors
@@ -677,11 +678,13 @@ def prepare(place: Workplace, run: Run) -> None:
     """The first step: say what the run looks back from, then dbt from sources to the gate.
 
     Raises:
-        RunStopped: a source table is missing or lacks a column, sales are empty, or too old.
+        RunStopped: a source table is missing or lacks a column, sales are empty, or too old, or
+            the seed has no holidays of a year that is to be forecast.
         DbtFailed: dbt did.
     """
     ensure_tables(place)
     check_sources(place.warehouse, place.use_case)
+    check_calendar(place.project, place.use_case, run.origins)
     write_origins(place.warehouse, run)
     if run.kind in ("replay", "backtest") and not place.use_case.sources.sales.known_at:
         warn(
@@ -693,6 +696,7 @@ def prepare(place: Workplace, run: Run) -> None:
         if run.kind == "issued":
             _check_source_freshness(place)
         place.dbt.build("before_forecast", _dbt_progress(place, "dbt before"))
+    warn_of_untold_years(place.warehouse, place.project, place.use_case)
 
 
 def fit_models(place: Workplace, run: Run, priors: PriorSource | None = None) -> TrainReport:

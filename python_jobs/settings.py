@@ -62,11 +62,12 @@ class Schedule(_Frozen):
 
 
 class Regressor(_Frozen):
-    """A future-known column: where its future comes from and what a hole means."""
+    """A future-known column: where its future comes from, what a hole means, which way it works."""
 
     future: Literal["plan", "weather", "calendar"]
     when_missing: WhenMissing
     names: tuple[str, ...]
+    sign: Literal["any", "positive", "negative"]
 
 
 class SalesSource(_Frozen):

@@ -66,6 +66,8 @@
                 'hyperparameters': 'string',
                 'metrics': 'string',
                 'regressor_ranges': 'string',
+                'regressors_left_out': 'string',
+                'regressors_contradicting': 'string',
                 'status': 'string',
                 'error': 'string',
                 'code_version': 'string',

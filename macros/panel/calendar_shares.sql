@@ -18,7 +18,13 @@ group by ds
 {# `value` where `column` is one of `allowed`; without a list, `value` (or `otherwise`) always. #}
 {% macro in_list(column, allowed, value, otherwise=none) -%}
     {%- if allowed -%}
-        if({{ column }} in ('{{ allowed | join("', '") }}'), {{ value }}, {{ otherwise or 'null' }})
+        {%- set literals = [] -%}
+        {%- for one in allowed -%}
+            {%- do literals.append(
+                "'" ~ one | replace("\\", "\\\\") | replace("'", "\\'") ~ "'"
+            ) -%}
+        {%- endfor -%}
+        if({{ column }} in ({{ literals | join(', ') }}), {{ value }}, {{ otherwise or 'null' }})
     {%- else -%}
         {{ otherwise or value }}
     {%- endif -%}

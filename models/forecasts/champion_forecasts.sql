@@ -19,6 +19,7 @@ select
     run_kind,
     as_of_at,
     issued_at,
-    model_version
+    model_version,
+    regressors_as_known
 from {{ ref('forecasts') }}
 where is_champion

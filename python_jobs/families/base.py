@@ -55,6 +55,8 @@ class FittedModel(Generic[ModelT]):
         n_obs: training rows used.
         hyperparameters: what was set or chosen before the fit, JSON values only.
         metrics: in-sample or validation numbers, JSON values only.
+        regressors_left_out: by regressor, why the model does without it, or why its effect is not
+            this series' own.
     """
 
     model: ModelT
@@ -63,6 +65,7 @@ class FittedModel(Generic[ModelT]):
     n_obs: int
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    regressors_left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -190,5 +193,17 @@ class TunableFamily(Family[ModelT], Protocol[ModelT]):
         """The recipes to choose from: options that replace those of the settings.
 
         The simplest first; the settings' own, `{}`, among them.
+        """
+        ...
+
+
+class ExplainedFamily(Family[ModelT], Protocol[ModelT]):
+    """A family that can say which way a regressor moves its forecast."""
+
+    def effects(self, model: ModelT) -> dict[str, float]:
+        """By regressor of a model, by what share of the series' level one unit raises the forecast.
+
+        Negative where it lowers it. Of which level, and whether the share is a logarithm's change,
+        is the family's; a regressor that the model does without is not there.
         """
         ...

@@ -19,6 +19,7 @@ from python_jobs.jobs.packing import pack, unpack_whole
 from python_jobs.jobs.pool import OnProgress
 from python_jobs.jobs.ranges import regressor_ranges
 from python_jobs.jobs.scope import series_in_scope
+from python_jobs.jobs.signs import Contradicted, contradictions, json_or_null
 from python_jobs.logs import Event, warn
 from python_jobs.model_store import (
     AlreadyThere,
@@ -71,24 +72,28 @@ def train(
         on_progress: called with series done and their number, for each family and origin.
         priors: where the priors of pooled families come from.
     """
-    report, newest = TrainReport(), dict[str, bytes]()
+    report, newest, told = TrainReport(), dict[str, bytes](), Contradicted()
     for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
-        stored = _write(warehouse, store, run, one)
+        log_rows, stored = _write(warehouse, store, run, one)
+        told.add(log_rows)
         if one.family.name == run.use_case.champion:
             newest |= stored
         report.n_series += one.panel["series_id"].nunique()
         report.n_trained += len(one.fitted.models)
         report.n_failed += len(one.fitted.failures)
         tell_failures(run, one.family.name, one.fitted)
+    told.tell(run)
     _show(warehouse, store, run, newest)
     return report
 
 
-def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) -> dict[str, bytes]:
+def _write(
+    warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
     """Store, log, then put in service: a kill between them leaves nothing half in service.
 
     Returns:
-        The models as they are stored, by series_id.
+        The rows of model_log, and the models as they are stored, by series_id.
     """
     origin, family = one.origin, one.family
     log_rows, stored = store_fit(
@@ -99,7 +104,7 @@ def _write(warehouse: Warehouse, store: ModelStore, run: Run, one: OriginFit) ->
     events = [_event(run, origin, family, row) for row in log_rows if row["status"] == "trained"]
     if events:
         warehouse.append("model_events", pd.DataFrame(events), run.job_id("model_events", *parts))
-    return stored
+    return log_rows, stored
 
 
 def _show(warehouse: Warehouse, store: ModelStore, run: Run, models: dict[str, bytes]) -> None:
@@ -169,6 +174,7 @@ def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
     ranges = regressor_ranges(family, fitted, one.panel, list(run.use_case.regressors))
+    contradicting = contradictions(family, fitted, ranges, run.use_case.regressors)
     common = {
         "run_id": run.run_id,
         "shard": run.shard.index,
@@ -194,6 +200,8 @@ def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
             ).decode(),
             "metrics": orjson.dumps(model.metrics).decode(),
             "regressor_ranges": ranges.get(series_id),
+            "regressors_left_out": json_or_null(model.regressors_left_out),
+            "regressors_contradicting": json_or_null(contradicting.get(series_id)),
             "status": "trained",
         }
         for series_id, model in fitted.models.items()

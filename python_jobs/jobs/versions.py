@@ -30,7 +30,8 @@ select
     models.series_id, models.model_name, models.model_version, models.origin_date, models.as_of_at,
     models.train_start, models.train_end, models.n_obs, events.stage, events.reason, events.actor,
     events.as_of_at as stage_as_of_at, events.logged_at as stage_at, models.metrics,
-    models.hyperparameters, events.numbers
+    models.hyperparameters, models.regressors_left_out, models.regressors_contradicting,
+    events.numbers
 from {model_log} as models
 left join {model_events} as events
     on models.use_case = events.use_case and models.model_name = events.model_name

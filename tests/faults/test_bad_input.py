@@ -15,7 +15,7 @@ from python_jobs.errors import RunStopped
 from python_jobs.logs import LOGGER
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import ROOT, Site, day, instant, without_data_tests
+from tests.support.site import ROOT, Site, day, instant, project_vars, without_data_tests
 
 TRAIN = ("train", "--as-of", f"{golden.FIRST}T22:00")
 REPLAY = ("replay", "--from", str(golden.SECOND), "--to", str(golden.SECOND))
@@ -174,6 +174,46 @@ def test_an_inclusion_table_that_is_no_table_name(site: Site, table):
     result = shelfcast(site, *TRAIN, "--series-table", table)
     assert result.exit_code == 2
     assert error_of(result) == f"'{table}' is not named as project.dataset.table."
+
+
+# A seed of holidays that ends
+
+
+def test_holidays_that_the_seed_does_not_know(site: Site, caplog, monkeypatch):
+    """Stopped before dbt where the horizon has none; a warning where sales reach further back."""
+    golden.make(site)
+    earlier = golden.sku_sales().query("sku_id == 'A'").head(1)
+    site.write("sales", earlier.assign(week_start=day("2025-12-22")))
+    first = project_vars()["use_cases"]["sku_weekly"]
+    site.use_cases["sku_weekly"]["regressors"]["holiday_share"] = first["regressors"][
+        "holiday_share"
+    ]
+    site.use_cases["sku_weekly"]["sources"]["calendar"] = {"countries": ["RU"]}
+    seed = site.copy_project() / "seeds" / "holidays.csv"
+    seed.write_text("holiday_date,name,country,source\n2025-05-09,Victory Day,RU,holidays\n")
+    stopped = shelfcast(site, *TRAIN)
+    assert stopped.exit_code == 1
+    assert (
+        "sku_weekly: seeds/holidays.csv: no holiday of RU in 2026, which the horizon reaches: "
+        "holiday_share would silently be 0. Run `shelfcast make-holidays --from 2026 --to 2026`."
+    ) in error_of(stopped)
+    assert "FAIL  holidays: sku_weekly: " in shelfcast(site, "doctor").stdout
+
+    seed.unlink()
+    done(site, "make-holidays", "--from", "2026", "--to", "2027")
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    forecast_late(site)
+    assert "no holiday of RU in 2025, which sales are known of" in caplog.text
+    shares = golden.table(
+        site,
+        """
+        select distinct ds, holiday_share from {sku_weekly_regressors}
+        where holiday_share > 0 order by ds
+        """,
+    )
+    # 1 to 4 January; 5 to 9 January, the last a day off that was moved; 23 February; 8 March.
+    weeks = {"2025-12-29": 4, "2026-01-05": 5, "2026-02-23": 1, "2026-03-02": 1}
+    assert shares == [(week, round(days / 7, 9)) for week, days in weeks.items()]
 
 
 # A future panel with a hole

@@ -7,6 +7,8 @@ the first model was fitted on.
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -123,6 +125,7 @@ def trained(make_site: Callable[[], Site]) -> Iterator[Trained]:
             name: settings["regressors"][name] for name in ("promo_share", "log_price_ratio")
         },
     }
+    settings["regressors"]["log_price_ratio"] |= {"sign": "positive"}
     for name in ("weather", "calendar"):
         settings["sources"].pop(name, None)
     site.write("sales", table([*sales("A", 0, N_FIRST), *sales("B", 0, N_FIRST)]))
@@ -163,6 +166,30 @@ def test_stock_prophet_forecasts_what_was_forecast(trained: Trained) -> None:
             previous = max(0.0, stock.predict(asked)["yhat"].iloc[0])
             found.append(previous)
         np.testing.assert_allclose(found, np.log1p(issued["yhat"]), rtol=0, atol=1e-8)
+
+
+def test_the_registry_says_what_training_found_of_the_regressors(trained: Trained) -> None:
+    """The settings expect a high price to raise sales, for once; here it lowers them."""
+    rows = golden.table(
+        trained.site,
+        """
+        select series_id, model_version, regressors_left_out, regressors_contradicting
+        from {models} where model_name = 'prophet' order by 1, 2
+        """,
+    )
+    assert [row[:3] for row in rows] == [
+        (series_id, version, None)
+        for series_id in (A, B)
+        for version in (trained.first, trained.second)
+    ]
+    for *_, contradicting in rows:
+        told = json.loads(contradicting)
+        assert set(told) == {"log_price_ratio"}
+        assert told["log_price_ratio"] < 0
+    result = done(trained.site, "models", "show", "--series", A)
+    shown = pd.read_csv(io.StringIO(result.stdout)).query("model_name == 'prophet'")
+    assert list(shown["regressors_contradicting"]) == [row[3] for row in rows[:2]]
+    assert shown["regressors_left_out"].isna().all()
 
 
 def test_its_history_is_what_was_known_when_it_was_trained(trained: Trained) -> None:

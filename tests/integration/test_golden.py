@@ -49,6 +49,23 @@ def test_planners_read_one_row_a_series_and_week(site: Site) -> None:
     assert golden.table(site, golden.PLANNERS_READ) == golden.PLANNERS_ROWS
 
 
+def test_planners_see_where_a_forecast_leaves_what_its_model_has_seen(site: Site) -> None:
+    """Trained before the promotion of W8, A has never seen one; C fell back."""
+    rows = golden.table(
+        site,
+        """
+        select sku_id, target_date, regressors_outside from {distributor_forecasts_weekly}
+        where origin_date = '2026-02-15' order by 1, 2
+        """,
+    )
+    w7, w8 = (str(golden.WEEK[week]) for week in ("W7", "W8"))
+    assert rows == [
+        ("A", w7, ""),
+        ("A", w8, "promo_share"),
+        *((sku, week, told) for sku, told in (("B", ""), ("C", None)) for week in (w7, w8)),
+    ]
+
+
 def test_every_series_that_got_no_forecast_of_its_own_says_why(site: Site) -> None:
     rows = golden.table(
         site,

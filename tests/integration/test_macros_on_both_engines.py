@@ -122,7 +122,8 @@ select x.*
 from unnest(array<struct<holiday_date date, holiday_name string, country string>>[
     ('2026-01-01', 'New Year', 'RU'), ('2026-01-02', 'New Year', 'RU'),
     ('2026-01-02', 'Another', 'RU'), ('2026-01-07', 'Christmas', 'RU'),
-    ('2026-01-07', 'Elsewhere', 'DE')
+    ('2026-01-07', 'Elsewhere', 'DE'), ('2026-01-21', 'Women\\'s Day', 'RU'),
+    ('2026-01-21', 'Женский день', 'RU')
 ]) as x
 """
 RUN_ORIGINS = """
@@ -331,6 +332,22 @@ METRICS: dict[str, Case] = {
     "out_of_range": (
         f"select id, {{{{ out_of_range('sku_weekly', 'known', 'ranges') }}}} as o from {KNOWN}",
         [(1, True), (2, False), (3, False), (4, False), (5, None)],
+    ),
+    "regressors_outside": (
+        f"""
+        select id, {{{{ regressors_outside('sku_weekly', 'known', 'ranges') }}}} as outside
+        from {KNOWN}""",
+        [(1, "temperature_c"), (2, ""), (3, ""), (4, ""), (5, None)],
+    ),
+    "regressors_outside_are_all_named": (
+        """
+        select {{ regressors_outside('sku_weekly', 'known', 'ranges') }} as o
+        from (
+            select '{"promo_share": 0.5, "log_price_ratio": -0.2, "temperature_c": 0}' as known,
+                '{"promo_share": [0, 0], "log_price_ratio": [0, 1], "temperature_c": [0, 0]}'
+                as ranges
+        )""",
+        [("promo_share log_price_ratio",)],
     ),
     "errors_of": (
         """
@@ -741,14 +758,15 @@ OTHERS: dict[str, Case] = {
             (9, None),
         ],
     ),
-    # Of seven days two are holidays (one has two names) in the first week, one in the second.
+    # Of seven days two are holidays (one has two names) in the first week, one in the second, and
+    # one, a Wednesday, in the fourth. No holiday falls on the Monday that is its week's own date.
     "calendar_shares": (
         "{{ calendar_shares('sku_weekly') }}",
-        [(d("2025-12-29"), 2 / 7), (d("2026-01-05"), 1 / 7)],
+        [(d("2025-12-29"), 2 / 7), (d("2026-01-05"), 1 / 7), (d("2026-01-19"), 1 / 7)],
     ),
     "calendar_shares_by_name": (
         "{{ calendar_shares('from_thursday') }}",
-        [(d("2026-01-01"), 2 / 7)],
+        [(d("2026-01-01"), 2 / 7), (d("2026-01-15"), 1 / 7)],
     ),
     # Each fault, and a copy beside a later version that repeats the numbers.
     "stage_sales": (
@@ -838,7 +856,10 @@ def site(make_site: Callable[[], Site]) -> Site:
     thursday, daily = (project_vars()["use_cases"]["sku_weekly"] for _ in range(2))
     thursday |= {"week_starts_on": "thursday", "time_zone": "America/New_York"}
     thursday["sources"]["sales"]["columns"]["promo_share"] = "promo_share"
-    thursday["regressors"]["holiday_share"]["names"] = ["Another", "Christmas"]
+    thursday["regressors"]["holiday_share"]["names"] = [
+        *("Another", "Christmas", "Women's Day"),
+        *("'", "\\", "no \\' such"),
+    ]
     daily |= {"grain": "day", "time_zone": "UTC"}
     site.use_cases = {"sku_weekly": first, "from_thursday": thursday, "by_day": daily}
     templates = {name: template for name, (template, _) in CASES.items()}

@@ -172,7 +172,7 @@ def test_what_prophet_cannot_express_follows_from_the_model():
         "priors",
         "interval",
         "calibration",
-        "never varied in training, so without effect and left out",
+        "hardly varied in training, so without effect and left out",
     ]
     assert told[-1].endswith(": promo.")
 

@@ -215,7 +215,7 @@ def test_the_registry_row_of_a_fit():
     assert 3 < fitted.metrics["noise_sd"] < 8
     assert fitted.hyperparameters["yearly_order"] == 3
     assert fitted.hyperparameters["seasonalities"] == {"yearly": 3}
-    assert fitted.hyperparameters["constant_features"] == ["price"]
+    assert fitted.regressors_left_out == {"price": "never varies"}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ select
     model_log.n_obs,
     model_log.n_left_out,
     model_log.hyperparameters,
-    model_log.metrics
+    model_log.metrics,
+    model_log.regressors_left_out,
+    model_log.regressors_contradicting
 from model_log
 inner join newest_events
     on

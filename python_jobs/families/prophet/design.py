@@ -5,7 +5,7 @@ The rules are those of Prophet 1.5 (`Prophet.preprocess`), applied to many serie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,8 +52,8 @@ class Scaled:
             (n_series, CHANGEPOINTS); a flat trend has none, shape (n_series, 0).
         mean: taken off each feature, shape (n_series, n_features).
         sd: each feature is divided by, shape (n_series, n_features).
-        varies: features with more than one value; the others have no effect, shape
-            (n_series, n_features).
+        varies: features with more than one value that were not taken out; the others have no
+            effect of their own, shape (n_series, n_features).
         has_season: which seasons a series is long enough for, shape (n_series, n_seasons).
     """
 
@@ -66,6 +66,14 @@ class Scaled:
     sd: FloatArray
     varies: BoolArray
     has_season: BoolArray
+
+    def without(self, left_out: BoolArray) -> Scaled:
+        """Take features out of some series, shape (n_series, n_features)."""
+        if not left_out.any():
+            return self
+        x = self.problem.x.copy()
+        x[:, :, x.shape[2] - left_out.shape[1] :] *= ~left_out[:, None, :]
+        return replace(self, problem=replace(self.problem, x=x), varies=self.varies & ~left_out)
 
 
 def fourier(day: IntArray, seasons: list[Season]) -> FloatArray:
@@ -175,6 +183,25 @@ def _changepoints(histories: Histories) -> IntArray:
         else:
             days[rows, 0] = 0
     return days
+
+
+def n_deviating(x: FloatArray, is_row: BoolArray) -> IntArray:
+    """Rows in which each feature differs from its most common value.
+
+    Args:
+        x: shape (n_series, n_rows, n_features).
+        is_row: shape (n_series, n_rows).
+
+    Returns:
+        Shape (n_series, n_features).
+    """
+    values = np.sort(np.where(is_row[:, :, None], x, np.inf), axis=1)
+    place = np.arange(values.shape[1])[None, :, None]
+    is_new = np.ones(values.shape, dtype=bool)
+    is_new[:, 1:] = values[:, 1:] != values[:, :-1]
+    first = np.maximum.accumulate(np.where(is_new, place, 0), axis=1)
+    most_common = np.where(np.isfinite(values), place - first + 1, 0).max(axis=1)
+    return np.asarray(is_row.sum(axis=1)[:, None] - most_common)
 
 
 def _standardised(histories: Histories) -> tuple[FloatArray, FloatArray, BoolArray]:

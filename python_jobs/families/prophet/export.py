@@ -116,7 +116,7 @@ def not_expressed(model: ProphetModel, settings: FamilySettings) -> list[str]:
         (bool(renamed), f"names that Prophet keeps for itself: {', '.join(renamed)}."),
         (
             bool(constant),
-            f"never varied in training, so without effect and left out: {', '.join(constant)}.",
+            f"hardly varied in training, so without effect and left out: {', '.join(constant)}.",
         ),
     ]
     return [sentence for is_so, sentence in sentences if is_so]

@@ -153,6 +153,10 @@ class ProphetFamily:
         require_columns(future, sorted(features), "future")
         return forecast(models, future, self.settings, self.options.n_paths)
 
+    def effects(self, model: ProphetModel) -> dict[str, float]:
+        """What one unit of each regressor adds; see `ProphetModel.effects`."""
+        return model.effects
+
     def dumps(self, model: ProphetModel) -> bytes:
         """Write a model's parameters as one line of JSON, without history."""
         return dump_model(model)

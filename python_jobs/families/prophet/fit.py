@@ -10,7 +10,13 @@ import pandas as pd
 
 from python_jobs.families.base import FittedModel
 from python_jobs.families.prophet.arrays import BoolArray, FloatArray, IntArray
-from python_jobs.families.prophet.design import Histories, Scaled, scale, season_of_term
+from python_jobs.families.prophet.design import (
+    Histories,
+    Scaled,
+    n_deviating,
+    scale,
+    season_of_term,
+)
 from python_jobs.families.prophet.model import FamilyName, ProphetModel, ProphetOptions, Season
 from python_jobs.families.prophet.panel import EPOCH, Panel, Recipe
 from python_jobs.families.prophet.pooling import (
@@ -70,7 +76,8 @@ def fit_panel(panel: Panel, recipe: Recipe, priors: Priors) -> PanelFit:
     left: list[int] = by_stan.tolist()
     for series in np.flatnonzero(is_constant).tolist():
         model = _constant(panel, series, recipe)
-        fit.models[panel.series_id[series]] = _fitted(panel, series, model)
+        reasons = dict.fromkeys(recipe.features, "y never varies")
+        fit.models[panel.series_id[series]] = _fitted(panel, series, model, reasons)
     if is_batched:
         order = np.flatnonzero(~is_constant)
         order = order[np.argsort(n_rows[order], kind="stable")]
@@ -78,8 +85,8 @@ def fit_panel(panel: Panel, recipe: Recipe, priors: Priors) -> PanelFit:
             left += _fit_batch(panel, order[start : start + BATCH], recipe, priors, fit)
     for series in left:
         try:
-            model = _fit_with_stan(panel, series, recipe)
-            fit.models[panel.series_id[series]] = _fitted(panel, series, model)
+            model, reasons = _fit_with_stan(panel, series, recipe)
+            fit.models[panel.series_id[series]] = _fitted(panel, series, model, reasons)
         except SeriesRefusedError as error:
             fit.failures[panel.series_id[series]] = str(error)
     return fit
@@ -103,10 +110,20 @@ def _fit_batch(
     )
     units = own_units(scaled, recipe.options, features)
     scaled = with_priors(scaled, names, units, priors)
+    deviating = n_deviating(histories.x, histories.is_row)
+    left_out = recipe.hardly_varies(deviating) & ~is_pooled
+    feeds_priors = recipe.options.pooled_priors and not priors
+    if not feeds_priors:
+        scaled = scaled.without(left_out)
     mode = solve(scaled.problem)
     fit.coefficients.add(
         histories.series_id, recipe.options.label, scaled, mode, seasons, names, units
     )
+    again = np.flatnonzero(left_out.any(axis=1))
+    if feeds_priors and len(again):
+        # What little a series has seen counts for the portfolio, but not for its own model.
+        scaled = scaled.without(left_out)
+        mode.put(again, solve(scaled.problem[again]))
     memory = _autocorrelation(histories.day, histories.is_row, mode.residual, recipe)
     left = []
     for place, series in enumerate(chosen.tolist()):
@@ -117,7 +134,9 @@ def _fit_batch(
         if recipe.options.ar1:
             last = mode.residual[place, histories.n_rows[place] - 1]
             model = _with_memory(model, memory[place], last)
-        fitted = _fitted(panel, series, model)
+        n_rows = int(histories.n_rows[place])
+        reasons = recipe.reasons(deviating[place], n_rows, model.regressors)
+        fitted = _fitted(panel, series, model, reasons)
         fitted.metrics["objective"] = float(mode.objective[place])
         fitted.metrics["autocorrelation"] = float(memory[place])
         fit.models[panel.series_id[series]] = fitted
@@ -253,21 +272,27 @@ def _constant(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
     )
 
 
-def _fit_with_stan(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
+def _fit_with_stan(
+    panel: Panel, series: int, recipe: Recipe
+) -> tuple[ProphetModel, dict[str, str]]:
+    """Fit one series; returns its model, and why it does without some features."""
     rows = panel.rows(series)
-    frame = pd.DataFrame(panel.x[rows], columns=recipe.features)
-    varying = [name for name in recipe.features if frame[name].nunique() > 1]
-    frame = frame[varying]
+    x = panel.x[rows]
+    (deviating,) = n_deviating(x[None], np.ones((1, len(x)), dtype=bool))
+    is_kept = (deviating > 0) & ~recipe.hardly_varies(deviating)
+    kept = [name for name, has in zip(recipe.features, is_kept, strict=True) if has]
+    frame = pd.DataFrame(x[:, is_kept], columns=kept)
+    reasons = recipe.reasons(deviating, len(x), kept)
     frame.insert(0, "ds", pd.to_datetime(EPOCH + panel.day[rows]))
     frame.insert(1, "y", panel.y[rows])
     prophet = fit_series(frame, recipe.options, recipe.settings.grain)
     model = store(prophet, recipe.family, recipe.options, recipe.features)
     if not recipe.options.ar1:
-        return model
+        return model, reasons
     residual = (panel.y[rows] - _fitted_values(model, panel, series, recipe))[None] / model.y_scale
     is_row = np.ones(residual.shape, dtype=bool)
     memory = _autocorrelation(panel.day[rows][None], is_row, residual, recipe)
-    return _with_memory(model, memory[0], residual[0, -1])
+    return _with_memory(model, memory[0], residual[0, -1]), reasons
 
 
 def _fitted_values(model: ProphetModel, panel: Panel, series: int, recipe: Recipe) -> FloatArray:
@@ -281,7 +306,9 @@ def _fitted_values(model: ProphetModel, panel: Panel, series: int, recipe: Recip
     return np.asarray(terms.base + terms.lag_gain * x[:, model.regressors.index("y_lag1")])
 
 
-def _fitted(panel: Panel, series: int, model: ProphetModel) -> FittedModel[ProphetModel]:
+def _fitted(
+    panel: Panel, series: int, model: ProphetModel, reasons: dict[str, str]
+) -> FittedModel[ProphetModel]:
     return FittedModel(
         model=model,
         train_start=pd.Timestamp(model.train_start),
@@ -293,17 +320,16 @@ def _fitted(panel: Panel, series: int, model: ProphetModel) -> FittedModel[Proph
             "lag_effect": model.lag_effect,
             "n_left_out": float(panel.n_left_out[series]),
         },
+        regressors_left_out=reasons,
     )
 
 
 def _hyperparameters(model: ProphetModel) -> dict[str, Any]:
     """List what was set, and what was decided from the series before the fit."""
-    kept = set(model.regressors)
     return {
         **_options_of(model.options),
         "seasonalities": {season.name: season.order for season in model.seasonalities},
         "n_changepoints": len(model.delta),
-        "constant_features": [name for name in model.features if name not in kept],
     }
 
 

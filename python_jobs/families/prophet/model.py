@@ -20,7 +20,10 @@ FORMAT_VERSION = 2
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-_NOT_OF_THE_FORM = ("solver", "n_paths", "min_observations", "pooled_priors", "cap_ratio")
+_NOT_OF_THE_FORM = (
+    *("solver", "n_paths", "min_observations", "min_varying_periods", "pooled_priors"),
+    "cap_ratio",
+)
 """Options that leave the meaning of the coefficients as it is."""
 
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -51,6 +54,9 @@ class ProphetOptions(BaseModel):
         seasonality_mode: how seasons and regressors join the trend; y_lag1 is always added.
         n_paths: simulated futures behind an interval.
         min_observations: usable training rows below which a series is refused.
+        min_varying_periods: training rows in which a regressor must differ from its most common
+            value; with fewer it is left out, for its coefficient would be that of one or two
+            rows. One with a prior of the portfolio's stays. 1 leaves out constants only.
         pooled_priors: seasons and regressors are fitted with priors that the portfolio's series
             share, where the fit gets some (of the batch solver only); a series without a yearly
             season of its own, or whose regressor never changed, then has the portfolio's.
@@ -73,6 +79,7 @@ class ProphetOptions(BaseModel):
     seasonality_mode: Literal["additive", "multiplicative"] = "additive"
     n_paths: Annotated[int, Field(ge=100)] = 1000
     min_observations: Annotated[int, Field(ge=3)] = 8
+    min_varying_periods: Annotated[int, Field(ge=1)] = 3
     pooled_priors: bool = True
 
     @property
@@ -157,8 +164,8 @@ class ProphetModel:
         changepoint_days: where the slope may change, days after train_start.
         delta: change of the slope at each of them.
         seasonalities: in the order of beta.
-        regressors: names, in the order of beta after the seasons; a column that was constant in
-            training has none, for its effect cannot be told from the trend.
+        regressors: names, in the order of beta after the seasons; a column that hardly varied in
+            training is not among them, for its effect cannot be told from chance or the trend.
         mu: mean taken off each regressor.
         std: each regressor is divided by.
         beta: coefficients: sine and cosine of each order of each season, then the regressors.
@@ -233,6 +240,18 @@ class ProphetModel:
         """How each regressor joins the trend: as the seasons do, but y_lag1 is always added."""
         mode = self.options.seasonality_mode
         return tuple("additive" if name == "y_lag1" else mode for name in self.regressors)
+
+    @property
+    def effects(self) -> dict[str, float]:
+        """By regressor but the lag, the change of the forecast per unit: of ln(1 + y) with log1p;
+        else a share of the largest |y| or, where terms multiply, of the trend."""
+        beta = self.beta[len(self.beta) - len(self.regressors) :] / self.std
+        scale = self.y_scale if self.options.transform == "log1p" else 1.0
+        return {
+            name: float(value * scale)
+            for name, value in zip(self.regressors, beta, strict=True)
+            if name != "y_lag1"
+        }
 
     @property
     def lag_effect(self) -> float:

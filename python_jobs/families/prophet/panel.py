@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,31 @@ class Recipe:
         """Features multiply the trend as the seasons do; y_lag1 is always added."""
         by = self.options.seasonality_mode == "multiplicative"
         return np.array([by and name != "y_lag1" for name in self.features], dtype=bool)
+
+    def hardly_varies(self, n_deviating: IntArray) -> BoolArray:
+        """Features of which so few rows differ from the most common value that a coefficient would
+        be that of single rows; y_lag1 never does. Shape (…, n_features), as n_deviating."""
+        is_regressor = np.array([name != "y_lag1" for name in self.features], dtype=bool)
+        return np.asarray((n_deviating < self.options.min_varying_periods) & is_regressor)
+
+    def reasons(self, n_deviating: IntArray, n_rows: int, kept: Collection[str]) -> dict[str, str]:
+        """Why a series' model does without a feature, or has the portfolio's effect of it.
+
+        Args:
+            n_deviating: rows in which each feature differs from its most common value, shape
+                (n_features,).
+            n_rows: of the series.
+            kept: the features that have a coefficient.
+        """
+        found = {}
+        hardly = self.hardly_varies(n_deviating)
+        for place, name in enumerate(self.features):
+            n = int(n_deviating[place])
+            if n and not hardly[place]:
+                continue
+            reason = f"hardly varies ({n} of {n_rows} rows)" if n else "never varies"
+            found[name] = reason + (": the portfolio's effect is used" if name in kept else "")
+        return found
 
     @property
     def seasons(self) -> list[Season]:

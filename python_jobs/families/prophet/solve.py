@@ -101,6 +101,11 @@ class Mode:
     beta_sd: FloatArray
     residual: FloatArray
 
+    def put(self, chosen: IntArray, other: Mode) -> None:
+        """Take the parameters of some series from another solution, which has these alone."""
+        for name, values in vars(self).items():
+            values[chosen] = getattr(other, name)
+
 
 def solve(problem: Problem, tolerance: float = 1e-10) -> Mode:
     """Find the posterior mode of every series.

@@ -20,18 +20,23 @@ CLOSED_EFFECT = -0.25
 """Log effect on the holiday itself: fewer orders are placed."""
 
 EVE_KINDS = {
-    "New Year's Day": ("festive", 1.3),
+    "New Year Holidays": ("festive", 1.3),
     "International Women's Day": ("festive", 0.9),
     "Defender of the Fatherland Day": ("festive", 0.4),
-    "Spring and Labour Day": ("outdoor", 0.9),
+    "Holiday of Spring and Labor": ("outdoor", 0.9),
     "Victory Day": ("outdoor", 0.7),
     "Russia Day": ("outdoor", 0.8),
     "Unity Day": ("outdoor", 0.3),
 }
+"""What the days before the first day of a holiday do."""
+
+COUNTRY = "RU"
+CLOSED = {*EVE_KINDS, "Christmas Day"}
+"""The holidays on which the made-up shops order less; days off that a decree moves are not."""
 
 
 def read_holidays(path: Path | None = None) -> dict[date, str]:
-    """Read the seed: the name of each public holiday by its date.
+    """Read the seed: the name of each holiday that moves the demo's demand, by its date.
 
     Raises:
         FileNotFoundError: there is no such file; the message says what to pass.
@@ -40,6 +45,7 @@ def read_holidays(path: Path | None = None) -> dict[date, str]:
     if not source.is_file():
         raise FileNotFoundError(f"demo: no holidays at {source}. Pass the path of holidays.csv.")
     rows = pd.read_csv(source, dtype=str, encoding="utf-8")
+    rows = rows[(rows["country"] == COUNTRY) & rows["name"].isin(CLOSED)]
     dates = [date.fromisoformat(text) for text in rows["holiday_date"]]
     return dict(zip(dates, rows["name"], strict=True))
 
@@ -54,12 +60,20 @@ def holiday_effects(settings: DemoSettings, holidays: dict[date, str]) -> FloatA
     _check_years(settings, holidays, n_days)
     effects = np.zeros((len(FAMILIES), n_days))
     offsets = {(day - settings.first_monday).days: name for day, name in holidays.items()}
-    for offset, name in offsets.items():
+    for offset, name in _first_days(settings, holidays).items():
         eve = np.arange(offset - EVE_DAYS, offset)
         effects[:, _inside(eve, n_days)] += _eve_effect(name)[:, None]
     closed = _inside(np.array(sorted(offsets), dtype=np.int64), n_days)
     effects[:, closed] = CLOSED_EFFECT
     return effects
+
+
+def _first_days(settings: DemoSettings, holidays: dict[date, str]) -> dict[int, str]:
+    """The first day of each holiday of a year, as a day offset, and its name."""
+    firsts: dict[tuple[int, str], date] = {}
+    for day, name in sorted(holidays.items()):
+        firsts.setdefault((day.year, name), day)
+    return {(day - settings.first_monday).days: name for (_, name), day in firsts.items()}
 
 
 def _inside(days: IntArray, n_days: int) -> IntArray:
