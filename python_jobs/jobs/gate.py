@@ -124,12 +124,12 @@ def _check_holes(run: Run, verdicts: pd.DataFrame) -> None:
     names = [f"{row.series_id}: {row.missing_regressors}" for row in holes.itertuples()]
     found = (
         f"future_panel: {len(holes)} of {len(verdicts)} series lack a regressor "
-        f"(first: {first_few(names, 1)})."
+        f"(first: {first_few(names)})."
     )
     remedy = (
-        "`shelfcast check-future` lists them. Load the plan (`shelfcast load plan.csv --as "
-        "promotions --covers-from … --covers-to …`) or the weather for those dates, or change the "
-        "regressor's when_missing."
+        "Load the plan (`shelfcast load plan.csv --as promotions --covers-from … --covers-to …`) "
+        "or the weather for those dates, or change the regressor's when_missing; "
+        "`shelfcast check-future` lists what is missing."
     )
     if holes["stops_run"].any():
         raise RunStopped(f"{found} when_missing: stop_run stops the run. {remedy}")
