@@ -131,10 +131,17 @@ where run_kind = 'issued' and is_champion and use_case = 'sku_weekly'
 """
 
 REJECTED = """
-select rejected_because, count(*) as n, min(source_row) as first_row
+select
+    rejected_because,
+    json_value(source_row, '$.unit') as unit,
+    json_value(source_row, '$.channel') as channel,
+    json_value(source_row, '$.sku_id') as sku_id,
+    json_value(source_row, '$.start_date') as start_date,
+    json_value(source_row, '$.end_date') as end_date,
+    json_value(source_row, '$.discount') as discount,
+    coalesce(json_value(source_row, '$.price'), json_value(source_row, '$.unparsed')) as price
 from {rejected_promotions}
-group by rejected_because
-order by n desc, rejected_because
+order by rejected_because
 """
 
 WEATHER = """
