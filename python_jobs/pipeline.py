@@ -220,9 +220,7 @@ def weekly(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    receive_plans(place)
-    instant = now or datetime.now(UTC)
-    run = open_weekly(place, options, now=instant)
+    run, instant = _begin_weekly(place, options, now)
     with leased(place, run, options):
         _before(place, run, instant)
         report = forecast(place, run)
@@ -235,9 +233,7 @@ def weekly_before(place: Workplace, options: RunOptions) -> Run:
 
     A run that fails here gives its lease back.
     """
-    receive_plans(place)
-    instant = datetime.now(UTC)
-    run = open_weekly(place, options, now=instant)
+    run, instant = _begin_weekly(place, options)
     lease = _take_lease(place, run, options)
     try:
         _before(place, run, instant)
@@ -565,11 +561,19 @@ def predict_models(place: Workplace, options: RunOptions | None = None) -> Predi
     if run is not None:
         _take_lease(place, run, options)
         return forecast(place, run)
-    instant = datetime.now(UTC)
-    run = open_weekly(place, options, now=instant)
+    run, instant = _begin_weekly(place, options)
     with leased(place, run, options):
         _before(place, run, instant)
         return forecast(place, run)
+
+
+def _begin_weekly(
+    place: Workplace, options: RunOptions, now: datetime | None = None
+) -> tuple[Run, datetime]:
+    """Take in the plans that were dropped, then say as of when the run is: it knows them."""
+    receive_plans(place)
+    instant = now or datetime.now(UTC)
+    return open_weekly(place, options, now=instant), instant
 
 
 def _before(place: Workplace, run: Run, instant: datetime) -> None:
