@@ -248,7 +248,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     (project / "analyses").mkdir()
     for table in log_tables():
         (project / "analyses" / f"ddl_{table}.sql").write_text(
-            f"{{{{ log_table_ddl('{table}', log_tables()['{table}']) }}}}"
+            f"{{{{ log_table_ddl('logs', '{table}', log_tables()['{table}']) }}}}"
         )
     place = site.place("sku_weekly")
     pipeline.ensure_tables(place)
