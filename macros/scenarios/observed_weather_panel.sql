@@ -21,13 +21,13 @@ observed as (
         location,
         {{ period_start(use_case, 'weather_date') }} as ds
         {%- for regressor in weather %},
-        round(avg({{ regressor }}), 9) as {{ regressor }}
+        round(avg(newest.{{ regressor }}), 9) as {{ regressor }}
         {%- endfor %}
     from newest
     group by location, ds
     having count(*) = {{ period_days(use_case) }}
         {%- for regressor in weather %}
-        and count({{ regressor }}) = {{ period_days(use_case) }}
+        and count(newest.{{ regressor }}) = {{ period_days(use_case) }}
         {%- endfor %}
 ),
 
