@@ -192,6 +192,22 @@ RAW = {
     },
     "weather_hourly": {"city": "string", "hour": "timestamp", "fahrenheit": "int64"},
 }
+
+
+def scenarios(settings: dict[str, Any]) -> dict[str, str]:
+    """The columns of a use case's table of scenarios, which Shelfcast makes."""
+    values = ["price" if name == "log_price_ratio" else name for name in settings["regressors"]]
+    return {
+        **dict.fromkeys(("scenario", *settings["key"]), "string"),
+        "date": "date",
+        **dict.fromkeys(values, "float64"),
+        "loaded_at": "timestamp",
+        "loaded_from": "string",
+        "unparsed": "string",
+    }
+
+
+RAW |= {f"{name}_scenarios": scenarios(settings()) for name, settings in VARIANTS.items()}
 SELL_OUT = {
     "shop": "struct<name string>",
     "is_web": "bool",
