@@ -81,8 +81,9 @@ covering as (
 ),
 
 {# What is wrong with it beside the other rows of its upload: of those that are sound by themselves,
-   a later one that says the same, or speaks for the same days of the same series and kind. #}
-ordered as (
+   a later one that says the same, or speaks for the same days of the same series and kind. Copies
+   are told apart first: of two equal rows, one stays. #}
+counted as (
     select
         *,
         row_number() over (
@@ -90,13 +91,20 @@ ordered as (
                 known_at, {{ parts | join(', ') }}, kind, own_fault is null, start_date, end_date,
                 cast(price as string), cast(discount as string)
             order by source_row
-        ) as copy_number,
+        ) as copy_number
+    from covering
+),
+
+ordered as (
+    select
+        *,
         max(end_date) over (
-            partition by known_at, {{ parts | join(', ') }}, kind, own_fault is null
+            partition by
+                known_at, {{ parts | join(', ') }}, kind, own_fault is null, copy_number = 1
             order by start_date, end_date, source_row
             rows between unbounded preceding and 1 preceding
         ) as earlier_end_date
-    from covering
+    from counted
 )
 
 select

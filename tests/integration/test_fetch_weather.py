@@ -80,7 +80,7 @@ def weather_settings(site: Site, service: WeatherService, **changes: Any) -> Non
     first["sources"] = {
         "sales": first["sources"]["sales"],
         "weather": weather,
-        "calendar": {"countries": ["nowhere"]},
+        "calendar": {"countries": ["RU"]},
     }
     first["regressors"] = {
         "promo_share": {"future": "calendar", "when_missing": "none"},
