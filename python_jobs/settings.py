@@ -270,7 +270,7 @@ class Connection(_Frozen):
     bigquery_endpoint: str | None
     bigquery_grpc_endpoint: str | None
     models_uri: str | None
-    weather_key: SecretStr | None
+    weather_key: SecretStr | None = None
 
 
 def connection(environment: Mapping[str, str] = os.environ) -> Connection:

@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_loaded_is_refused_with_a_reason_and_the_others_go
     assert "neither CSV nor Parquet" in reasons["notes.docx"]
     assert "7 of the columns" in reasons["other.csv"]
     assert [uri.rsplit("/", 1)[1] for uri in report.loaded] == ["plan.csv"]
-    assert sum("The run goes on without it" in line for line in caplog.messages) == 2
+    assert len({line for line in caplog.messages if "The run goes on without it" in line}) == 2
     log = site.read("select uri, outcome, reason from {upload_log} order by uri")
     assert log["outcome"].tolist() == ["refused", "refused", "loaded"]
     assert log["reason"].notna().tolist() == [True, True, False]
