@@ -9,7 +9,7 @@ import pandas as pd
 
 from python_jobs.errors import RunStopped, SettingsError, ShelfcastError, first_few
 from python_jobs.jobs.suppose import Question, answer, ask, read_panel, record
-from python_jobs.logs import Event, log, warn
+from python_jobs.logs import Event, warn
 from python_jobs.pipeline import RunOptions, Workplace
 from python_jobs.run import Run, step
 from python_jobs.schedule import origin_at
@@ -183,5 +183,4 @@ def predict_with_observed_weather(place: Workplace, run: Run) -> int:
             run_id=run.run_id,
         )
         return 0
-    log(Event.STEP_ENDED, f"weather: {counts.message}", run_id=run.run_id)
     return counts.n_out

@@ -102,7 +102,7 @@ def _are_used(rows: pd.DataFrame, panel: pd.DataFrame, parts: Sequence[str]) -> 
     found = []
     for row in rows.to_dict("records"):
         wanted = {part: row[part] for part in parts if row[part] != "*"}
-        is_there = pd.notna(row["rejected_because"]) is False and all(
+        is_there = pd.isna(row["rejected_because"]) and all(
             value in distinct[part] for part, value in wanted.items()
         )
         if is_there:
