@@ -111,8 +111,8 @@ def load_file(
         is_history: leave loaded_at null: the rows count as known when their period ended.
         covers: promotions only: what this plan speaks for. With it, a file without rows is a plan
             without promotions.
-        upload: what tells this upload from others of the same content; one that was loaded is not
-            loaded again. Empty: the content alone tells.
+        upload: what tells this upload from others of the same content and coverage; one that was
+            loaded is not loaded again. Empty: content and coverage alone tell.
         again: load the file although the same upload was loaded before.
         dry_run: read, check and infer, write nothing.
 
@@ -134,7 +134,8 @@ def load_file(
     report = LoadReport(table, len(texts), schema, n_unparsed, is_new=not dry_run)
     if dry_run:
         return report
-    return _write(warehouse, report, frame, content + upload.encode(), again=again)
+    told = f"{upload}{covers or ''}".encode()
+    return _write(warehouse, report, frame, content + told, again=again)
 
 
 def refused_promotions(warehouse: Warehouse, use_case: UseCase, uri: str) -> pd.DataFrame | None:

@@ -154,3 +154,16 @@ def test_a_plan_says_which_days_it_speaks_for(site: Site):
     done(site, "load", write(site, plan, "plan.csv"), "--as", "promotions", *covers)
     covered = golden.table(site, "select covers_from, covers_to from {sku_weekly_promotions.rows}")
     assert covered == [("2026-02-02", "2026-03-08")]
+
+
+def test_one_empty_plan_cancels_each_window_that_it_is_loaded_for(site: Site):
+    """The file is the same; what it speaks for is not."""
+    path = write(site, "unit,channel,sku_id,start_date,end_date,price,discount\n", "none.csv")
+    for first, last in (("2026-02-02", "2026-02-08"), ("2026-03-02", "2026-03-08")) * 2:
+        window = ("--covers-from", first, "--covers-to", last)
+        done(site, "load", path, "--as", "promotions", *window)
+    statement = "select covers_from, covers_to from {sku_weekly_promotions.rows} order by 1"
+    assert golden.table(site, statement) == [
+        ("2026-02-02", "2026-02-08"),
+        ("2026-03-02", "2026-03-08"),
+    ]
