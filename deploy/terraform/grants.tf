@@ -1,0 +1,236 @@
+# Who may do what, on what, and why: the resources below are made of this list and of nothing else, and so
+# is the output `principals`. Grants are additive and on the smallest thing that carries them; the only
+# ones on the project are those that BigQuery and the consoles have nowhere else.
+
+locals {
+  job_accounts = ["predict", "monitor", "train", "load"]
+
+  project_grants = concat(
+    [for account in local.job_accounts : {
+      member = "serviceAccount:${local.emails[account]}", role = "roles/bigquery.jobUser"
+      why    = "runs queries and load jobs; what they may read or write is said by the datasets"
+    }],
+    [for account in local.job_accounts : {
+      member = "serviceAccount:${local.emails[account]}", role = "roles/bigquery.readSessionUser"
+      why    = "reads results through the Storage Read API"
+    }],
+    [for member in setunion(var.planners, var.analysts) : {
+      member = member, role = "roles/bigquery.jobUser", why = "Looker Studio and the console query as the person who looks"
+    }],
+    [for member in var.operators : {
+      member = member, role = "roles/logging.viewer", why = "reads what a run said"
+    }],
+    [for member in var.operators : {
+      member = member, role = "roles/monitoring.viewer", why = "sees incidents and their history"
+    }],
+  )
+
+  # dataset => what an account does there. R: reads. W: reads and writes.
+  dataset_access = {
+    predict = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "W", metrics = "W", marts = "W" }
+    monitor = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "R", metrics = "W", marts = "W" }
+    train   = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "W", metrics = "R", marts = "W" }
+    load    = { raw = "W", logs = "W", staging = "R", features = "R" }
+  }
+
+  dataset_reasons = {
+    predict = "builds every stage of the weekly run from sources that it only reads"
+    monitor = "builds actuals, errors and marts; issued forecasts it only reads"
+    train   = "builds the panels, the registry and the recipes; accuracy it only reads"
+    load    = "appends what came in and notes the upload; staging and features say what was rejected"
+  }
+
+  dataset_grants = concat(
+    flatten([for account, datasets in local.dataset_access : [for dataset, access in datasets : {
+      member = "serviceAccount:${local.emails[account]}", dataset = "${var.dataset}_${dataset}"
+      role   = access == "W" ? "roles/bigquery.dataEditor" : "roles/bigquery.dataViewer"
+      why    = local.dataset_reasons[account]
+    }]]),
+    flatten([for account in ["predict", "monitor"] : [for dataset in local.published_datasets : {
+      member = "serviceAccount:${local.emails[account]}", dataset = dataset, role = "roles/bigquery.dataEditor"
+      why    = "builds the marts that the settings publish here"
+    }]]),
+    flatten([for member in var.planners : [for dataset in setunion(local.published_datasets, ["${var.dataset}_marts"]) : {
+      member = member, dataset = dataset, role = "roles/bigquery.dataViewer", why = "reads the marts"
+    }]]),
+    flatten([for member in var.analysts : [for dataset in setunion(local.published_datasets, [for key in keys(local.datasets) : "${var.dataset}_${key}"]) : {
+      member = member, dataset = dataset, role = "roles/bigquery.dataViewer", why = "follows a number from the mart to its source"
+    }]]),
+  )
+
+  source_grants = flatten([for account in ["predict", "monitor", "train", "load"] : [for source in var.source_datasets : {
+    member = "serviceAccount:${local.emails[account]}", project = source.project, dataset = source.dataset
+    role   = "roles/bigquery.dataViewer"
+    why    = "a source of the settings, read as it stands"
+  }]])
+
+  leases_only = {
+    title       = "leases-only"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${local.models_bucket}/objects/leases/\")"
+    description = "One run at a time: a lease is an object."
+  }
+
+  bucket_grants = concat(
+    [
+      {
+        member = "serviceAccount:${local.emails.predict}", bucket = "models", role = "roles/storage.objectUser", condition = null
+        why    = "takes leases, reads models, and stores those that it refits every week"
+      },
+      {
+        member = "serviceAccount:${local.emails.train}", bucket = "models", role = "roles/storage.objectUser", condition = null
+        why    = "takes leases and stores models"
+      },
+      {
+        member = "serviceAccount:${local.emails.monitor}", bucket = "models", role = "roles/storage.objectViewer", condition = null
+        why    = "asks the models that issued, with the weather that came"
+      },
+      {
+        member = "serviceAccount:${local.emails.monitor}", bucket = "models", role = "roles/storage.objectUser", condition = local.leases_only
+        why    = "takes leases; models it cannot touch"
+      },
+      {
+        member = "serviceAccount:${local.emails.load}", bucket = "staging", role = "roles/storage.objectViewer", condition = null
+        why    = "reads the plans that were dropped"
+      },
+      {
+        member = "serviceAccount:${local.emails.load}", bucket = "staging", role = "roles/storage.objectCreator", condition = null
+        why    = "keeps the raw answers of the weather service, where the settings say so"
+      },
+    ],
+    [for member in var.uploaders : {
+      member = member, bucket = "staging", role = "roles/storage.objectCreator", condition = null
+      why    = "drops plans; cannot read or replace those of others"
+    }],
+  )
+
+  job_grants = concat(
+    [for name, job in local.jobs : {
+      member = "serviceAccount:${local.emails.runner}", job = name, role = "roles/run.invoker"
+      why    = "starts it on schedule, as it is: overrides need another permission"
+    } if job.cron != ""],
+    flatten([for member in var.operators : [for name, job in local.jobs : {
+      member = member, job = name
+      role   = job.has_overrides ? "roles/run.jobsExecutorWithOverrides" : "roles/run.invoker"
+      why    = job.has_overrides ? "starts it for chosen series, which is an override" : "starts it by hand, as it is"
+    }]]),
+    flatten([for member in var.operators : [for name, job in local.jobs : {
+      member = member, job = name, role = "roles/run.viewer", why = "follows its executions"
+    }]]),
+    [for name, job in local.jobs : {
+      member = local.deployer_member, job = name, role = "roles/run.developer", why = "moves it to a new image"
+    } if var.github != null],
+  )
+
+  secret_grants = concat(
+    var.weather_key ? [{
+      member = "serviceAccount:${local.emails.load}", secret = "weather-key", role = "roles/secretmanager.secretAccessor"
+      why    = "fetches the weather with it"
+    }] : [],
+  )
+
+  repository_grants = var.github == null ? [] : [{
+    member = local.deployer_member, role = "roles/artifactregistry.writer", why = "pushes the image that was tested"
+  }]
+
+  account_grants = var.github == null ? [] : [for account in local.job_accounts : {
+    member = local.deployer_member, account = account, role = "roles/iam.serviceAccountUser"
+    why    = "a job can only be moved by who may act as its account"
+  }]
+}
+
+resource "google_project_iam_member" "grant" {
+  for_each = { for grant in local.project_grants : "${grant.member} ${grant.role}" => grant }
+
+  project = var.project
+  member  = each.value.member
+  role    = each.value.role
+
+  depends_on = [google_service_account.account]
+}
+
+resource "google_bigquery_dataset_iam_member" "grant" {
+  for_each = { for grant in local.dataset_grants : "${grant.member} ${grant.role} ${grant.dataset}" => grant }
+
+  project    = var.project
+  dataset_id = each.value.dataset
+  member     = each.value.member
+  role       = each.value.role
+
+  depends_on = [google_service_account.account, google_bigquery_dataset.dataset, google_bigquery_dataset.published]
+}
+
+resource "google_bigquery_dataset_iam_member" "source" {
+  for_each = { for grant in local.source_grants : "${grant.member} ${grant.project}.${grant.dataset}" => grant }
+
+  project    = each.value.project
+  dataset_id = each.value.dataset
+  member     = each.value.member
+  role       = each.value.role
+
+  depends_on = [google_service_account.account]
+}
+
+resource "google_storage_bucket_iam_member" "grant" {
+  for_each = { for grant in local.bucket_grants : "${grant.member} ${grant.role} ${grant.bucket}" => grant }
+
+  bucket = each.value.bucket == "models" ? google_storage_bucket.models.name : google_storage_bucket.staging.name
+  member = each.value.member
+  role   = each.value.role
+
+  dynamic "condition" {
+    for_each = each.value.condition == null ? [] : [each.value.condition]
+
+    content {
+      title       = condition.value.title
+      expression  = condition.value.expression
+      description = condition.value.description
+    }
+  }
+
+  depends_on = [google_service_account.account]
+}
+
+resource "google_cloud_run_v2_job_iam_member" "grant" {
+  for_each = { for grant in local.job_grants : "${grant.member} ${grant.role} ${grant.job}" => grant }
+
+  project  = var.project
+  location = var.region
+  name     = google_cloud_run_v2_job.job[each.value.job].name
+  member   = each.value.member
+  role     = each.value.role
+
+  depends_on = [google_service_account.account]
+}
+
+resource "google_secret_manager_secret_iam_member" "grant" {
+  for_each = { for grant in local.secret_grants : "${grant.member} ${grant.secret}" => grant }
+
+  project   = var.project
+  secret_id = google_secret_manager_secret.secret[each.value.secret].secret_id
+  member    = each.value.member
+  role      = each.value.role
+
+  depends_on = [google_service_account.account]
+}
+
+resource "google_artifact_registry_repository_iam_member" "grant" {
+  for_each = { for grant in local.repository_grants : "${grant.member} ${grant.role}" => grant }
+
+  project    = var.project
+  location   = google_artifact_registry_repository.images.location
+  repository = google_artifact_registry_repository.images.name
+  member     = each.value.member
+  role       = each.value.role
+
+  depends_on = [google_service_account.deployer]
+}
+
+resource "google_service_account_iam_member" "grant" {
+  for_each = { for grant in local.account_grants : "${grant.member} ${grant.account}" => grant }
+
+  service_account_id = google_service_account.account[each.value.account].name
+  member             = each.value.member
+  role               = each.value.role
+
+  depends_on = [google_service_account.deployer]
+}

@@ -1,0 +1,227 @@
+# What a deployment may choose, one at a time, over the example.
+
+mock_provider "google" {}
+
+run "the_first_apply_has_no_image_and_no_job" {
+  command = plan
+
+  variables {
+    image = null
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_job.job) == 0 && length(google_cloud_scheduler_job.schedule) == 0 && length(google_bigquery_dataset.dataset) == 7
+    error_message = "Without an image there is something to run, or nothing to run it on."
+  }
+
+  assert {
+    condition     = contains(keys(output.jobs), "predict-weekly")
+    error_message = "The outputs do not say which jobs there will be."
+  }
+}
+
+run "schedules_go_live" {
+  command = plan
+
+  variables {
+    schedules_enabled = true
+  }
+
+  assert {
+    condition     = alltrue([for one in google_cloud_scheduler_job.schedule : one.paused == false]) && google_monitoring_alert_policy.check_runs_quiet.enabled
+    error_message = "A schedule stays paused, or nobody watches the watch."
+  }
+}
+
+run "a_forecast_at_another_time_in_another_zone" {
+  command = plan
+
+  variables {
+    time_zone = "Asia/Kolkata"
+    settings  = { use_cases = { sku_weekly = { schedule = { weekday = "monday", time = "06:30" } } } }
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["predict-weekly"].schedule == "30 6 * * 1" && google_cloud_scheduler_job.schedule["predict-weekly"].time_zone == "Asia/Kolkata"
+    error_message = "The schedule does not follow the settings."
+  }
+
+  assert {
+    condition     = jsondecode([for one in google_cloud_run_v2_job.job["predict-weekly"].template[0].template[0].containers[0].env : one.value if one.name == "SHELFCAST_SETTINGS"][0]).use_cases.sku_weekly.time_zone == "Asia/Kolkata"
+    error_message = "The settings do not follow the variable."
+  }
+}
+
+run "retraining_by_schedule" {
+  command = plan
+
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { retrain_candidates = { enabled = true } } } }
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["retrain-candidates"].schedule == "0 3 * * 6" && google_cloud_run_v2_job.job["retrain-candidates"].template[0].template[0].containers[0].args == tolist(["retrain", "--candidates"])
+    error_message = "The candidates are not retrained on Saturdays."
+  }
+
+  assert {
+    condition     = jsondecode([for one in google_cloud_run_v2_job.job["retrain-candidates"].template[0].template[0].containers[0].env : one.value if one.name == "SHELFCAST_SETTINGS"][0]).use_cases.sku_weekly.retraining.max_series == 50
+    error_message = "A retraining by schedule has no cap."
+  }
+}
+
+run "many_series_are_many_tasks" {
+  command = plan
+
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { predict = { tasks = 16, parallelism = 8, cpu = 4, memory_gib = 16 }, train = { tasks = 32 } } } }
+  }
+
+  assert {
+    condition = (
+      google_cloud_run_v2_job.job["predict-weekly"].template[0].task_count == 16
+      && google_cloud_run_v2_job.job["predict-weekly"].template[0].parallelism == 8
+      && google_cloud_run_v2_job.job["predict-weekly"].template[0].template[0].containers[0].resources[0].limits["memory"] == "16Gi"
+      && google_cloud_run_v2_job.job["train-models"].template[0].task_count == 32
+    )
+    error_message = "Tasks or sizes are not those asked for."
+  }
+}
+
+run "two_use_cases_and_stages_of_their_own" {
+  command = plan
+
+  variables {
+    use_cases = {
+      sku_weekly = { suffix = "" }
+      store_dept_weekly = {
+        time_zone = "Europe/Berlin"
+        stages = {
+          predict = { enabled = false }
+          before  = { enabled = true }
+          middle  = { enabled = true, tasks = 4 }
+          after   = { enabled = true }
+          tune    = { job = "tune-models", args = ["tune"], account = "train" }
+        }
+      }
+    }
+    settings = { use_cases = { store_dept_weekly = { grain = "week", horizon = 8 } } }
+  }
+
+  assert {
+    condition = toset([for name in keys(google_cloud_run_v2_job.job) : name if endswith(name, "-store-dept-weekly")]) == toset([
+      for stage in ["monitor-performance", "retrain-models", "train-models", "weekly-before", "weekly-predict", "weekly-after", "tune-models"] : "${stage}-store-dept-weekly"
+    ])
+    error_message = "The second use case has other jobs: ${join(", ", keys(google_cloud_run_v2_job.job))}."
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["monitor-performance-store-dept-weekly"].time_zone == "Europe/Berlin" && google_cloud_scheduler_job.schedule["monitor-performance"].time_zone == "Europe/Moscow"
+    error_message = "A use case's schedule does not have its time zone."
+  }
+
+  assert {
+    condition     = [for one in google_cloud_run_v2_job.job["weekly-predict-store-dept-weekly"].template[0].template[0].containers[0].env : one.value if one.name == "SHELFCAST_USE_CASE"][0] == "store_dept_weekly"
+    error_message = "A job works for another use case."
+  }
+}
+
+run "the_weather_key_waits_for_its_value" {
+  command = plan
+
+  variables {
+    weather_key = true
+    use_cases   = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+  }
+
+  assert {
+    condition     = length([for one in google_cloud_run_v2_job.job["fetch-weather"].template[0].template[0].containers[0].env : one if one.name == "SHELFCAST_WEATHER_KEY"]) == 0 && contains(keys(google_secret_manager_secret.secret), "weather-key")
+    error_message = "A job waits for a secret that has no value yet, and would not start."
+  }
+}
+
+run "the_weather_key_goes_to_the_loader_alone" {
+  command = plan
+
+  variables {
+    weather_key         = true
+    weather_key_version = "3"
+    use_cases           = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+  }
+
+  assert {
+    condition     = toset([for name, job in google_cloud_run_v2_job.job : name if length([for one in job.template[0].template[0].containers[0].env : one if one.name == "SHELFCAST_WEATHER_KEY"]) == 1]) == toset(["fetch-weather"])
+    error_message = "Others than the loader have the weather key."
+  }
+
+  assert {
+    condition     = one([for one in google_cloud_run_v2_job.job["fetch-weather"].template[0].template[0].containers[0].env : one.value_source[0].secret_key_ref[0].version if one.name == "SHELFCAST_WEATHER_KEY"]) == "3"
+    error_message = "The key's version is not the one that was named."
+  }
+
+  assert {
+    condition     = toset([for one in google_secret_manager_secret_iam_member.grant : one.member]) == toset(["serviceAccount:shelfcast-load@distributor-forecasting.iam.gserviceaccount.com"])
+    error_message = "Others than the loader may read the weather key."
+  }
+}
+
+run "a_deployer_without_a_key" {
+  command = apply
+
+  variables {
+    github = { repository = "distributor/forecasting" }
+  }
+
+  assert {
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository == \"distributor/forecasting\" && assertion.ref == \"refs/heads/main\""
+    error_message = "Other repositories or branches may deploy."
+  }
+
+  assert {
+    condition     = toset([for one in google_cloud_run_v2_job_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.developer"]) && length([for one in google_project_iam_member.grant : one if strcontains(one.member, "shelfcast-deployer@")]) == 0
+    error_message = "The deployer may do more than push images and move jobs."
+  }
+}
+
+run "a_budget" {
+  command = plan
+
+  variables {
+    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+  }
+
+  assert {
+    condition     = google_billing_budget.month[0].amount[0].specified_amount[0].units == "50" && length(google_billing_budget.month[0].threshold_rules) == 4
+    error_message = "The budget is another."
+  }
+}
+
+run "an_mlflow_server_scales_to_zero" {
+  command = plan
+
+  variables {
+    mlflow = {
+      image                   = "asia-south1-docker.pkg.dev/distributor-forecasting/forecasting/mlflow@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      database_secret         = "mlflow-database"
+      database_secret_version = "1"
+    }
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.mlflow[0].template[0].scaling[0].min_instance_count == 0 && length(google_cloud_run_v2_service_iam_member.mlflow) == 2
+    error_message = "The server costs while idle, or is open to others."
+  }
+}
+
+run "sources_elsewhere_are_only_read" {
+  command = plan
+
+  variables {
+    source_datasets = [{ project = "distributor-erp", dataset = "sales" }]
+  }
+
+  assert {
+    condition     = length(google_bigquery_dataset_iam_member.source) == 4 && alltrue([for one in google_bigquery_dataset_iam_member.source : one.role == "roles/bigquery.dataViewer"])
+    error_message = "The jobs may not read a source, or may write it."
+  }
+}
