@@ -35,6 +35,8 @@ from pydantic import (
 from python_jobs.errors import SettingsError
 from python_jobs.families.base import FamilySettings
 
+INLINE = "SHELFCAST_SETTINGS"
+"""Where settings stand that are no file's."""
 REQUIRED = "required"
 Weekday = Literal[
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "daily"
@@ -341,18 +343,20 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
 
     Args:
         project: folder of dbt_project.yml.
-        environment: SHELFCAST_SETTINGS may name a file whose keys replace those of `vars:`.
+        environment: SHELFCAST_SETTINGS may name a file whose keys replace those of `vars:`, or be
+            such settings itself, as a JSON object.
 
     Raises:
         SettingsError: a file cannot be read, a key is unknown or missing, a value is not allowed;
             all faults at once, each with its place.
     """
     variables = _read_yaml(project / "dbt_project.yml").get("vars", {})
-    own = environment.get("SHELFCAST_SETTINGS")
-    dbt_vars = _read_yaml(Path(own)) if own else {}
+    own = environment.get("SHELFCAST_SETTINGS", "")
+    dbt_vars = _own_settings(own) if own else {}
     unknown = [key for key in dbt_vars if key not in variables]
     if unknown:
-        raise SettingsError(f"{own}: {_unknown_key('', unknown[0], list(variables))}")
+        where = INLINE if _is_inline(own) else own
+        raise SettingsError(f"{where}: {_unknown_key('', unknown[0], list(variables))}")
     variables = {**variables, **dbt_vars}
     faults: list[str] = []
     use_cases = {
@@ -363,6 +367,20 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     if faults:
         raise SettingsError("settings: " + "; ".join(faults))
     return Settings(use_cases=use_cases, dbt_vars=dbt_vars, digest=_digest(variables))
+
+
+def _is_inline(own: str) -> bool:
+    return own.lstrip().startswith("{")
+
+
+def _own_settings(own: str) -> dict[str, Any]:
+    if not _is_inline(own):
+        return _read_yaml(Path(own))
+    try:
+        content: dict[str, Any] = orjson.loads(own)
+    except orjson.JSONDecodeError as error:
+        raise SettingsError(f"{INLINE} is not JSON: {error}.") from error
+    return content
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

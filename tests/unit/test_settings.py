@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,26 @@ def test_the_projects_own_settings_are_sound():
     assert list(settings.use_cases) == ["sku_weekly"]
     assert settings.dbt_vars == {}
     assert settings.use_case(None).horizon == 4
+
+
+def test_settings_may_stand_in_the_variable_itself(use_cases):
+    use_cases["sku_weekly"]["horizon"] = 6
+    given = {"use_cases": use_cases}
+    settings = load_settings(ROOT, {"SHELFCAST_SETTINGS": json.dumps(given)})
+    assert settings.use_case(None).horizon == 6
+    assert settings.dbt_vars == given
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"use_cases": ', "SHELFCAST_SETTINGS is not JSON: .*column 15"),
+        ('{"use_case": {}}', "SHELFCAST_SETTINGS: unknown key 'use_case' .did you mean 'use_case"),
+    ],
+)
+def test_a_mistake_in_the_variable_is_named(text, fault):
+    with pytest.raises(SettingsError, match=fault):
+        load_settings(ROOT, {"SHELFCAST_SETTINGS": text})
 
 
 def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases):
