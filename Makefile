@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean
+.PHONY: setup demo report test lint format docs lock clean deploy-tools
 
 setup: $(READY) profiles.yml
 
@@ -55,6 +55,21 @@ lock:
 		--output-file requirements-dev.lock
 	$(COMPILE) --python-platform linux --extra bench --constraint requirements-dev.lock \
 		--output-file requirements-bench.lock
+	uv pip compile deploy/check/requirements.in --python-version 3.11 --quiet --python-platform linux \
+		--custom-compile-command "make lock" --output-file $(DEPLOY_LOCK)
+
+# What `make deploy-check` checks with, in an environment of its own: Terraform's stand-in and checkov
+# need older libraries than Shelfcast.
+DEPLOY_LOCK := deploy/check/requirements.lock
+DEPLOY_VENV := .venv-deploy
+DEPLOY_READY := $(DEPLOY_VENV)/.ready
+
+deploy-tools: $(DEPLOY_READY)
+
+$(DEPLOY_READY): $(DEPLOY_LOCK)
+	$(PYTHON) -m venv $(DEPLOY_VENV)
+	$(DEPLOY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(DEPLOY_LOCK)
+	touch $@
 
 clean:
 	rm -rf target logs .local .pytest_cache .mypy_cache .ruff_cache

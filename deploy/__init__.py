@@ -1,0 +1,1 @@
+"""What puts Shelfcast on Google Cloud; the checks of it are Python."""

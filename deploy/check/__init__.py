@@ -1,0 +1,1 @@
+"""Checks of everything under `deploy/` that need no cloud: `make deploy-check`."""
