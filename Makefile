@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean deploy-tools
+.PHONY: setup demo report test lint format docs lock clean deploy-tools principals
 
 setup: $(READY) profiles.yml
 
@@ -65,6 +65,10 @@ DEPLOY_VENV := .venv-deploy
 DEPLOY_READY := $(DEPLOY_VENV)/.ready
 
 deploy-tools: $(DEPLOY_READY)
+
+# deploy/principals.md, from what Terraform grants.
+principals: setup deploy-tools
+	$(BIN)/python -m deploy.check.principals
 
 $(DEPLOY_READY): $(DEPLOY_LOCK)
 	$(PYTHON) -m venv $(DEPLOY_VENV)

@@ -68,25 +68,27 @@ def ready(module: Path, folder: Path) -> Iterator[Terraform]:
 
     Args:
         module: the folder of the configuration.
-        folder: where the copy is made; must not exist.
+        folder: gets the copy, as deploy/terraform under it, and dbt_project.yml, which it reads.
 
     Raises:
         tools.Missing: there is no terraform, or neither a registry nor a stand-in.
         Failed: `init` refused the configuration.
     """
     tools.program("terraform", "https://developer.hashicorp.com/terraform/install")
-    shutil.copytree(module, folder, ignore=LEFT_OUT)
+    copy = folder / "deploy" / "terraform"
+    shutil.copytree(module, copy, ignore=LEFT_OUT)
+    shutil.copy(tools.ROOT / "dbt_project.yml", folder)
     environment = _environment()
-    refusal = _init(folder, environment)
+    refusal = _init(copy, environment)
     if refusal is None:
-        yield Terraform(folder, "hashicorp/google from the registry", environment)
+        yield Terraform(copy, "hashicorp/google from the registry", environment)
         return
     with _stand_in() as (name, addresses):
         served = {**environment, "TF_REATTACH_PROVIDERS": addresses}
-        refusal = _init(folder, served)
+        refusal = _init(copy, served)
         if refusal is not None:
             raise Failed(refusal)
-        yield Terraform(folder, f"STAND-IN ({name}): schema only", served)
+        yield Terraform(copy, f"STAND-IN ({name}): schema only", served)
 
 
 def _environment() -> dict[str, str]:

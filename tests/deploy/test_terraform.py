@@ -1,0 +1,188 @@
+"""The deployment as Terraform would make it, held against what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+import pytest
+
+from deploy.check.principals import TABLE, as_markdown
+from deploy.check.terraform import Terraform
+from python_jobs.cli import main
+from python_jobs.logs import Event
+from python_jobs.report.looker import links
+from python_jobs.report.marts import PAGES
+from python_jobs.settings import load_settings
+from tests.support.site import ROOT
+
+EXAMPLE = "examples/distributor.tfvars"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What `terraform test` found, and the deployment that it applied with a mocked provider."""
+
+    summary: str
+    failures: list[str]
+    outputs: dict[str, Any]
+    resources: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def applied(terraform: Terraform) -> Applied:
+    said = terraform.run("test", "-json", "-verbose", f"-var-file={EXAMPLE}").stdout
+    lines = [json.loads(line) for line in said.splitlines()]
+    state = next(
+        line["test_state"]
+        for line in lines
+        if line["type"] == "test_state" and line["@testrun"] == "identities"
+    )
+    resources: dict[str, list[dict[str, Any]]] = {}
+    for one in state["root_module"]["resources"]:
+        resources.setdefault(one["type"], []).append(one["values"])
+    return Applied(
+        summary=next(line["@message"] for line in lines if line["type"] == "test_summary"),
+        failures=[line["@message"] for line in lines if line["@level"] == "error"],
+        outputs={name: one["value"] for name, one in state["outputs"].items()},
+        resources=resources,
+    )
+
+
+def variables_of(job: dict[str, Any]) -> dict[str, str]:
+    container = job["template"][0]["template"][0]["containers"][0]
+    return {one["name"]: one["value"] for one in container["env"]}
+
+
+def test_it_is_formatted_and_valid(terraform: Terraform):
+    terraform.done("fmt", "-check", "-recursive", "-diff")
+    terraform.done("validate")
+
+
+def test_its_own_tests_pass(applied: Applied):
+    assert applied.failures == []
+    assert re.fullmatch(r"Success! \d+ passed, 0 failed\.", applied.summary), applied.summary
+
+
+def test_a_job_is_a_command_that_there_is(applied: Applied):
+    for job in applied.resources["google_cloud_run_v2_job"]:
+        command: click.Command = main
+        arguments = list(job["template"][0]["template"][0]["containers"][0]["args"])
+        while isinstance(command, click.Group):
+            name = arguments.pop(0)
+            assert name in command.commands, f"{job['name']}: shelfcast has no {name}"
+            command = command.commands[name]
+        command.make_context(command.name or "", arguments)
+
+
+def test_the_settings_of_a_job_are_sound_and_of_its_time_zone(applied: Applied):
+    for job in applied.resources["google_cloud_run_v2_job"]:
+        settings = load_settings(ROOT, variables_of(job))
+        use_case = settings.use_case("sku_weekly")
+        assert use_case.time_zone == "Europe/Moscow"
+        assert (use_case.schedule.weekday, f"{use_case.schedule.time}"[:5]) == (
+            "wednesday",
+            "22:00",
+        )
+        assert settings.dbt_vars["publish"]["distributor_forecasts_weekly"].startswith("rich.")
+
+
+def test_a_variable_of_a_job_is_one_that_people_can_look_up(applied: Applied):
+    known = (ROOT / "README.md").read_text()
+    for job in applied.resources["google_cloud_run_v2_job"]:
+        assert [name for name in variables_of(job) if f"`{name}`" not in known] == []
+
+
+def test_an_alert_waits_for_an_event_that_is_told(applied: Applied):
+    """A line that nobody writes is an alert that never comes."""
+    filters = [
+        condition["condition_matched_log"][0]["filter"]
+        for policy in applied.resources["google_monitoring_alert_policy"]
+        for condition in policy["conditions"]
+        if condition["condition_matched_log"]
+    ]
+    waited_for = {
+        found
+        for one in [*filters, *applied.outputs["log_queries"].values()]
+        for found in re.findall(r'jsonPayload\.event(?:=|%3D)(?:"|%22)(\w+)', one)
+    }
+    assert {"run_failed", "accuracy_alert", "run_overdue"} <= waited_for
+    assert waited_for <= {event.value for event in Event}
+
+
+def test_every_kind_of_accuracy_alert_has_a_policy(applied: Applied):
+    told = set(
+        re.findall(r"'(\w+)' as alert,", (ROOT / "models/metrics/accuracy_alerts.sql").read_text())
+    )
+    filters = " ".join(
+        condition["condition_matched_log"][0]["filter"]
+        for policy in applied.resources["google_monitoring_alert_policy"]
+        for condition in policy["conditions"]
+        if condition["condition_matched_log"]
+    )
+    assert told == set(re.findall(r'jsonPayload\.alert="(\w+)"', filters))
+
+
+def test_an_alert_leads_to_its_page_of_the_runbook(applied: Applied):
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "deploy" / "runbook.md").read_text(), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    missing = {
+        name: link
+        for name, link in applied.outputs["alerts"].items()
+        if link.partition("#")[2] not in anchors
+    }
+    assert missing == {}
+
+
+def test_every_alert_tells_somebody_and_links_the_runbook(applied: Applied):
+    channels = [one["id"] for one in applied.resources["google_monitoring_notification_channel"]]
+    for policy in applied.resources["google_monitoring_alert_policy"]:
+        assert policy["notification_channels"] == channels
+        assert policy["documentation"][0]["links"][0]["url"] in applied.outputs["alerts"].values()
+
+
+def test_the_looker_links_are_those_of_the_command_line(applied: Applied):
+    class Names:
+        def __init__(self) -> None:
+            self.names = {f"sku_weekly_report_{page}": "" for page in PAGES}
+
+        def table(self, mart: str) -> str:
+            return f"distributor-forecasting.rich_marts.{mart}"
+
+    use_case = load_settings(ROOT, {}).use_case("sku_weekly")
+    for page, link in links(Names(), use_case).items():  # type: ignore[arg-type]
+        ours = dict(
+            parse_qsl(urlsplit(applied.outputs["looker_links"][f"sku_weekly {page}"]).query)
+        )
+        theirs = dict(parse_qsl(urlsplit(link).query))
+        theirs.pop("r.reportName")
+        assert ours == theirs
+    assert len(applied.outputs["looker_links"]) == len(PAGES)
+
+
+def test_the_table_of_principals_is_what_is_granted(applied: Applied):
+    written = (ROOT / TABLE).read_text()
+    assert written == as_markdown(applied.outputs["principals"]), (
+        f"{TABLE} is not what Terraform grants: `make principals` writes it"
+    )
+
+
+def test_no_secret_stands_in_the_configuration():
+    for path in (ROOT / "deploy" / "terraform").rglob("*.tf*"):
+        text = path.read_text()
+        assert "google_secret_manager_secret_version" not in text, path
+        assert not re.search(r"(?i)(api_?key|password|token)\s*=\s*\"[^\"]+\"", text), path
+
+
+def test_every_variable_of_the_example_is_one(terraform: Terraform):
+    """Terraform only warns of a value for a variable that does not exist."""
+    declared = set()
+    for path in Path(terraform.folder).glob("*.tf"):
+        declared |= set(re.findall(r'^variable "(\w+)"', path.read_text(), re.MULTILINE))
+    given = set(re.findall(r"^(\w+) +=", (terraform.folder / EXAMPLE).read_text(), re.MULTILINE))
+    assert given and given <= declared
