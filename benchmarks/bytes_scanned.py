@@ -1,8 +1,9 @@
 """What BigQuery would bill: bytes that each stage reads, and what is stored, by its own rules.
 
-`make demo` first. For each statement of each stage (models and data tests, without the seeds' loads),
-takes every table that it reads, through views, and the logical size of those of its columns that the
-statement names: 8 bytes a number, date or timestamp, 1 a boolean, 2 and its UTF-8 bytes a string
+`make demo` first. For each statement of each stage (models and data tests, without the seeds'
+loads), takes every table that it reads, through views, and the logical size of those of its columns
+that the statement names: 8 bytes a number, date or timestamp, 1 a boolean, 2 and its UTF-8 bytes a
+string
 (https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types). A table costs 10 MB at
 least in a statement (https://cloud.google.com/bigquery/pricing). Partitions are not pruned here, so
 the figures are upper bounds; a portfolio of N series is this one's, scaled by N.
