@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean deploy-tools principals
+.PHONY: setup demo report test lint format docs lock clean deploy-tools deploy-pages
 
 setup: $(READY) profiles.yml
 
@@ -66,9 +66,9 @@ DEPLOY_READY := $(DEPLOY_VENV)/.ready
 
 deploy-tools: $(DEPLOY_READY)
 
-# deploy/principals.md, from what Terraform grants.
-principals: setup deploy-tools
-	$(BIN)/python -m deploy.check.principals
+# deploy/principals.md and deploy/deployment.md, from Terraform's outputs.
+deploy-pages: setup deploy-tools
+	$(BIN)/python -m deploy.check.pages
 
 $(DEPLOY_READY): $(DEPLOY_LOCK)
 	$(PYTHON) -m venv $(DEPLOY_VENV)

@@ -251,7 +251,11 @@ variable "notification_emails" {
 variable "runbook_url" {
   description = "Where the alerts point to: the address of deploy/runbook.md as your people open it."
   type        = string
-  default     = "https://github.com/shelfcast/shelfcast/blob/main/deploy/runbook.md"
+
+  validation {
+    condition     = startswith(var.runbook_url, "https://") && !strcontains(var.runbook_url, "#")
+    error_message = "runbook_url: an https:// address of the page; each alert adds the heading (#…)."
+  }
 }
 
 variable "weather_key" {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 import pytest
 
-from deploy.check.principals import TABLE, as_markdown
+from deploy.check import pages
 from deploy.check.terraform import Terraform
 from python_jobs.cli import main
 from python_jobs.logs import Event
@@ -165,10 +166,15 @@ def test_the_looker_links_are_those_of_the_command_line(applied: Applied):
     assert len(applied.outputs["looker_links"]) == len(PAGES)
 
 
-def test_the_table_of_principals_is_what_is_granted(applied: Applied):
-    written = (ROOT / TABLE).read_text()
-    assert written == as_markdown(applied.outputs["principals"]), (
-        f"{TABLE} is not what Terraform grants: `make principals` writes it"
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [(pages.PRINCIPALS, pages.principals_page), (pages.DEPLOYMENT, pages.deployment_page)],
+)
+def test_a_page_is_what_terraform_makes(
+    path: str, page: Callable[[pages.Outputs], str], applied: Applied
+):
+    assert (ROOT / path).read_text() == page(applied.outputs), (
+        f"{path} is not what Terraform makes: `make deploy-pages` writes it"
     )
 
 

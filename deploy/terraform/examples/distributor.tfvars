@@ -45,5 +45,6 @@ analysts            = ["group:analysts@distributor.example"]
 operators           = ["group:forecast-operators@distributor.example"]
 uploaders           = ["group:planners@distributor.example"]
 notification_emails = ["forecasting@distributor.example"]
+runbook_url         = "https://github.com/distributor/forecasting/blob/main/deploy/runbook.md"
 
 labels = { cost_centre = "planning" }
