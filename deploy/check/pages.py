@@ -1,7 +1,7 @@
 """The pages that are made of Terraform's outputs: `make deploy-pages` writes them, a test compares.
 
-deploy/principals.md says who may do what; deploy/deployment.md what there is, how it is started, and
-where to look at it. Both are of the example, examples/distributor.tfvars.
+deploy/principals.md says who may do what; deploy/deployment.md what there is, how it is started
+and where to look at it. Both are of the example, examples/distributor.tfvars.
 """
 
 from __future__ import annotations
