@@ -64,7 +64,7 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 resource "google_monitoring_alert_policy" "event" {
-  for_each = local.log_alerts
+  for_each = { for name, alert in local.log_alerts : name => alert if !contains(var.alerts_left_out, name) }
 
   project               = var.project
   display_name          = "Shelfcast ${var.name}: ${each.value.title}"

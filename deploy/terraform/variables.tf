@@ -248,6 +248,19 @@ variable "notification_emails" {
   }
 }
 
+variable "alerts_left_out" {
+  description = "Alerts on what the jobs log that are not made, by name (alerts.tf): bias, weather_not_fetched, …. Each costs what Google charges a condition."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition = length(setsubtract(var.alerts_left_out, [
+      "accuracy", "bias", "missing_run", "models_faulty", "no_forecast", "upload_refused", "weather_not_fetched",
+    ])) == 0
+    error_message = "alerts_left_out: accuracy, bias, missing_run, models_faulty, no_forecast, upload_refused or weather_not_fetched. A run that failed or is overdue is always told."
+  }
+}
+
 variable "runbook_url" {
   description = "Where the alerts point to: the address of deploy/runbook.md as your people open it."
   type        = string

@@ -225,3 +225,16 @@ run "sources_elsewhere_are_only_read" {
     error_message = "The jobs may not read a source, or may write it."
   }
 }
+
+run "an_alert_that_nobody_wants" {
+  command = plan
+
+  variables {
+    alerts_left_out = ["bias"]
+  }
+
+  assert {
+    condition     = !contains(keys(google_monitoring_alert_policy.event), "bias") && contains(keys(google_monitoring_alert_policy.event), "run_failed")
+    error_message = "The alert is still made, or others are not."
+  }
+}

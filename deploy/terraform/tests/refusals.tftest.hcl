@@ -145,3 +145,11 @@ run "a_group_for_an_address" {
     notification_emails = ["group:planners"]
   }
 }
+
+run "no_word_of_failed_runs" {
+  command         = plan
+  expect_failures = [var.alerts_left_out]
+  variables {
+    alerts_left_out = ["run_failed"]
+  }
+}
