@@ -155,6 +155,18 @@ def released(lease: Lease) -> Iterator[Lease]:
 
 
 @contextlib.contextmanager
+def kept(lease: Lease) -> Iterator[Lease]:
+    """Renew a lease while the block runs, and leave it to the run's next step; if the block fails,
+    release it."""
+    try:
+        with renewed(lease):
+            yield lease
+    except BaseException:
+        lease.release()
+        raise
+
+
+@contextlib.contextmanager
 def renewed(lease: Lease) -> Iterator[Lease]:
     """Renew a lease again and again while the block runs: a long run keeps it.
 

@@ -33,6 +33,7 @@ from python_jobs.lease import (
     acquire_waiting,
     give_back,
     holder,
+    kept,
     released,
     renewed,
     require_not_lost,
@@ -267,7 +268,7 @@ def _weekly_in_tasks(place: Workplace, options: RunOptions, now: datetime | None
 
     def begin() -> Run:
         run, instant = _begin_weekly(place, options, now)
-        with renewed(_take_lease(place, run, options)):
+        with kept(_take_lease(place, run, options)):
             _before(place, run, instant)
         return run
 
@@ -368,14 +369,9 @@ def weekly_before(place: Workplace, options: RunOptions) -> Run:
     """
     _require_one_task("weekly --step before", options)
     run, instant = _begin_weekly(place, options)
-    lease = _take_lease(place, run, options)
-    try:
-        with renewed(lease):
-            _before(place, run, instant)
-            _refit(place, run)
-    except BaseException:
-        lease.release()
-        raise
+    with kept(_take_lease(place, run, options)):
+        _before(place, run, instant)
+        _refit(place, run)
     return run
 
 
@@ -572,7 +568,7 @@ def _train_in_tasks(
 
     def begin() -> Run:
         run = _begun_or_new(place, "train", origins, options)
-        with renewed(_take_lease(place, run, options)):
+        with kept(_take_lease(place, run, options)):
             _before_training(place, run, is_current=is_current)
         return run
 
