@@ -6,12 +6,13 @@ settings.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,7 @@ from python_jobs.jobs.versions import History, Versions, history_of
 from python_jobs.logs import Event
 from python_jobs.monitor import monitor as run_monitor
 from python_jobs.monitor import open_monitor
+from python_jobs.overdue import overdue_runs
 from python_jobs.run import Run, Selection, shard_of_task
 from python_jobs.schedule import origin_at, validation_origins
 from python_jobs.settings import UseCase, load_settings, project_dir
@@ -474,6 +476,56 @@ def monitor(
         sys.exit(1)
 
 
+@main.command("check-runs")
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=4.0,
+    help="Hours after its start before a forecast counts as overdue; default: 4.",
+)
+@click.pass_context
+def check_runs(context: click.Context, grace: float) -> None:
+    """Say which scheduled forecasts and monitorings are overdue, of every use case; reads only.
+
+    Each is one line of severity ERROR and event run_overdue, from which alerts are made. Exits with
+    0 where it could look, overdue or not, and with 1 where it could not.
+
+    \b
+    Example:
+      shelfcast check-runs
+      shelfcast check-runs --grace 6
+    """
+    chosen = context.obj["use_case"]
+    names = [chosen] if chosen else list(load_settings(project_dir()).use_cases)
+    failures = []
+    for name in names:
+        context.obj["use_case"] = name
+        try:
+            _tell_overdue(open_place(context), timedelta(hours=grace))
+        except SettingsError:
+            raise
+        except ShelfcastError as error:
+            failures.append(f"{name}: {error}")
+    if failures:
+        raise ShelfcastError(f"the runs could not be looked at: {' '.join(failures)}")
+
+
+def _tell_overdue(place: pipeline.Workplace, grace: timedelta) -> None:
+    found = overdue_runs(place, datetime.now(UTC), grace)
+    for one in found:
+        logs.log(
+            Event.RUN_OVERDUE,
+            one.message,
+            level=logging.ERROR,
+            use_case=one.use_case,
+            run_kind=one.run_kind,
+            due_at=one.due_at.astimezone(UTC).isoformat(),
+        )
+    if not found:
+        name = place.use_case.name
+        logs.log(Event.RUNS_ON_TIME, f"{name}: no run is overdue.", use_case=name)
+
+
 def _describe(place: pipeline.Workplace, run: Run) -> None:
     use_case = place.use_case
     click.echo(f"{use_case.name}: {run.kind} run on dataset {place.connection.dataset}")
@@ -554,6 +606,8 @@ def load(
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with workplace(context) as place:
         pipeline.ensure_tables(place)
+        if kind == "scenarios" and not dry_run:
+            pipeline.ensure_input_tables(place)
         covers = None
         if covers_from and covers_to:
             only = _values_of_parts(covers_only, place.use_case)

@@ -223,8 +223,9 @@ def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
 def _failures(result: Any) -> str:  # noqa: ANN401 - dbtRunnerResult holds whatever the command gives
     if result.exception is not None:
         return str(result.exception)
-    failed = [
-        f"{node.node.name}: {' '.join(str(node.message).split())}"
+    failed = [  # an operation has no node
+        f"{node.node.name if hasattr(node, 'node') else node.unique_id.split('.')[-1]}: "
+        f"{' '.join(str(node.message).split())}"
         for node in getattr(result.result, "results", [])
         if node.status in ("error", "fail", "runtime error")
     ]

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+)
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
@@ -314,7 +320,15 @@ class BucketStore:
             raise AlreadyThere(f"{self.uri}: {name} has another generation.") from error
         except NotFound as error:
             raise ObjectMissing(
-                f"{self.uri}: {name} does not exist, or its bucket. Is SHELFCAST_MODELS_URI right?"
+                f"{self.uri}: {name} does not exist, or its bucket. Create the bucket "
+                f"(`gcloud storage buckets create gs://{self.bucket.name}`), or correct its name: "
+                "that of the model store is SHELFCAST_MODELS_URI."
+            ) from error
+        except Forbidden as error:
+            raise ConnectionFailed(
+                f"{self.uri}: this account may not read or write {name} (403). Give it the role "
+                f"Storage Object User (roles/storage.objectUser) on gs://{self.bucket.name}, or "
+                "correct its name: that of the model store is SHELFCAST_MODELS_URI."
             ) from error
         except (GoogleAPICallError, GoogleAuthError, RetryError, OSError) as error:
             raise ConnectionFailed(f"{self.uri} cannot be reached for {name}: {error}") from error

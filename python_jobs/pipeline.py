@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -28,10 +27,29 @@ from python_jobs.jobs.sources import check_sources
 from python_jobs.jobs.train import TrainReport, train
 from python_jobs.jobs.tuning import TuneReport, Tuning, tunable_families
 from python_jobs.jobs.verify import verify
-from python_jobs.lease import Lease, acquire, acquire_waiting, released
+from python_jobs.lease import (
+    Lease,
+    acquire,
+    acquire_waiting,
+    give_back,
+    holder,
+    kept,
+    released,
+    renewed,
+    require_not_lost,
+)
 from python_jobs.logs import Event, log, warn
 from python_jobs.model_store import ModelStore, open_store
-from python_jobs.run import Run, RunKind, Selection, Shard, new_run_id, step, write_origins
+from python_jobs.run import (
+    Run,
+    RunKind,
+    Selection,
+    Shard,
+    new_run_id,
+    record_failure,
+    step,
+    write_origins,
+)
 from python_jobs.schedule import (
     Origin,
     issue_deadline,
@@ -46,6 +64,12 @@ from python_jobs.settings import (
     connection,
     load_settings,
     project_dir,
+)
+from python_jobs.tasks import (
+    read_done,
+    require_local_families,
+    shared_run_id,
+    wait_for_the_first,
 )
 from python_jobs.warehouse import MissingRelation, Warehouse
 
@@ -71,15 +95,10 @@ where use_case = @use_case and model_name = @model_name and status = 'trained'
 """
 """A retraining of some series leaves the others to the weekly fit."""
 
-SHARDS_DONE = """
-select count(distinct if(event = 'ended' and status = 'done', shard, null)) as n_done
-from {run_log}
-where run_id = @run_id and use_case = @use_case and step = @step
-"""
-
 PLACES = Path("seeds") / "places.csv"
-PUBLISH_PATIENCE = timedelta(minutes=15)
-PREPARE_PATIENCE = timedelta(minutes=60)
+PUBLISH_HOLD = timedelta(minutes=15)
+PUBLISH_PATIENCE = timedelta(minutes=20)
+"""Longer than the hold: a publication that died is waited out."""
 
 TrainStep = Literal["before", "coefficients", "priors", "fit"]
 
@@ -209,23 +228,138 @@ def weekly(
 ) -> PredictReport:
     """Issue this week's forecasts: check the models, dbt before, predict, dbt after.
 
+    Of several tasks the first does what comes before, each refits and predicts its shard of the
+    series, and the last one to finish publishes. A run id that was begun goes on as of its instant.
+
     Args:
         place: where.
-        options: series, run id, lease.
+        options: series, shard, run id, lease.
         now: the instant of the run; the clock's, unless a test says otherwise.
 
     Raises:
         RunStopped: it is too late to issue for this origin, too many models or regressors are
-            missing, or actuals are stale and the settings say stop.
+            missing, or actuals are stale and the settings say stop; or the first task did not
+            prepare the run.
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
+    if options.shard.count > 1:
+        return _weekly_in_tasks(place, options, now)
     run, instant = _begin_weekly(place, options, now)
     with leased(place, run, options):
         _before(place, run, instant)
+        _refit(place, run)
         report = forecast(place, run)
         publish(place, run)
     return report
+
+
+def _weekly_in_tasks(place: Workplace, options: RunOptions, now: datetime | None) -> PredictReport:
+    """One task of several. What an earlier attempt of it has done is not done again."""
+    if place.use_case.refit == "weekly":
+        require_local_families(place.use_case)
+    options = replace(options, run_id=shared_run_id(options.run_id))
+    ensure_tables(place)
+    named = place.new_run("issued", [], options)
+    if read_done(place.warehouse, named).is_published:
+        give_back(place.store, _lease_scope(place, named), named.run_id)
+        _tell_task_ended(named, "nothing to do, the run is published")
+        return PredictReport()
+
+    def begin() -> Run:
+        run, instant = _begin_weekly(place, options, now)
+        with kept(_take_lease(place, run, options)):
+            _before(place, run, instant)
+        return run
+
+    run = _prepared_by_the_first(place, named, options, begin)
+    with renewed(_take_lease(place, run, replace(options, take_over=False))):
+        _require_own_panels(place, run)
+        done, report = read_done(place.warehouse, run), PredictReport()
+        done.require_as_many()
+        if place.use_case.refit == "weekly" and not (
+            done.by_this("train") or done.by_this("predict")
+        ):
+            _refit(place, run)
+        if not done.by_this("predict"):
+            report = forecast(place, run)
+    _publish_after_the_last(place, run)
+    return report
+
+
+def _prepared_by_the_first(
+    place: Workplace, named: Run, options: RunOptions, begin: Callable[[], Run]
+) -> Run:
+    """Let the first task prepare the run, and the others wait for it and take its origins.
+
+    Args:
+        place: where.
+        named: the run as its tasks know it before it is begun.
+        options: shard, run id, lease.
+        begin: prepares the run; called in the first task alone, unless an earlier attempt did it.
+
+    Raises:
+        RunStopped: the first task did not prepare it (see `wait_for_the_first`).
+        LeaseHeld: another run of the use case is under way.
+    """
+    if named.shard.index == 0:
+        if not read_done(place.warehouse, named).is_prepared:
+            try:
+                begin()
+            except Exception as error:
+                with suppress(ShelfcastError):  # the first error is the one to tell
+                    record_failure(place.warehouse, named, "before_forecast", error)
+                raise
+    else:
+
+        def look() -> None:
+            if not options.take_over:
+                require_not_lost(place.store, _lease_scope(place, named), named.run_id)
+
+        wait_for_the_first(place.warehouse, named, look)
+    run = recorded_run(place, replace(options, run_id=named.run_id))
+    if run is None:
+        raise RunStopped(f"run {named.run_id} is prepared, yet run_origins does not hold it.")
+    return run
+
+
+def _require_own_panels(place: Workplace, run: Run) -> None:
+    """The panels hold one run's origins: a task that comes back late must not read another's."""
+    newest = recorded_run(place, RunOptions())
+    if newest is not None and newest.run_id != run.run_id:
+        raise RunStopped(
+            f"{run.use_case.name}: run {newest.run_id} ({newest.kind}) was begun after run "
+            f"{run.run_id}, and the panels are its own. Begin a new run."
+        )
+
+
+def _publish_after_the_last(place: Workplace, run: Run) -> None:
+    """Publish once every task has predicted; of two that finish at once, one does."""
+    done = read_done(place.warehouse, run)
+    n_done = done.by_how_many("predict")
+    if n_done < run.shard.count:
+        _tell_task_ended(
+            run, f"{n_done} of {run.shard.count} tasks have predicted, the last one publishes"
+        )
+        return
+    if not build_stage(place, run, "after_forecast", "dbt after"):
+        _tell_task_ended(run, "another task is publishing")
+        return
+    give_back(place.store, _lease_scope(place, run), run.run_id)
+    _tell_ended(run)
+
+
+def _tell_task_ended(run: Run, why: str) -> None:
+    log(
+        Event.TASK_ENDED,
+        f"{run.use_case.name} {run.kind} {run.run_id}: task {run.shard.index} is done: {why}",
+        run_id=run.run_id,
+        task=run.shard.index,
+    )
+
+
+def _tell_ended(run: Run) -> None:
+    log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
 
 
 def weekly_before(place: Workplace, options: RunOptions) -> Run:
@@ -233,28 +367,31 @@ def weekly_before(place: Workplace, options: RunOptions) -> Run:
 
     A run that fails here gives its lease back.
     """
+    _require_one_task("weekly --step before", options)
     run, instant = _begin_weekly(place, options)
-    lease = _take_lease(place, run, options)
-    try:
+    with kept(_take_lease(place, run, options)):
         _before(place, run, instant)
-    except BaseException:
-        lease.release()
-        raise
+        _refit(place, run)
     return run
 
 
 def weekly_after(place: Workplace, options: RunOptions) -> None:
     """The last step of `weekly` in a container of its own: it publishes and gives the lease back.
 
+    Without a run id it is that of the newest run.
+
     Raises:
-        RunStopped: no run of that id was opened.
+        RunStopped: no run of that id was opened, or not all of its tasks have predicted.
     """
+    _require_one_task("weekly --step after", options)
     run = recorded_run(place, options)
-    if run is None:
+    if run is None or run.kind != "issued":
         raise RunStopped(
             f"{place.use_case.name}: no run {options.run_id or ''} was opened. "
             "Start with `shelfcast weekly --step before`."
         )
+    if _n_shards(place, run, "predict"):
+        _require_shards(place, run, "predict", "shelfcast predict")
     with leased(place, run, options):
         publish(place, run)
 
@@ -268,8 +405,7 @@ def open_weekly(
         RunStopped: the issue window of its origin has closed.
     """
     options, instant = options or RunOptions(), now or datetime.now(UTC)
-    begun = recorded_run(place, options) if options.run_id else None
-    run = begun or place.new_run("issued", [origin_at(place.use_case, instant)], options)
+    run = _begun_or_new(place, "issued", [origin_at(place.use_case, instant)], options)
     today = instant.astimezone(place.use_case.zone).date()
     for origin in run.origins:
         deadline = issue_deadline(place.use_case, origin.origin_date)
@@ -280,6 +416,27 @@ def open_weekly(
                 f"after the fact. Use `shelfcast replay --from {origin.origin_date} --to {today}`."
             )
     return run
+
+
+def _begun_or_new(
+    place: Workplace, kind: RunKind, origins: list[Origin], options: RunOptions
+) -> Run:
+    """The run of the options' id (else of Cloud Run's execution) where it was begun, with the
+    origins that it was begun with; else a new one.
+
+    Raises:
+        RunStopped: the id is that of another kind of run.
+    """
+    options = replace(options, run_id=options.run_id or new_run_id())
+    begun = recorded_run(place, options)
+    if begun is None:
+        return place.new_run(kind, origins, options)
+    if begun.kind != kind:
+        raise RunStopped(
+            f"run {begun.run_id} is of kind {begun.kind}: give this one a --run-id of its own, or "
+            "none."
+        )
+    return begun
 
 
 def check_future(
@@ -387,17 +544,48 @@ def train_models(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    instant = as_of_at or datetime.now(UTC)
-    run = place.new_run("train", [origin_at(place.use_case, instant)], options)
-    with _leased_by_tasks(place, run, options):
-        if as_of_at is None and run.shard.index == 0:
-            refresh_weather(place, instant)
-        run = _prepare_for_all_tasks(place, run, options)
+    origins = [origin_at(place.use_case, as_of_at or datetime.now(UTC))]
+    is_current = as_of_at is None
+    if options.shard.count > 1:
+        return _train_in_tasks(place, options, origins, is_current=is_current)
+    run = _begun_or_new(place, "train", origins, options)
+    with leased(place, run, options):
+        _before_training(place, run, is_current=is_current)
         report = fit_models(place, run)
-        is_empty_shard = run.shard.count > 1 and not report.n_series
-        if not report.n_trained and not is_empty_shard:
+        if not report.n_trained:
             raise RunStopped(_why_none(place, run))
     return report
+
+
+def _train_in_tasks(
+    place: Workplace, options: RunOptions, origins: list[Origin], *, is_current: bool
+) -> TrainReport:
+    """One task of several. One that fails leaves the lease to the others and to its retry."""
+    require_local_families(place.use_case)
+    options = replace(options, run_id=shared_run_id(options.run_id))
+    ensure_tables(place)
+    named = place.new_run("train", origins, options)
+
+    def begin() -> Run:
+        run = _begun_or_new(place, "train", origins, options)
+        with kept(_take_lease(place, run, options)):
+            _before_training(place, run, is_current=is_current)
+        return run
+
+    run = _prepared_by_the_first(place, named, options, begin)
+    with renewed(_take_lease(place, run, replace(options, take_over=False))):
+        _require_own_panels(place, run)
+        report = fit_models(place, run)
+        if report.n_series and not report.n_trained:
+            raise RunStopped(_why_none(place, run))
+    _release_after_the_last(place, run)
+    return report
+
+
+def _before_training(place: Workplace, run: Run, *, is_current: bool) -> None:
+    if is_current and not is_loaded_apart(place):
+        refresh_weather(place, run.origins[-1].as_of_at)
+    prepare(place, run)
 
 
 def train_step(
@@ -423,45 +611,44 @@ def train_step(
                 "`shelfcast train --step before --run-id …` in one task."
             )
         run = place.new_run("train", [origin_at(place.use_case, instant)], options)
-    _take_lease(place, run, options)
-    if is_new and as_of_at is None:
-        refresh_weather(place, instant)
-    if is_new or which == "before":
-        prepare(place, run)
-    if which == "coefficients":
-        pool_models(place, run)
-    elif which == "priors":
-        _require_shards(place, run, "coefficients")
-        make_priors(place, run)
-    elif which == "fit":
-        fit_models(place, run, "run" if is_whole_portfolio(run) else "in_force")
+    with renewed(_take_lease(place, run, options)):
+        if is_new and as_of_at is None:
+            refresh_weather(place, instant)
+        if is_new or which == "before":
+            prepare(place, run)
+        if which == "coefficients":
+            pool_models(place, run)
+        elif which == "priors":
+            _require_shards(place, run, "coefficients", "shelfcast train --step coefficients")
+            make_priors(place, run)
+        elif which == "fit":
+            fit_models(place, run, "run" if is_whole_portfolio(run) else "in_force")
+    if which == "fit":
         _release_after_the_last(place, run)
     return run
 
 
-def _require_shards(place: Workplace, run: Run, which: str) -> None:
-    """The priors' task is one; how many wrote the coefficients stands in the log."""
+def _require_shards(place: Workplace, run: Run, which: str, command: str) -> None:
+    """What follows is one task; how many came before stands in the log."""
+    wanted = max(_n_shards(place, run, which), 1)
+    done = read_done(place.warehouse, run).by_how_many(which)
+    if done < wanted:
+        raise RunStopped(
+            f"{run.use_case.name}: {done} of {wanted} tasks of run {run.run_id} have ended "
+            f"their {which} well. Wait for them, or run `{command}` for the rest."
+        )
+
+
+def _n_shards(place: Workplace, run: Run, which: str) -> int:
+    """In how many tasks a step was begun; 0 where it was not."""
     rows = place.warehouse.read(
-        "select max(n_shards) as n from {run_log} "
+        "select coalesce(max(n_shards), 0) as n from {run_log} "
         "where run_id = @run_id and use_case = @use_case and step = @step",
         run_id=run.run_id,
         use_case=run.use_case.name,
         step=which,
     )
-    wanted = int(rows["n"].fillna(1).iloc[0])
-    done = _shards_done(place, run, which)
-    if done < wanted:
-        raise RunStopped(
-            f"{run.use_case.name}: {done} of {wanted} shards of run {run.run_id} have written "
-            f"their {which}. Wait for them, or run `shelfcast train --step {which}` for the rest."
-        )
-
-
-def _shards_done(place: Workplace, run: Run, which: str) -> int:
-    rows = place.warehouse.read(
-        SHARDS_DONE, run_id=run.run_id, use_case=run.use_case.name, step=which
-    )
-    return int(rows["n_done"].iloc[0])
+    return int(rows["n"].iloc[0])
 
 
 def tune(
@@ -511,60 +698,41 @@ def tune(
     return report
 
 
-def _prepare_for_all_tasks(place: Workplace, run: Run, options: RunOptions) -> Run:
-    """Prepare once: the first task does, the others wait for it and take its origins.
-
-    Raises:
-        RunStopped: the first task was not ready within PREPARE_PATIENCE.
-    """
-    if run.shard.count == 1:
-        prepare(place, run)
-        return run
-    deadline = time.monotonic() + PREPARE_PATIENCE.total_seconds()
-    while not _is_prepared(place, run):
-        if run.shard.index == 0:
-            prepare(place, recorded_run(place, replace(options, run_id=run.run_id)) or run)
-        elif time.monotonic() > deadline:
-            raise RunStopped(
-                f"task {run.shard.index} of run {run.run_id}: task 0 has not prepared the run "
-                f"within {PREPARE_PATIENCE}. Look at its log, and start the tasks again."
-            )
-        else:
-            time.sleep(5)
-    return recorded_run(place, replace(options, run_id=run.run_id)) or run
-
-
-def _is_prepared(place: Workplace, run: Run) -> bool:
-    if not place.warehouse.exists("run_log"):
-        return False
-    ended = place.warehouse.read(
-        """
-        select count(*) as n
-        from {run_log}
-        where run_id = @run_id and use_case = @use_case and step = 'before_forecast'
-            and status = 'done'
-        """,
-        run_id=run.run_id,
-        use_case=run.use_case.name,
-    )
-    return bool(ended["n"].iloc[0])
-
-
 def predict_models(place: Workplace, options: RunOptions | None = None) -> PredictReport:
     """The second of the weekly run's three steps, for the run that is open; opens one if none is.
 
+    The open run is found by itself, in another job too. A task whose shard is done is content.
+
     Raises:
-        RunStopped, LeaseHeld: as `weekly`.
+        RunStopped: as `weekly`; or no run is open and this is one task of several, which cannot
+            each open one.
+        LeaseHeld: as `weekly`.
     """
     options = options or RunOptions()
     run = _open_run(place, options)
     if run is not None:
-        _take_lease(place, run, options)
-        return forecast(place, run)
+        done = read_done(place.warehouse, run)
+        done.require_as_many()
+        if done.by_this("predict"):
+            _tell_task_ended(run, "its series were predicted before")
+            return PredictReport()
+        with renewed(_take_lease(place, run, options)):
+            return forecast(place, run)
+    _require_one_task("predict, where no run is open,", options)
     run, instant = _begin_weekly(place, options)
     with leased(place, run, options):
         _before(place, run, instant)
+        _refit(place, run)
         return forecast(place, run)
+
+
+def _require_one_task(what: str, options: RunOptions) -> None:
+    if options.shard.count > 1:
+        raise RunStopped(
+            f"{what} is one task, not {options.shard.count}. `shelfcast weekly --step before` in "
+            "one task opens a run, `shelfcast predict` joins it in several; or `shelfcast weekly` "
+            "does all of it in several."
+        )
 
 
 def _begin_weekly(
@@ -577,13 +745,18 @@ def _begin_weekly(
 
 
 def _before(place: Workplace, run: Run, instant: datetime) -> None:
-    """Fetch the weather, check the models, build what the forecast is made from, and refit where
-    that is due. A run that goes on keeps the weather that it was begun with."""
+    """Fetch the weather, check the models, build what the forecast is made from.
+
+    A run that goes on keeps the weather that it was begun with.
+    """
     if run.origins[-1].as_of_at == instant:
         refresh_weather(place, instant)
     if place.use_case.refit == "on_retrain":
         check_models(place, run)
     prepare(place, run)
+
+
+def _refit(place: Workplace, run: Run) -> None:
     if place.use_case.refit == "weekly":
         fit_models(place, run)
 
@@ -592,24 +765,43 @@ def receive_plans(place: Workplace) -> None:
     """Load what lies in the inbox of promotion plans, before the run says as of when it is.
 
     An inbox that cannot be read is told; the run goes on with the plans that it has, and the gate
-    says what they lack.
+    says what they lack. Where sources are loaded apart, it is not read at all.
     """
     ensure_tables(place)
+    if is_loaded_apart(place):
+        return
     try:
         read_inbox(place.warehouse, place.connection, place.use_case)
     except ShelfcastError as error:
         warn(Event.UPLOAD_REFUSED, f"{error} The run goes on with the plans loaded before.")
 
 
+def is_loaded_apart(place: Workplace) -> bool:
+    """Whether jobs of their own load what this run reads; then it says so."""
+    if place.connection.loading != "apart":
+        return False
+    log(
+        Event.LOADED_APART,
+        f"{place.use_case.name}: plans and weather are loaded by jobs of their own "
+        "(SHELFCAST_LOADING=apart): this run reads what `shelfcast load-inbox` and "
+        "`shelfcast fetch-weather` have loaded.",
+        use_case=place.use_case.name,
+    )
+    return True
+
+
 def refresh_weather(place: Workplace, fetched_at: datetime) -> None:
     """Fetch weather, where the settings say so; what fails is told in one line, and stops nothing.
+
+    Where sources are loaded apart, nothing is fetched.
 
     Args:
         place: where.
         fetched_at: the instant of the run, so that the run knows what is fetched for it.
     """
     weather = place.use_case.sources.weather
-    if weather is None or not weather.fetch.is_on:
+    is_apart = place.connection.loading == "apart"
+    if is_apart or weather is None or not weather.fetch.is_on:
         return
     try:
         report = fetch_missing_weather(place, fetched_at)
@@ -678,6 +870,11 @@ def ensure_tables(place: Workplace) -> None:
         place.dbt.run("run-operation", "create_log_tables")
 
 
+def ensure_input_tables(place: Workplace) -> None:
+    """Create what people fill, or the columns it lacks; it takes the right to write `_raw`."""
+    place.dbt.run("run-operation", "create_input_tables")
+
+
 def prepare(place: Workplace, run: Run) -> None:
     """The first step: say what the run looks back from, then dbt from sources to the gate.
 
@@ -742,10 +939,13 @@ def forecast(place: Workplace, run: Run) -> PredictReport:
     """The second step: check the gate, predict, account for every series."""
     gate = check_gate(place.warehouse, run)
     with step(place.warehouse, run, "predict") as counts:
-        report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
+        report = PredictReport()
+        if len(gate):
+            report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
         check_account("predict", len(gate), report)
+        _require_lease(place, run)
     return report
 
 
@@ -767,24 +967,47 @@ def publish(place: Workplace, run: Run) -> None:
     build_stage(place, run, "after_forecast", "dbt after")
 
 
-def build_stage(place: Workplace, run: Run, stage: str, what: str) -> None:
-    """Build a stage whose tables other use cases share: one run at a time.
+def build_stage(place: Workplace, run: Run, stage: str, what: str) -> bool:
+    """Build a stage whose tables other use cases share: one run at a time, once a run.
 
     Args:
         place: where.
         run: recorded as having done it.
         stage: the dbt selector.
         what: shown while it goes on.
+
+    Returns:
+        False where it is left to another task of the same run, which is at it.
+
+    Raises:
+        LeaseHeld: another run publishes for longer than PUBLISH_PATIENCE, or has taken the lease
+            of the use case meanwhile.
     """
+    _require_lease(place, run)
+    is_alone = run.shard.count == 1
+    tasks = f"{run.run_id} task "
     lease = acquire_waiting(
         place.store,
         f"publish {place.connection.dataset}",
-        run.run_id,
+        run.run_id if is_alone else f"{tasks}{run.shard.index}",
         "publish",
         patience=PUBLISH_PATIENCE,
+        hold=PUBLISH_HOLD,
+        unless_held_by=None if is_alone else tasks,
     )
-    with released(lease), step(place.warehouse, run, stage):
-        place.dbt.build(stage, _dbt_progress(place, what))
+    if lease is None:
+        return False
+    with released(lease):
+        if is_alone or not read_done(place.warehouse, run).by_any(stage):
+            with step(place.warehouse, run, stage):
+                place.dbt.build(stage, _dbt_progress(place, what))
+    return True
+
+
+def _require_lease(place: Workplace, run: Run) -> None:
+    """Check that nobody has taken the use case from this run; what it was about to write is not
+    written."""
+    require_not_lost(place.store, _lease_scope(place, run), run.run_id)
 
 
 def _dbt_progress(place: Workplace, what: str) -> Callable[[int, int, str], None]:
@@ -806,25 +1029,16 @@ def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
     """Hold the use case's lease for a run, and say when the run is done."""
     with released(_take_lease(place, run, options)):
         yield
-    log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
-
-
-@contextmanager
-def _leased_by_tasks(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
-    """Hold the lease until every task of a training is done; one that fails leaves it to the others
-    and to its retry."""
-    if run.shard.count == 1:
-        with leased(place, run, options):
-            yield
-        return
-    _take_lease(place, run, options)
-    yield
-    _release_after_the_last(place, run)
+    _tell_ended(run)
 
 
 def _release_after_the_last(place: Workplace, run: Run) -> None:
-    if _shards_done(place, run, "train") >= run.shard.count:
-        acquire(place.store, _lease_scope(place, run), run.run_id, run.kind).release()
+    n_done = read_done(place.warehouse, run).by_how_many("train")
+    if n_done < run.shard.count:
+        _tell_task_ended(run, f"{n_done} of {run.shard.count} tasks have trained")
+        return
+    give_back(place.store, _lease_scope(place, run), run.run_id)
+    _tell_ended(run)
 
 
 def _lease_scope(place: Workplace, run: Run) -> str:
@@ -833,7 +1047,9 @@ def _lease_scope(place: Workplace, run: Run) -> str:
 
 def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
     scope = _lease_scope(place, run)
-    lease = acquire(place.store, scope, run.run_id, run.kind, take_over=options.take_over)
+    job = os.environ.get("CLOUD_RUN_JOB")
+    purpose = f"{run.kind}, job {job}" if job else run.kind
+    lease = acquire(place.store, scope, run.run_id, purpose, take_over=options.take_over)
     origins = ", ".join(f"{origin.origin_date}" for origin in run.origins)
     log(
         Event.RUN_STARTED,
@@ -906,21 +1122,21 @@ def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:
 
 
 def _open_run(place: Workplace, options: RunOptions) -> Run | None:
-    """The issued run to go on with: of this week, prepared, not predicted by this shard yet."""
+    """The issued run to go on with: of this week, prepared, not predicted to its end yet.
+
+    One that is predicted stays open as long as it has the lease (it will publish), and for a task
+    of several, which another attempt of the same job may be.
+    """
     run = recorded_run(place, options)
     if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
         return None
-    steps = place.warehouse.read(
-        """
-        select step
-        from {run_log}
-        where run_id = @run_id and status = 'done'
-            and (step = 'before_forecast' or (step = 'predict' and shard = @shard))
-        """,
-        run_id=run.run_id,
-        shard=options.shard.index,
-    )
-    return run if set(steps["step"]) == {"before_forecast"} else None
+    done = read_done(place.warehouse, run)
+    is_ready = done.is_prepared and (place.use_case.refit != "weekly" or done.by_any("train"))
+    if not is_ready:
+        return None
+    is_held = holder(place.store, _lease_scope(place, run)) == run.run_id
+    is_done = done.by_this("predict") and run.shard.count == 1
+    return None if is_done and not is_held else run
 
 
 def _origin_now(place: Workplace, run: Run) -> Origin:

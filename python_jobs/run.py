@@ -170,6 +170,13 @@ def step(warehouse: Warehouse, run: Run, name: str) -> Iterator[StepCounts]:
     )
 
 
+def record_failure(warehouse: Warehouse, run: Run, name: str, error: BaseException) -> None:
+    """Record that a run failed before a step of that name could start: its other tasks look."""
+    counts = StepCounts()
+    counts.message = str(error)[:2000]
+    _write_step(warehouse, run, name, "ended", "failed", counts, 0.0)
+
+
 def _write_step(
     warehouse: Warehouse,
     run: Run,

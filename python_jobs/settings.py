@@ -38,6 +38,7 @@ from python_jobs.families.base import FamilySettings
 INLINE = "SHELFCAST_SETTINGS"
 """Where settings stand that are no file's."""
 REQUIRED = "required"
+LOADING = "SHELFCAST_LOADING"
 Weekday = Literal[
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "daily"
 ]
@@ -273,12 +274,29 @@ class Connection(_Frozen):
     bigquery_grpc_endpoint: str | None
     models_uri: str | None
     weather_key: SecretStr | None = None
+    loading: Literal["with_run", "apart"] = "with_run"
 
 
 def connection(environment: Mapping[str, str] = os.environ) -> Connection:
-    """Read the connection from environment variables (README, "Environment")."""
+    """Read the connection from environment variables (README, "Environment").
+
+    Raises:
+        SettingsError: SHELFCAST_LOADING is neither with_run nor apart, or the target is prod and
+            SHELFCAST_PROJECT is not set.
+    """
+    target, loading = environment.get("SHELFCAST_TARGET", "local"), environment.get(LOADING)
+    if loading not in (None, "", "with_run", "apart"):
+        raise SettingsError(
+            f"{LOADING} is '{loading}'. with_run (the default): weekly runs and training load the "
+            "inbox and fetch the weather themselves; apart: jobs of their own do."
+        )
+    if target == "prod" and not environment.get("SHELFCAST_PROJECT"):
+        raise SettingsError(
+            "SHELFCAST_PROJECT is not set, and target prod needs it. Name the Google Cloud project "
+            "that the datasets are in: export SHELFCAST_PROJECT=my-project."
+        )
     return Connection(
-        target=environment.get("SHELFCAST_TARGET", "local"),
+        target=target,
         dataset=environment.get("SHELFCAST_DATASET", "shelfcast"),
         project=environment.get("SHELFCAST_PROJECT") or None,
         location=environment.get("SHELFCAST_LOCATION") or None,
@@ -287,6 +305,7 @@ def connection(environment: Mapping[str, str] = os.environ) -> Connection:
         bigquery_grpc_endpoint=environment.get("SHELFCAST_BIGQUERY_GRPC_ENDPOINT") or None,
         models_uri=environment.get("SHELFCAST_MODELS_URI") or None,
         weather_key=SecretStr(key) if (key := environment.get("SHELFCAST_WEATHER_KEY")) else None,
+        loading="apart" if loading == "apart" else "with_run",
     )
 
 

@@ -98,6 +98,7 @@ def _ask(place: Workplace, run: Run, scenario: str) -> Question:
             f"({error}). Run `shelfcast weekly` first."
         ) from error
     if question.panel.empty and question.unused.empty:
+        _require_seen(place, scenario)
         known = place.warehouse.read(KNOWN.replace("{scenarios}", f"{{stg_{name}_scenarios}}"))
         there = first_few([f"{row.scenario} ({row.n} rows)" for row in known.itertuples()], 10)
         raise SettingsError(
@@ -111,6 +112,29 @@ def _ask(place: Workplace, run: Run, scenario: str) -> Question:
             "row names a key (* for all) and a day of a forecast week; see docs/what-if.md."
         )
     return question
+
+
+def _require_seen(place: Workplace, scenario: str) -> None:
+    """Check that the table of scenarios exists, and that the last build has seen it.
+
+    Raises:
+        RunStopped: nobody has made the table, or it was made since.
+    """
+    name = place.use_case.name
+    source = f"{name}_scenarios.rows"
+    if not place.warehouse.exists(source):
+        raise RunStopped(
+            f"{place.warehouse.table(source)} does not exist, so there is no scenario to ask "
+            "about. `shelfcast load FILE --as scenarios`, by an account that may write there, "
+            "makes it."
+        )
+    statement = f"select count(*) as n from {{{source}}} where scenario = @scenario"
+    if place.warehouse.read(statement, scenario=scenario)["n"].iloc[0]:
+        raise RunStopped(
+            f"{name}: scenario '{scenario}' was loaded into a table that was made after the last "
+            f"build. Run `dbt run --select stg_{name}_scenarios+` (the next weekly run or "
+            "monitoring does it too), and ask again."
+        )
 
 
 def _reasons(unused: pd.DataFrame) -> str:

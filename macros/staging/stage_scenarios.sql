@@ -1,13 +1,32 @@
 {# Rows of a use case's scenarios, cast to periods and judged: every row of a scenario's newest load
    comes out, with the reason why it is rejected, or null. A key part '*' means all. n_named says how
    many parts a row names: of two that speak of one week, the one that names more counts.
+   A run needs no scenarios: a table that nobody has made yet is one without rows, and a column that
+   it lacks is empty.
    Grain: one row of the source. #}
 {% macro stage_scenarios(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set parts = settings.key.keys() | list -%}
 {%- set values = supposed_values(use_case) -%}
-with source_rows as (
-    select * from {{ source(use_case ~ '_scenarios', 'rows') }}
+{%- set table = input_tables()[use_case ~ '_scenarios'].columns -%}
+{%- set there = table -%}
+{%- if execute and model.resource_type != 'unit_test' -%}
+    {%- set there = columns_there(source(use_case ~ '_scenarios', 'rows')) -%}
+{%- endif -%}
+with
+{%- if not there %}
+no_rows as (
+    select
+        {%- for column, type in table.items() %}
+        cast(null as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from unnest([1])
+    where false
+),
+{%- endif %}
+
+source_rows as (
+    select * from {{ 'no_rows' if not there else source(use_case ~ '_scenarios', 'rows') }}
     qualify
         coalesce(loaded_at, {{ beginning_of_time() }})
         = max(coalesce(loaded_at, {{ beginning_of_time() }})) over (partition by scenario)
@@ -25,7 +44,7 @@ renamed as (
         {%- endfor %}
         {{ period_start(use_case, 'date') }} as target_date,
         {%- for value in values %}
-        {{ value }},
+        {{ value if value in there or not there else 'cast(null as float64) as ' ~ value }},
         {%- endfor %}
         {%- for part in parts %}
         {{ '+ ' if not loop.first }}if({{ part }} = '*', 0, 1)

@@ -285,7 +285,16 @@ def read_learned(
         learned = assign_recipes(recipes, of_series)
     if priors == "none":
         return learned
-    return _with_priors(learned, read_priors(warehouse, run, origin, model_name, priors))
+    found = read_priors(warehouse, run, origin, model_name, priors)
+    if found.empty and priors == "in_force":
+        log(
+            Event.PRIORS_IN_FORCE,
+            f"{run.use_case.name}: {model_name} knew no priors as of {origin.origin_date}, so each "
+            "series is fitted by itself. A training of all series in one task makes them, or "
+            "`shelfcast train --step` from shards.",
+            run_id=run.run_id,
+        )
+    return _with_priors(learned, found)
 
 
 def read_priors(

@@ -6,21 +6,24 @@ puts the reason into words.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 
 from python_jobs.errors import RunStopped, first_few
-from python_jobs.jobs.scope import series_in_scope
+from python_jobs.jobs.scope import series_in_scope, shard_of
 from python_jobs.logs import Event, warn
-from python_jobs.run import Run
+from python_jobs.run import Run, Shard
 from python_jobs.schedule import period_start
 from python_jobs.settings import UseCase
 from python_jobs.warehouse import Warehouse
 
 GATE = """
 select
-    series_id, origin_date, route, reason, missing_regressors, stops_run, observed_ds, periods_stale
+    series_id, origin_date, route, reason, missing_regressors, stops_run, observed_ds,
+    periods_stale, {task} as task
 from {gate}
 where {scope}
 order by origin_date, series_id
@@ -57,8 +60,11 @@ def missing_regressors(warehouse: Warehouse, run: Run) -> pd.DataFrame:
 def check_gate(warehouse: Warehouse, run: Run) -> pd.DataFrame:
     """Read the gate's verdicts and stop the run where the settings say so.
 
+    Every task of a run judges all of its series, so that all go on or none; the first one warns.
+
     Returns:
-        One row per series_id and origin_date in scope: route, reason, …
+        One row per series_id and origin_date in scope: route, reason, …; none where a task of
+        several has no series.
 
     Raises:
         RunStopped: there is no series, actuals are stale and when_stale is stop_run, a regressor
@@ -66,14 +72,16 @@ def check_gate(warehouse: Warehouse, run: Run) -> pd.DataFrame:
             lack a regressor.
     """
     use_case = run.use_case
-    condition, parameters = series_in_scope(run)
+    condition, parameters = series_in_scope(replace(run, shard=Shard()))
     statement = GATE.replace("{gate}", f"{{{use_case.name}_gate}}").replace("{scope}", condition)
-    gate = warehouse.read(statement, **parameters)
+    statement = statement.replace("{task}", shard_of("series_id", "@n_tasks"))
+    gate = warehouse.read(statement, n_tasks=run.shard.count, **parameters)
     _check_not_empty(run, gate)
     for _, verdicts in gate.groupby("origin_date"):
         _check_freshness(run, verdicts)
         _check_holes(run, verdicts)
-    return gate
+    mine = gate["task"] == run.shard.index
+    return gate[mine].drop(columns="task").reset_index(drop=True)
 
 
 def _check_not_empty(run: Run, gate: pd.DataFrame) -> None:
@@ -95,7 +103,7 @@ def _check_freshness(run: Run, verdicts: pd.DataFrame) -> None:
     message = _staleness(use_case, verdicts, int(stale))
     if stale > use_case.max_periods_stale and use_case.when_stale == "stop_run":
         raise RunStopped(f"{message} The run stops (when_stale: stop_run).")
-    warn(Event.STALE_ACTUALS, message, run_id=run.run_id, periods_stale=int(stale))
+    _warn(run, Event.STALE_ACTUALS, message, periods_stale=int(stale))
 
 
 def _staleness(use_case: UseCase, verdicts: pd.DataFrame, stale: int) -> str:
@@ -136,4 +144,9 @@ def _check_holes(run: Run, verdicts: pd.DataFrame) -> None:
     limit = run.use_case.max_refused_share
     if n_series and len(refused) / n_series > limit:
         raise RunStopped(f"{found} That is more than max_refused_share {limit:.0%}. {remedy}")
-    warn(Event.SERIES_FELL_BACK, f"{found} They fall back. {remedy}", run_id=run.run_id)
+    _warn(run, Event.SERIES_FELL_BACK, f"{found} They fall back. {remedy}")
+
+
+def _warn(run: Run, event: Event, message: str, **fields: Any) -> None:  # noqa: ANN401 - as `log`
+    if run.shard.index == 0:
+        warn(event, message, run_id=run.run_id, **fields)

@@ -23,7 +23,7 @@ def series_in_scope(
         column: the series_id column, with its alias.
         series: only these of them.
     """
-    shard = f"mod(mod(farm_fingerprint({column}), @n_shards) + @n_shards, @n_shards) = @shard"
+    shard = f"{shard_of(column, '@n_shards')} = @shard"
     conditions = [f"regexp_contains({column}, @series_pattern)", shard]
     if run.selection.table:
         conditions.append(f"{column} in (select series_id from {_included(run)})")
@@ -39,6 +39,11 @@ def series_in_scope(
         conditions.append(f"{column} in unnest(@series)")
         parameters["series"] = list(series)
     return " and ".join(conditions), parameters
+
+
+def shard_of(column: str, n_shards: str) -> str:
+    """The shard of a series_id, in SQL: from 0, of as many as the expression `n_shards` says."""
+    return f"mod(mod(farm_fingerprint({column}), {n_shards}) + {n_shards}, {n_shards})"
 
 
 def _included(run: Run) -> str:

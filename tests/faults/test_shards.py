@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
+from python_jobs import pipeline, tasks
 from python_jobs.errors import LeaseHeld
-from python_jobs.lease import acquire
+from python_jobs.lease import acquire, give_back
 from python_jobs.run import Run, Shard, write_origins
 from tests.support import children, golden
 from tests.support.site import Site, without_data_tests
@@ -184,21 +184,24 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     assert min(report.n_series for report in reports) == 0
     origins = site.read("select distinct origin_date from {model_log} where run_id = 'TASKS'")
     assert [f"{day:%Y-%m-%d}" for day in origins["origin_date"]] in ([], [golden.ORIGIN_1])
-    monkeypatch.setattr(pipeline, "PREPARE_PATIENCE", pipeline.timedelta(0))
+    monkeypatch.setattr(tasks, "PREPARE_PATIENCE", pipeline.timedelta(0))
     with pytest.raises(pipeline.RunStopped, match="task 0 has not prepared the run"):
         alone = pipeline.RunOptions(run_id="ALONE", shard=Shard(1, 4), take_over=True)
         pipeline.train_models(place, alone, as_of_at=as_of)
 
 
-def test_the_last_task_gives_the_lease_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_task_gives_the_lease_back(site: Site) -> None:
     place = site.place()
     origin = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.FIRST)[0]
-    monkeypatch.setattr(pipeline, "_prepare_for_all_tasks", lambda place, run, options: run)
+    prepared = place.new_run("train", [origin], pipeline.RunOptions(run_id="PAIR"))
+    write_origins(place.warehouse, prepared)
+    with pipeline.step(place.warehouse, prepared, "before_forecast"):
+        pass
+    scope = f"{place.connection.dataset} {place.use_case.name}"
+    give_back(place.store, scope, "TASKS")
     for index, is_last in ((1, False), (0, True)):
-        shard = Shard(index, 2)
-        options = pipeline.RunOptions(run_id="PAIR", shard=shard, take_over=not is_last)
+        options = pipeline.RunOptions(run_id="PAIR", shard=Shard(index, 2))
         pipeline.train_models(place, options, as_of_at=origin.as_of_at)
-        scope = f"{place.connection.dataset} {place.use_case.name}"
         if is_last:
             acquire(place.store, scope, "OTHER", "train").release()
         else:

@@ -169,7 +169,7 @@ def test_steps_in_containers_of_their_own_are_one_run(site: Site) -> None:
         step("fit")
     step("before", count=1)
     step("coefficients", 0)
-    with pytest.raises(RunStopped, match="1 of 2 shards of run STEPS have written"):
+    with pytest.raises(RunStopped, match="1 of 2 tasks of run STEPS have ended their coefficients"):
         step("priors", count=1)
     step("coefficients", 1)
     step("priors", count=1)

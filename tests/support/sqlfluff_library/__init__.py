@@ -59,6 +59,11 @@ def supposed_values(use_case: str) -> list[str]:
     return ["price" if name == "log_price_ratio" else name for name in regressors]
 
 
+def input_tables() -> dict[str, Any]:
+    columns = {"scenario": "string", "date": "date", "loaded_at": "timestamp"}
+    return {f"{name}_scenarios": {"columns": columns} for name in use_cases()}
+
+
 def period_days(use_case: str) -> int:
     return _SETTINGS.use_cases[use_case].period_days
 
