@@ -29,7 +29,7 @@ from python_jobs.jobs.train import TrainReport, train
 from python_jobs.jobs.tuning import TuneReport, Tuning, tunable_families
 from python_jobs.jobs.verify import verify
 from python_jobs.lease import Lease, acquire, acquire_waiting, released
-from python_jobs.logs import Event, log, warn
+from python_jobs.logs import Event, about, log, warn
 from python_jobs.model_store import ModelStore, open_store
 from python_jobs.run import Run, RunKind, Selection, Shard, new_run_id, step, write_origins
 from python_jobs.schedule import (
@@ -194,14 +194,9 @@ def open_workplace(
     """
     project = project_dir()
     settings = load_settings(project)
-    return Workplace(
-        project,
-        connection(),
-        settings,
-        settings.use_case(use_case),
-        n_jobs=n_jobs,
-        progress=progress,
-    )
+    chosen = settings.use_case(use_case)
+    about(use_case=chosen.name)
+    return Workplace(project, connection(), settings, chosen, n_jobs=n_jobs, progress=progress)
 
 
 def weekly(
@@ -807,6 +802,7 @@ def leased(place: Workplace, run: Run, options: RunOptions) -> Iterator[None]:
     with released(_take_lease(place, run, options)):
         yield
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
+    about(use_case=run.use_case.name)
 
 
 @contextmanager
@@ -832,15 +828,13 @@ def _lease_scope(place: Workplace, run: Run) -> str:
 
 
 def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
+    about(run_id=run.run_id, run_kind=run.kind, use_case=run.use_case.name)
     scope = _lease_scope(place, run)
     lease = acquire(place.store, scope, run.run_id, run.kind, take_over=options.take_over)
     origins = ", ".join(f"{origin.origin_date}" for origin in run.origins)
     log(
         Event.RUN_STARTED,
         f"{run.use_case.name} {run.kind} {run.run_id}: origin {origins}",
-        run_id=run.run_id,
-        run_kind=run.kind,
-        use_case=run.use_case.name,
     )
     return lease
 
