@@ -1,7 +1,7 @@
 """The command line: `shelfcast --help`.
 
-Data goes to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed, 2 bad usage or
-settings.
+Data goes to stdout, progress and messages to stderr; on Cloud Run messages go to stdout, as JSON.
+Exit codes: 0 done, 1 failed, 2 bad usage or settings.
 """
 
 from __future__ import annotations
@@ -56,12 +56,28 @@ class Shelfcast(click.Group):
     """A group whose commands fail with one clear line instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run the command; turn Shelfcast's errors into a message and an exit code."""
+        """Run the command; turn Shelfcast's errors into a message and an exit code.
+
+        Where machines read the log, any other error is one line of it too, with its traceback.
+        """
         try:
             return super().invoke(context)
         except ShelfcastError as error:
-            logs.LOGGER.error(str(error), extra={"event": Event.RUN_FAILED.value})
+            logs.fail(str(error))
             context.exit(2 if isinstance(error, SettingsError) else 1)
+        except click.UsageError as error:
+            if not logs.is_json():
+                raise
+            where = (error.ctx or context).command_path
+            logs.fail(f"{error.format_message()} See `{where} --help`.")
+            context.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if not logs.is_json():
+                raise
+            logs.fail(f"{type(error).__name__}: {error}", error)
+            context.exit(1)
 
 
 @click.group(cls=Shelfcast, context_settings={"help_option_names": ["-h", "--help"]})

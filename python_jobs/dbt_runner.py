@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,12 +16,26 @@ from urllib.parse import urlparse
 
 import orjson
 
+from python_jobs import usage
 from python_jobs.errors import ConnectionFailed, DbtFailed, SettingsError
+from python_jobs.logs import Event, inherited, is_json, log
 from python_jobs.schedule import Origin
 from python_jobs.settings import Connection, Settings
 
 QUIET = ("--log-level", "none", "--log-level-file", "info")
 """Progress and errors reach people through this module; dbt's own words go to logs/dbt.log."""
+
+FAILED = ("error", "fail", "runtime error", "partial success")
+LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
+"""What is told of dbt's own events, by dbt's level."""
+
+TOLD_ELSEWHERE = re.compile(
+    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|MainStackTrace|UnsupportedConstraintMaterialization"
+)
+"""Events that repeat what became of a node or of a command, and one that is meant: columns of views
+say which of them are never null, for readers."""
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, name of the node) as a dbt command goes on."""
@@ -62,7 +78,7 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         _name_callers_quickly()
-        runner = dbtRunner(callbacks=[_progress_callback(on_progress)] if on_progress else [])
+        runner = dbtRunner(callbacks=[inherited(_listener(on_progress))])
         # Of each command alike: where it changes, dbt parses the whole project anew.
         with _environment("SHELFCAST_USE_CASE", self.use_case):
             result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
@@ -209,15 +225,57 @@ def check_answers(endpoint: str) -> None:
         ) from error
 
 
-def _progress_callback(on_progress: Progress) -> Callable[[Any], None]:
-    def tell(event: Any) -> None:  # noqa: ANN401 - dbt's event is a generated protobuf class
-        data = event.data
-        if event.info.name in ("LogModelResult", "LogSeedResult"):
+def _listener(on_progress: Progress | None) -> Callable[[Any], None]:
+    """What dbt calls with each of its events, from whichever thread."""
+
+    def hear(event: Any) -> None:  # noqa: ANN401 - dbt's event is a generated protobuf class
+        name, data = event.info.name, event.data
+        if name == "NodeFinished":
+            _hear_node(data.node_info, data.run_result)
+        elif event.info.level in LEVELS and is_json() and not TOLD_ELSEWHERE.fullmatch(name):
+            level = LEVELS[event.info.level]
+            kind = Event.DBT_FAILED if level == logging.ERROR else Event.DBT_WARNED
+            log(kind, f"dbt: {_plain(event.info.msg)}", level=level, dbt_event=name)
+        if on_progress is None:
+            return
+        if name in ("LogModelResult", "LogSeedResult"):
             on_progress(data.index, data.total, data.node_info.node_name)
-        elif event.info.name == "LogTestResult":
+        elif name == "LogTestResult":
             on_progress(data.index, data.num_models, data.name)
 
-    return tell
+    return hear
+
+
+def _hear_node(node: Any, result: Any) -> None:  # noqa: ANN401 - generated protobuf classes
+    """Count what a node's query cost; where machines read the log, say how the node ended."""
+    told = {name: _whole(result.adapter_response, name) for name in ("bytes_billed", "slot_ms")}
+    usage.add(told["bytes_billed"], told["slot_ms"])
+    if not is_json():
+        return
+    event, level = Event.DBT_NODE_ENDED, logging.DEBUG
+    if result.status in FAILED:
+        event, level = Event.DBT_NODE_FAILED, logging.ERROR
+    elif result.status == "warn":
+        event, level = Event.DBT_NODE_WARNED, logging.WARNING
+    log(
+        event,
+        f"dbt: {node.node_name}: {_plain(result.message) or result.status}",
+        level=level,
+        node=node.unique_id,
+        status=result.status,
+        seconds=round(result.execution_time, 3),
+        bytes_processed=_whole(result.adapter_response, "bytes_processed"),
+        **told,
+    )
+
+
+def _whole(response: Any, name: str) -> int | None:  # noqa: ANN401 - a generated protobuf class
+    """A number of an adapter's response; None where it has none."""
+    return int(response[name]) if name in response else None
+
+
+def _plain(text: str) -> str:
+    return COLOURS.sub("", text)
 
 
 def _failures(result: Any) -> str:  # noqa: ANN401 - dbtRunnerResult holds whatever the command gives
@@ -227,7 +285,7 @@ def _failures(result: Any) -> str:  # noqa: ANN401 - dbtRunnerResult holds whate
         f"{node.node.name if hasattr(node, 'node') else node.unique_id.split('.')[-1]}: "
         f"{' '.join(str(node.message).split())}"
         for node in getattr(result.result, "results", [])
-        if node.status in ("error", "fail", "runtime error")
+        if node.status in FAILED
     ]
     return "; ".join(failed[:3]) + (f"; and {len(failed) - 3} more" if len(failed) > 3 else "")
 

@@ -38,7 +38,7 @@ from python_jobs.lease import (
     renewed,
     require_not_lost,
 )
-from python_jobs.logs import Event, log, warn
+from python_jobs.logs import Event, about, log, warn
 from python_jobs.model_store import ModelStore, open_store
 from python_jobs.run import (
     Run,
@@ -213,14 +213,9 @@ def open_workplace(
     """
     project = project_dir()
     settings = load_settings(project)
-    return Workplace(
-        project,
-        connection(),
-        settings,
-        settings.use_case(use_case),
-        n_jobs=n_jobs,
-        progress=progress,
-    )
+    chosen = settings.use_case(use_case)
+    about(use_case=chosen.name)
+    return Workplace(project, connection(), settings, chosen, n_jobs=n_jobs, progress=progress)
 
 
 def weekly(
@@ -360,6 +355,7 @@ def _tell_task_ended(run: Run, why: str) -> None:
 
 def _tell_ended(run: Run) -> None:
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
+    about(use_case=run.use_case.name)
 
 
 def weekly_before(place: Workplace, options: RunOptions) -> Run:
@@ -1046,6 +1042,7 @@ def _lease_scope(place: Workplace, run: Run) -> str:
 
 
 def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
+    about(run_id=run.run_id, run_kind=run.kind, use_case=run.use_case.name)
     scope = _lease_scope(place, run)
     job = os.environ.get("CLOUD_RUN_JOB")
     purpose = f"{run.kind}, job {job}" if job else run.kind
@@ -1054,9 +1051,6 @@ def _take_lease(place: Workplace, run: Run, options: RunOptions) -> Lease:
     log(
         Event.RUN_STARTED,
         f"{run.use_case.name} {run.kind} {run.run_id}: origin {origins}",
-        run_id=run.run_id,
-        run_kind=run.kind,
-        use_case=run.use_case.name,
     )
     return lease
 

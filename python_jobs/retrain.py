@@ -34,7 +34,7 @@ from python_jobs.jobs.retrain_series import (
 from python_jobs.jobs.retraining import Retraining
 from python_jobs.logs import Event, log, warn
 from python_jobs.pipeline import RunOptions, Workplace, leased, prepare, recorded_run
-from python_jobs.run import Run, Selection, new_run_id, step
+from python_jobs.run import Run, Selection, new_run_id, of_model, step
 from python_jobs.schedule import origin_at
 from python_jobs.settings import UseCase
 
@@ -83,7 +83,7 @@ def retrain(
             told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
             raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
         run = replace(run, selection=Selection(names=tuple(chosen.classes)))
-        with step(place.warehouse, run, "retrain") as counts:
+        with step(place.warehouse, run, "retrain") as counts, of_model(family.name):
             report = _carry_through(place, run, origins, family, chosen)
             counts.n_in, counts.n_out = len(chosen.classes), len(report.decisions)
             counts.message = str(report)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from ulid import ULID
@@ -19,6 +21,7 @@ from python_jobs.logs import Event, log
 from python_jobs.schedule import Origin
 from python_jobs.series import pattern_to_regex
 from python_jobs.settings import UseCase, code_version
+from python_jobs.usage import Used, measured
 from python_jobs.warehouse import Warehouse
 
 RunKind = Literal[
@@ -135,30 +138,97 @@ def write_origins(warehouse: Warehouse, run: Run) -> None:
     warehouse.append("run_origins", pd.DataFrame(rows), run.job_id("run_origins"))
 
 
+@dataclass
+class ModelPart:
+    """What one family took of a step.
+
+    Attributes:
+        seconds: of the step's own.
+        used: by the family's queries, of what the step's used.
+    """
+
+    seconds: float = 0.0
+    used: Used = field(default_factory=Used)
+
+
+@dataclass
 class StepCounts:
-    """What a step took in and gave out, filled in while it goes on."""
+    """What a step took in and gave out, filled in while it goes on.
+
+    Attributes:
+        n_in: series, or what else came in.
+        n_out: what came out.
+        message: for people.
+        used: by the step's queries, dbt's among them.
+        models: the part of each family, by model_name; the rest is shared.
+    """
 
     n_in: int = 0
     n_out: int = 0
     message: str = ""
+    used: Used = field(default_factory=Used)
+    models: dict[str, ModelPart] = field(default_factory=dict)
+
+
+_STEP: ContextVar[StepCounts | None] = ContextVar("_STEP", default=None)
+
+
+@contextmanager
+def of_model(model_name: str) -> Iterator[None]:
+    """Count what goes on within as a family's part of the step under way; one within does not."""
+    counts = _STEP.get()
+    if counts is None:
+        yield
+        return
+    part, start = counts.models.setdefault(model_name, ModelPart()), time.perf_counter()
+    token = _STEP.set(None)
+    try:
+        with measured(part.used):
+            yield
+    finally:
+        _STEP.reset(token)
+        part.seconds += time.perf_counter() - start
 
 
 @contextmanager
 def step(warehouse: Warehouse, run: Run, name: str) -> Iterator[StepCounts]:
-    """Record a step of a run in run_log: a row when it starts, a row when it ends, well or not."""
+    """Record a step of a run in run_log: a row when it starts, a row when it ends, well or not.
+
+    With the latter come those of the families, of event `model_ended`.
+    """
     counts, start = StepCounts(), time.perf_counter()
     log(Event.STEP_STARTED, f"{name} …", run_id=run.run_id, step=name)
-    _write_step(warehouse, run, name, "started", "running", counts, 0.0)
+    _write(warehouse, run, name, [_row(run, name, "started", "running", counts)])
+    token = _STEP.set(counts)
     try:
-        yield counts
+        with measured(counts.used):
+            yield counts
     except BaseException as error:
         counts.message = str(error)[:2000]
         seconds = time.perf_counter() - start
         with suppress(ShelfcastError):  # the step's own error is the one to tell
-            _write_step(warehouse, run, name, "ended", "failed", counts, seconds)
+            _write(warehouse, run, name, _ended(run, name, "failed", counts, seconds))
         raise
+    finally:
+        _STEP.reset(token)
     seconds = time.perf_counter() - start
-    _write_step(warehouse, run, name, "ended", "done", counts, seconds)
+    _write(warehouse, run, name, _ended(run, name, "done", counts, seconds))
+    _tell(run, name, counts, seconds)
+
+
+def _tell(run: Run, name: str, counts: StepCounts, seconds: float) -> None:
+    for model_name, part in counts.models.items():
+        log(
+            Event.MODEL_STEP_ENDED,
+            f"{name}: {model_name}, {part.seconds:.1f} s",
+            level=logging.DEBUG,
+            run_id=run.run_id,
+            step=name,
+            model_name=model_name,
+            seconds=round(part.seconds, 3),
+            bytes_billed=part.used.bytes_billed,
+            slot_seconds=part.used.slot_seconds,
+        )
     log(
         Event.STEP_ENDED,
         f"{name}: {counts.message + ', ' if counts.message else ''}{seconds:.1f} s",
@@ -167,27 +237,43 @@ def step(warehouse: Warehouse, run: Run, name: str) -> Iterator[StepCounts]:
         n_in=counts.n_in,
         n_out=counts.n_out,
         seconds=round(seconds, 3),
+        bytes_billed=counts.used.bytes_billed,
+        slot_seconds=counts.used.slot_seconds,
     )
 
 
 def record_failure(warehouse: Warehouse, run: Run, name: str, error: BaseException) -> None:
     """Record that a run failed before a step of that name could start: its other tasks look."""
-    counts = StepCounts()
-    counts.message = str(error)[:2000]
-    _write_step(warehouse, run, name, "ended", "failed", counts, 0.0)
+    counts = StepCounts(message=str(error)[:2000])
+    _write(warehouse, run, name, _ended(run, name, "failed", counts, 0.0))
 
 
-def _write_step(
-    warehouse: Warehouse,
-    run: Run,
-    name: str,
-    event: str,
-    status: str,
-    counts: StepCounts,
-    seconds: float,
-) -> None:
-    now = datetime.now(UTC)
-    row = {
+def _ended(
+    run: Run, name: str, status: str, counts: StepCounts, seconds: float
+) -> list[dict[str, Any]]:
+    """The rows of a step that has ended: its own, and one of each family."""
+    own = _row(run, name, "ended", status, counts) | {"seconds": seconds}
+    return [
+        own | {"bytes_billed": counts.used.bytes_billed, "slot_seconds": counts.used.slot_seconds},
+        *(
+            own
+            | {
+                "event": "model_ended",
+                "model_name": model_name,
+                "n_in": None,
+                "n_out": None,
+                "seconds": part.seconds,
+                "bytes_billed": part.used.bytes_billed,
+                "slot_seconds": part.used.slot_seconds,
+                "message": "",
+            }
+            for model_name, part in counts.models.items()
+        ),
+    ]
+
+
+def _row(run: Run, name: str, event: str, status: str, counts: StepCounts) -> dict[str, Any]:
+    return {
         "run_id": run.run_id,
         "run_kind": run.kind,
         "use_case": run.use_case.name,
@@ -199,12 +285,16 @@ def _write_step(
         "status": status,
         "n_in": counts.n_in,
         "n_out": counts.n_out,
-        "seconds": seconds,
+        "seconds": 0.0,
         "is_partial": run.selection.is_partial,
         "settings_hash": run.settings_digest,
         "code_version": code_version(),
         "message": counts.message,
-        "logged_at": now,
+        "logged_at": datetime.now(UTC),
     }
-    job = run.job_id("run_log", name, run.shard.index, event, now.strftime("%Y%m%dT%H%M%S%f"))
-    warehouse.append("run_log", pd.DataFrame([row]), job)
+
+
+def _write(warehouse: Warehouse, run: Run, name: str, rows: list[dict[str, Any]]) -> None:
+    event, at = rows[0]["event"], f"{rows[0]['logged_at']:%Y%m%dT%H%M%S%f}"
+    job = run.job_id("run_log", name, run.shard.index, event, at)
+    warehouse.append("run_log", pd.DataFrame(rows), job)

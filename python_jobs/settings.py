@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from datetime import date, time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
@@ -49,6 +49,9 @@ WhenMissing = Literal[
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SectionT = TypeVar("SectionT", bound=_Frozen)
 
 
 class Schedule(_Frozen):
@@ -262,6 +265,25 @@ class UseCase(_Frozen):
         )
 
 
+class Prices(_Frozen):
+    """Google's list prices in US dollars; each is explained in dbt_project.yml."""
+
+    bigquery_tib: float = Field(ge=0, strict=True, allow_inf_nan=False)
+    vcpu_second: float = Field(ge=0, strict=True, allow_inf_nan=False)
+    gib_second: float = Field(ge=0, strict=True, allow_inf_nan=False)
+
+
+class JobSize(_Frozen):
+    """What a task of the jobs is given, which its seconds are paid for."""
+
+    vcpu: float = Field(gt=0, strict=True, allow_inf_nan=False)
+    memory_gib: float = Field(gt=0, strict=True, allow_inf_nan=False)
+
+
+MOST_BYTES_BILLED = 10**12
+"""That one query on BigQuery may bill unless told; profiles.yml has the same default for dbt."""
+
+
 class Connection(_Frozen):
     """Where the warehouse and the model store are, from the environment; read only here."""
 
@@ -275,14 +297,16 @@ class Connection(_Frozen):
     models_uri: str | None
     weather_key: SecretStr | None = None
     loading: Literal["with_run", "apart"] = "with_run"
+    maximum_bytes_billed: int | None = None
 
 
 def connection(environment: Mapping[str, str] = os.environ) -> Connection:
     """Read the connection from environment variables (README, "Environment").
 
     Raises:
-        SettingsError: SHELFCAST_LOADING is neither with_run nor apart, or the target is prod and
-            SHELFCAST_PROJECT is not set.
+        SettingsError: SHELFCAST_LOADING is neither with_run nor apart, the target is prod and
+            SHELFCAST_PROJECT is not set, or SHELFCAST_MAXIMUM_BYTES_BILLED is no whole number
+            above 0.
     """
     target, loading = environment.get("SHELFCAST_TARGET", "local"), environment.get(LOADING)
     if loading not in (None, "", "with_run", "apart"):
@@ -306,7 +330,21 @@ def connection(environment: Mapping[str, str] = os.environ) -> Connection:
         models_uri=environment.get("SHELFCAST_MODELS_URI") or None,
         weather_key=SecretStr(key) if (key := environment.get("SHELFCAST_WEATHER_KEY")) else None,
         loading="apart" if loading == "apart" else "with_run",
+        maximum_bytes_billed=_maximum_bytes_billed(environment),
     )
+
+
+def _maximum_bytes_billed(environment: Mapping[str, str]) -> int | None:
+    """The limit of a query; none for the emulator, which bills nothing."""
+    given = environment.get("SHELFCAST_MAXIMUM_BYTES_BILLED")
+    if not given:
+        return None if environment.get("SHELFCAST_BIGQUERY_ENDPOINT") else MOST_BYTES_BILLED
+    if not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise SettingsError(
+            f"SHELFCAST_MAXIMUM_BYTES_BILLED is '{given}', not a whole number of bytes above 0 "
+            f"(such as {MOST_BYTES_BILLED})."
+        )
+    return int(given)
 
 
 def project_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -331,11 +369,15 @@ class Settings(_Frozen):
 
     Attributes:
         use_cases: by name.
+        prices: what a run is costed with.
+        job_size: what its seconds are paid for.
         dbt_vars: `--vars` for dbt; empty where dbt_project.yml says everything.
         digest: SHA-256 of all settings, recorded with each run.
     """
 
     use_cases: dict[str, UseCase]
+    prices: Prices
+    job_size: JobSize
     dbt_vars: dict[str, Any]
     digest: str
 
@@ -383,9 +425,36 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         for name, given in variables.get("use_cases", {}).items()
         if (use_case := _use_case(name, given, variables, faults)) is not None
     }
-    if faults:
+    prices = _section("prices", Prices, variables, faults)
+    job_size = _section("job_size", JobSize, variables, faults)
+    if faults or prices is None or job_size is None:
         raise SettingsError("settings: " + "; ".join(faults))
-    return Settings(use_cases=use_cases, dbt_vars=dbt_vars, digest=_digest(variables))
+    return Settings(
+        use_cases=use_cases,
+        prices=prices,
+        job_size=job_size,
+        dbt_vars=dbt_vars,
+        digest=_digest(variables),
+    )
+
+
+def _section(
+    name: str, model: type[SectionT], variables: dict[str, Any], faults: list[str]
+) -> SectionT | None:
+    """A mapping of `vars:` that has all its keys; the file that replaces it names each again."""
+    given = variables.get(name)
+    if not isinstance(given, dict):
+        faults.append(f"{name}: {', '.join(model.model_fields)} are expected (found {given!r})")
+        return None
+    n_faults = len(faults)
+    _merge(name, given, dict.fromkeys(model.model_fields, REQUIRED), faults)
+    if len(faults) > n_faults:
+        return None
+    try:
+        return model(**given)
+    except ValidationError as error:
+        faults.extend(_describe(name, fault) for fault in error.errors())
+        return None
 
 
 def _is_inline(own: str) -> bool:

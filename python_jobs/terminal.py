@@ -18,15 +18,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from python_jobs.logs import is_json
 from python_jobs.pipeline import Progress as OnProgress
 from python_jobs.pipeline import no_progress
 
 
 @contextmanager
 def progress_bars() -> Iterator[OnProgress]:
-    """Show what goes on as bars where stderr is a terminal, and nothing elsewhere."""
+    """Show what goes on as bars where people read stderr on a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (console.is_terminal and sys.stderr.isatty()) or is_json():
         yield no_progress
         return
     columns = (

@@ -28,6 +28,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery import _pandas_helpers
 
+from python_jobs import usage
 from python_jobs.dbt_runner import check_answers
 from python_jobs.errors import ConnectionFailed, ShelfcastError
 from python_jobs.settings import Connection
@@ -42,6 +43,9 @@ ARROW_TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
+
+TOO_MANY_BYTES = "exceeded limit for bytes billed"
+"""What BigQuery says of a query that would bill more than it may."""
 
 
 class MissingRelation(ShelfcastError):
@@ -62,6 +66,7 @@ class Warehouse:
             ConnectionFailed: no emulator at the endpoint, or no credentials.
         """
         self.names = names
+        self.maximum_bytes_billed = connection.maximum_bytes_billed
         self.client = _client(connection, _project_of(names))
         self.read_client = _read_client(connection)
         _notice_ends_quickly()
@@ -96,7 +101,8 @@ class Warehouse:
 
         Raises:
             MissingRelation: a table does not exist yet (named).
-            ShelfcastError: the query is refused; the message is BigQuery's.
+            ShelfcastError: the query is refused, or would bill more than
+                SHELFCAST_MAXIMUM_BYTES_BILLED; the message is BigQuery's.
         """
         table = self.query(statement, **parameters).to_arrow(bqstorage_client=self.read_client)
         return _frame(table)
@@ -106,8 +112,13 @@ class Warehouse:
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in parameters.items()]
         )
+        if self.maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = self.maximum_bytes_billed
         try:
-            return self.client.query(self.render(statement), job_config=config).result()
+            job = self.client.query(self.render(statement), job_config=config)
+            rows = job.result()
+            usage.add(job.total_bytes_billed, job.slot_millis)
+            return rows
         except NotFound as error:
             raise MissingRelation(f"a table is missing: {error.message}") from error
         except (GoogleAPICallError, RetryError) as error:
@@ -331,4 +342,9 @@ def _job_name(job_id: str) -> str:
 def _explained(error: Exception) -> ShelfcastError:
     """BigQuery's first sentence, without the job's address."""
     text = str(getattr(error, "message", None) or error).split("\n", maxsplit=1)[0]
+    if TOO_MANY_BYTES in text:
+        text += (
+            ". Raise SHELFCAST_MAXIMUM_BYTES_BILLED where the query is meant to read that much, "
+            "or narrow it: --series, fewer origins."
+        )
     return ShelfcastError(f"BigQuery refuses: {text}")

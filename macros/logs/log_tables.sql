@@ -184,6 +184,9 @@
                 'code_version': 'string',
                 'message': 'string',
                 'logged_at': 'timestamp',
+                'model_name': 'string',
+                'bytes_billed': 'int64',
+                'slot_seconds': 'float64',
             },
         },
     }) }}

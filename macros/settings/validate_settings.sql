@@ -26,6 +26,12 @@
             {%- do check_values(errors, where, use_case_settings(use_case)) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- for section, least in {
+        'prices': {'bigquery_tib': 0, 'vcpu_second': 0, 'gib_second': 0},
+        'job_size': {'vcpu': 0.000001, 'memory_gib': 0.000001},
+    }.items() -%}
+        {%- do check_numbers(errors, section, var(section) or {}, least) -%}
+    {%- endfor -%}
     {%- if execute -%}{%- do check_publish(errors, var('publish') or {}) -%}{%- endif -%}
     {%- if errors and execute -%}
         {{ exceptions.raise_compiler_error("settings: " ~ errors | join("; ")) }}
@@ -87,6 +93,21 @@
         {%- do errors.append(
             where ~ "." ~ key ~ ": '" ~ given[key] ~ "' is not one of " ~ allowed | join(', ')
         ) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# A mapping of numbers, each at least as great as its least; all of them named. #}
+{% macro check_numbers(errors, where, given, least) -%}
+    {%- set required = {} -%}
+    {%- for key in least -%}{%- do required.update({key: 'required'}) -%}{%- endfor -%}
+    {%- do check_keys(errors, where, given, required) -%}
+    {%- for key, value in given.items() if key in least -%}
+        {%- if value is boolean or value is not number or value < least[key] -%}
+            {%- do errors.append(
+                where ~ "." ~ key ~ ": '" ~ value ~ "' is not a number "
+                ~ ("of at least 0" if least[key] == 0 else "above 0")
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 

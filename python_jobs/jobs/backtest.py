@@ -26,7 +26,7 @@ from python_jobs.jobs.predict import (
     with_factors,
 )
 from python_jobs.jobs.train import model_rows, model_version, tell_failures
-from python_jobs.run import Run
+from python_jobs.run import Run, of_model
 from python_jobs.schedule import Origin
 from python_jobs.warehouse import Warehouse
 
@@ -88,7 +88,8 @@ def backtest(
                 _log(warehouse, run, new)
         for one in in_hand.values():
             rows = rows_of[one.family.name][is_now].reset_index(drop=True)
-            told = _forecast(warehouse, run, origin, one, rows, n_jobs)
+            with of_model(one.family.name):
+                told = _forecast(warehouse, run, origin, one, rows, n_jobs)
             if one.family.name == run.use_case.champion:
                 report += told
             progress.ended(rows)

@@ -19,7 +19,7 @@ from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
 from python_jobs.jobs.pool import OnProgress, fit_local
 from python_jobs.jobs.scope import is_whole_portfolio, series_in_scope
 from python_jobs.logs import Event, log
-from python_jobs.run import Run
+from python_jobs.run import Run, of_model
 from python_jobs.schedule import Origin
 from python_jobs.settings import UseCase
 from python_jobs.warehouse import Value, Warehouse
@@ -203,10 +203,12 @@ def fit_origins(
         panel = read_panel(warehouse, run, origin)
         for family in chosen:
             learned = None
-            if tunable(family) is not None:
-                source = priors if is_pooled(family) else "none"
-                learned = read_learned(warehouse, run, origin, family.name, source)
-            fitted = fit(family, panel, n_jobs, on_progress, learned.tuned if learned else None)
+            with of_model(family.name):
+                if tunable(family) is not None:
+                    source = priors if is_pooled(family) else "none"
+                    learned = read_learned(warehouse, run, origin, family.name, source)
+                tuned = learned.tuned if learned else None
+                fitted = fit(family, panel, n_jobs, on_progress, tuned)
             yield OriginFit(origin, family, fitted, panel, learned)
 
 

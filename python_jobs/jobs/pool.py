@@ -22,6 +22,7 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from python_jobs.errors import ConnectionFailed, SettingsError, ShelfcastError
 from python_jobs.families.base import Family, Fitted, FittedModel, Tuned
 from python_jobs.families.frames import require_columns, series_starts
+from python_jobs.logs import in_workers
 
 ChunkT = TypeVar("ChunkT")
 ResultT = TypeVar("ResultT")
@@ -127,7 +128,7 @@ def run_chunks(
     """
     results: list[ResultT] = []
     client = _CLIENT.get()
-    task = function if client is None else partial(_with_one_thread, function)
+    task = in_workers(function) if client is None else partial(_with_one_thread, function)
     n_jobs = 1 if len(chunks) == 1 else n_jobs  # starting processes for one chunk is waste
     with _backend(client):
         pool = Parallel(n_jobs=n_jobs if client is None else -1, return_as="generator")

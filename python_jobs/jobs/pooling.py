@@ -13,7 +13,7 @@ import pandas as pd
 from python_jobs.families.base import Family
 from python_jobs.jobs.fitting import families_of, fit_origins, is_pooled
 from python_jobs.jobs.pool import OnProgress
-from python_jobs.run import Run
+from python_jobs.run import Run, of_model
 from python_jobs.schedule import Origin
 from python_jobs.warehouse import Warehouse
 
@@ -33,7 +33,8 @@ def pool_coefficients(
     pooled = [family for family in families_of(run.use_case) if is_pooled(family)]
     n_in = n_out = 0
     for one in fit_origins(warehouse, run, n_jobs, on_progress, "none", pooled):
-        write_coefficients(warehouse, run, one.origin, one.family, one.fitted.coefficients)
+        with of_model(one.family.name):
+            write_coefficients(warehouse, run, one.origin, one.family, one.fitted.coefficients)
         n_in += len(one.fitted.models) + len(one.fitted.failures)
         n_out += len(one.fitted.models)
     return n_in, n_out

@@ -24,7 +24,7 @@ from python_jobs.jobs.registry import LoadedModels, key, load_models, serving_mo
 from python_jobs.jobs.scope import series_in_scope
 from python_jobs.logs import Event, log, warn
 from python_jobs.model_store import ModelStore
-from python_jobs.run import Run
+from python_jobs.run import Run, of_model
 from python_jobs.settings import code_version
 from python_jobs.warehouse import Warehouse
 
@@ -120,15 +120,16 @@ def predict(
     report = PredictReport()
     for name in run.use_case.families:
         family = make_family(name, run.use_case.family_settings(name))
-        told = assign_models(
-            warehouse, store, run, family, with_factors(warehouse, run, name, future)
-        )
-        rows = forecast(family, told, n_jobs, on_progress)
-        warehouse.append(
-            "forecast_log",
-            log_rows(run, name, rows),
-            run.job_id("forecast_log", name, run.shard.index),
-        )
+        with of_model(name):
+            told = assign_models(
+                warehouse, store, run, family, with_factors(warehouse, run, name, future)
+            )
+            rows = forecast(family, told, n_jobs, on_progress)
+            warehouse.append(
+                "forecast_log",
+                log_rows(run, name, rows),
+                run.job_id("forecast_log", name, run.shard.index),
+            )
         if name == run.use_case.champion:
             report = count_outcomes(rows)
         tell_outcomes(run, name, rows)
@@ -383,6 +384,7 @@ def tell_outcomes(run: Run, family: str, rows: pd.DataFrame) -> None:
                 f"{family}: {len(names)} series {outcome.replace('fallback', 'fell back')}, "
                 f"{reason} ({first_few(names)})",
                 run_id=run.run_id,
+                model_name=family,
                 reason=reason,
                 n_series=len(names),
             )
@@ -397,5 +399,6 @@ def _tell_faults(run: Run, family: Family[Any], faults: dict[str, str]) -> None:
         f"predict: {len(faults)} {family.name} models cannot be used: {first_few(reasons, 2)}. "
         "Their series fall back. See `shelfcast models verify`; `shelfcast train` replaces them.",
         run_id=run.run_id,
+        model_name=family.name,
         n_models=len(faults),
     )

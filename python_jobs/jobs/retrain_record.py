@@ -310,7 +310,13 @@ def tell(run: Run, chosen: Chosen, record: Record, lost: Mapping[str, str]) -> N
     """Log one line a series, then what was left out."""
     for name, one in record.series.items():
         if name in lost:
-            warn(Event.RETRAINED, f"{name}: {lost[name]}", run_id=run.run_id, series_id=name)
+            warn(
+                Event.RETRAINED,
+                f"{name}: {lost[name]}",
+                run_id=run.run_id,
+                series_id=name,
+                model_name=run.use_case.champion,
+            )
             continue
         numbers = one["numbers"]
         log(
@@ -318,6 +324,7 @@ def tell(run: Run, chosen: Chosen, record: Record, lost: Mapping[str, str]) -> N
             f"{name}: {one['decision']}, {one['why']} ({', '.join(numbers['rules'])})",
             run_id=run.run_id,
             series_id=name,
+            model_name=run.use_case.champion,
             model_version=one["winner"],
             **{key: value for key, value in numbers.items() if key != "tried"},
         )

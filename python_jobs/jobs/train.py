@@ -29,7 +29,7 @@ from python_jobs.model_store import (
     model_path,
     sha256_of,
 )
-from python_jobs.run import Run, Shard
+from python_jobs.run import Run, Shard, of_model
 from python_jobs.schedule import Origin
 from python_jobs.series import split_key
 from python_jobs.settings import code_version
@@ -74,7 +74,8 @@ def train(
     """
     report, newest, told = TrainReport(), dict[str, bytes](), Contradicted()
     for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
-        log_rows, stored = _write(warehouse, store, run, one)
+        with of_model(one.family.name):
+            log_rows, stored = _write(warehouse, store, run, one)
         told.add(log_rows)
         if one.family.name == run.use_case.champion:
             newest |= stored
@@ -291,5 +292,6 @@ def tell_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
         f"train: {family} could not be fitted on {len(names)} series: {first_few(names)}. "
         "They fall back; model_log has every reason.",
         run_id=run.run_id,
+        model_name=family,
         n_failed=len(names),
     )

@@ -33,7 +33,7 @@ from python_jobs.jobs.pooling import write_coefficients
 from python_jobs.jobs.predict import assign_fitted, forecast, log_rows, read_future
 from python_jobs.jobs.scope import is_whole_portfolio, series_in_scope
 from python_jobs.logs import Event, log, warn
-from python_jobs.run import Run
+from python_jobs.run import Run, of_model
 from python_jobs.schedule import Origin
 from python_jobs.settings import UseCase, code_version
 from python_jobs.warehouse import Warehouse
@@ -301,17 +301,22 @@ class Tuning:
         """
         n_fitted = 0
         for family in self.families:
-            if not is_pooled(family):
-                continue
-            for origin, panel in self.panels:
-                tables = []
-                for number, options in enumerate(family.candidates()):
-                    fitted = self._fit(family, panel, options, None)
-                    n_fitted += len(fitted.models)
-                    if fitted.coefficients is not None:
-                        tables.append(_tagged(fitted.coefficients, number))
-                rows = pd.concat(tables, ignore_index=True) if tables else None
-                write_coefficients(self.warehouse, self.run, origin, family, rows)
+            if is_pooled(family):
+                with of_model(family.name):
+                    n_fitted += self._pool(family)
+        return n_fitted
+
+    def _pool(self, family: TunableFamily[Any]) -> int:
+        n_fitted = 0
+        for origin, panel in self.panels:
+            tables = []
+            for number, options in enumerate(family.candidates()):
+                fitted = self._fit(family, panel, options, None)
+                n_fitted += len(fitted.models)
+                if fitted.coefficients is not None:
+                    tables.append(_tagged(fitted.coefficients, number))
+            rows = pd.concat(tables, ignore_index=True) if tables else None
+            write_coefficients(self.warehouse, self.run, origin, family, rows)
         return n_fitted
 
     def choose(self) -> TuneReport:
@@ -322,8 +327,9 @@ class Tuning:
         """
         report = TuneReport()
         for family in self.families:
-            choices, tried = self.compare(family)
-            self._write(family, choices, tried)
+            with of_model(family.name):
+                choices, tried = self.compare(family)
+                self._write(family, choices, tried)
             report.n_scored = report.n_scored or choices.scores[WHOLE].n_scored
             report.n_chosen += len(choices.by_segment) + len(choices.by_series)
             report.chosen[family.name] = {

@@ -215,8 +215,7 @@ class Versions:
         before = self._serving(family, series_id)
         if before == version and not self._is_on_baseline(family, series_id):
             told = f"{series_id}: {version} serves already; nothing was done."
-            log(Event.PROMOTED, told, series_id=series_id, model_version=version)
-            return told
+            return self._tell(told, family, series_id, version, actor)
         self._check(family, row)
         if self.dry_run:
             return f"{series_id}: {version} would serve, in place of {before or 'none'}."
@@ -224,7 +223,21 @@ class Versions:
         if seen or self._has_copies():
             replace_copy(self.store, path, data, seen)
         self._write(family, row, before, actor)
-        return self._told(series_id, version, before, actor)
+        told = self._told(series_id, version, before, actor)
+        return self._tell(told, family, series_id, version, actor)
+
+    def _tell(
+        self, told: str, family: Family[Any], series_id: str, version: str, actor: str
+    ) -> str:
+        log(
+            Event.PROMOTED,
+            told,
+            series_id=series_id,
+            model_name=family.name,
+            model_version=version,
+            actor=actor,
+        )
+        return told
 
     def _is_on_baseline(self, family: Family[Any], series_id: str) -> bool:
         rows = self.warehouse.read(DECISION, **self._named(family, series_id))
@@ -287,5 +300,4 @@ class Versions:
                 " With refit: weekly the next weekly run fits the series anew, with this version's "
                 "recipe, and that model then serves."
             )
-        log(Event.PROMOTED, told, series_id=series_id, model_version=version, actor=actor)
         return told

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -131,7 +133,7 @@ def fetch(site: Site, at: datetime = NOW, **settings: Any) -> FetchReport:
 def told() -> Iterator[Callable[[], list[tuple[str, str]]]]:
     """What was logged: event and message."""
     handlers = logs.LOGGER.handlers
-    logs.set_up(stream := io.StringIO(), as_json=True)
+    logs.set_up(stream := io.StringIO(), {})
     yield lambda: [
         (one["event"], one["message"]) for one in map(json.loads, stream.getvalue().splitlines())
     ]
@@ -375,6 +377,34 @@ class TestRawAnswers:
         assert report.n_asked == 3
         assert report.n_forecast == 48
         assert [event for event, _ in told()] == ["weather_not_kept"]
+
+
+class TestTheKey:
+    KEY = "s3cr3t/k+y"
+
+    @pytest.fixture
+    def everything_logged(self, monkeypatch) -> Iterator[io.StringIO]:
+        """The whole log as Cloud Run gets it, what libraries say in their lowest voice included."""
+        monkeypatch.setenv("SHELFCAST_WEATHER_KEY", self.KEY)
+        handlers, level = logs.LOGGER.handlers, logs.LOGGER.level
+        logs.set_up(stream := io.StringIO(), {**os.environ, "CLOUD_RUN_JOB": "predict-weekly"})
+        yield stream
+        logs.set_up(io.StringIO(), {"SHELFCAST_LOG_FORMAT": "text"})
+        logs.LOGGER.handlers, logs.LOGGER.level = handlers, level
+
+    @pytest.mark.parametrize("status", [400, 503])
+    def test_a_service_that_fails_and_repeats_it_is_told_without_it(
+        self, site, service, everything_logged, status
+    ):
+        told = f"the key {self.KEY} in /v1/archive?apikey=s3cr3t%2Fk%2By is not known"
+        service.always = says(status, told)
+        pipeline.refresh_weather(changed(site, fetch={"retries": 1, "backoff_s": 0}), NOW)
+        logging.getLogger("urllib3.connectionpool").warning("Retrying: /v1?apikey=s3cr3t%2Fk%2By")
+        text = everything_logged.getvalue()
+        events = [json.loads(line)["event"] for line in text.splitlines()]
+        assert events[-2:] == ["weather_not_fetched", "library_warned"]
+        assert {one.query["apikey"] for one in service.asked} == {self.KEY}
+        assert "s3cr3t" not in text
 
 
 class TestByHand:

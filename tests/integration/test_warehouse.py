@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
 from google.cloud import bigquery
 
 from python_jobs.errors import ShelfcastError
-from python_jobs.settings import Connection
+from python_jobs.settings import Connection, connection
 from python_jobs.warehouse import MissingRelation, Warehouse
 from tests.support import clients
 
@@ -47,6 +51,51 @@ def make_table(warehouse: Warehouse, dataset: str, name: str = "t") -> str:
 
 def count(warehouse: Warehouse, table: str) -> int:
     return int(warehouse.read(f"select count(*) as n from `{table}`")["n"][0])
+
+
+REFUSAL = "Query exceeded limit for bytes billed: 1000. 10485760 or higher required."
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """BigQuery's answer to a query that would bill more than it may; the emulator bills nothing."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(job["configuration"]["query"])
+        error = {"reason": "bytesBilledLimitExceeded", "message": REFUSAL}
+        status = {"state": "DONE", "errorResult": error, "errors": [error]}
+        answer = json.dumps({**job, "status": status}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_query_that_would_bill_more_than_it_may_says_which_limit_to_raise(refusing: str):
+    environment = {
+        "SHELFCAST_BIGQUERY_ENDPOINT": refusing,
+        "SHELFCAST_MAXIMUM_BYTES_BILLED": "1000",
+    }
+    warehouse = Warehouse(connection(environment), {"run_log": "`p`.`d`.`run_log`"})
+    refused = r"BigQuery refuses: .*billed: 1000\..* Raise SHELFCAST_MAXIMUM_BYTES_BILLED where"
+    with pytest.raises(ShelfcastError, match=refused):
+        warehouse.read("select 1 as n")
+    assert Refusing.asked[-1]["maximumBytesBilled"] == "1000"
 
 
 def test_the_same_job_writes_once(warehouse: Warehouse, dataset: str):

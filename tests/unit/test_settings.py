@@ -201,11 +201,61 @@ def test_the_connection_comes_from_the_environment_and_empty_means_unset():
     assert connection({}).model_dump(exclude_none=True) == {
         "target": "local",
         "dataset": "shelfcast",
+        "loading": "with_run",
+        "maximum_bytes_billed": 10**12,
     }
     given = connection(
         {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
     )
     assert (given.target, given.project, given.keyfile) == ("prod", "p", None)
+
+
+@pytest.mark.parametrize(
+    ("environment", "limit"),
+    [
+        ({"SHELFCAST_MAXIMUM_BYTES_BILLED": "5000000000"}, 5_000_000_000),
+        ({"SHELFCAST_MAXIMUM_BYTES_BILLED": ""}, 10**12),
+        ({"SHELFCAST_BIGQUERY_ENDPOINT": "http://127.0.0.1:9050"}, None),
+    ],
+)
+def test_a_query_has_a_limit_unless_nothing_is_billed(environment, limit):
+    assert connection(environment).maximum_bytes_billed == limit
+
+
+@pytest.mark.parametrize("given", ["1TB", "0", "-1", "1e12", "²"])
+def test_a_limit_that_is_none_is_refused(given):
+    with pytest.raises(SettingsError, match="not a whole number of bytes above 0"):
+        connection({"SHELFCAST_MAXIMUM_BYTES_BILLED": given})
+
+
+def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
+    settings = load({"job_size": {"vcpu": 4, "memory_gib": 8.5}})
+    assert (settings.job_size.vcpu, settings.job_size.memory_gib) == (4, 8.5)
+    assert settings.prices == load_settings(ROOT, {}).prices
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"job_size": {"vcpu": 4}}, "job_size: 'memory_gib' is missing"),
+        ({"job_size": {"vcpu": 0, "memory_gib": 4}}, "job_size.vcpu: Input should be greater"),
+        ({"job_size": {"vcpu": "4", "memory_gib": 4}}, "job_size.vcpu: Input should be a valid"),
+        ({"job_size": 4}, "job_size: vcpu, memory_gib are expected (found 4)"),
+        (
+            {"prices": {"bigquery_tib": -1, "vcpu_second": 0, "gib_second": 0}},
+            "prices.bigquery_tib: Input should be greater than or equal to 0",
+        ),
+        (
+            {"prices": {"bigquery_tb": 5, "vcpu_second": 0, "gib_second": 0}},
+            "prices: unknown key 'bigquery_tb' (did you mean 'bigquery_tib'?); prices: "
+            "'bigquery_tib' is missing",
+        ),
+    ],
+)
+def test_a_price_or_a_size_that_is_none_is_named(load, given, message):
+    with pytest.raises(SettingsError) as error:
+        load(given)
+    assert message in str(error.value)
 
 
 def test_the_weather_key_is_told_by_nothing_that_shows_the_connection():
