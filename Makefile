@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean deploy-tools
+.PHONY: setup demo report test lint format docs lock clean deploy-tools deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -65,6 +65,11 @@ DEPLOY_VENV := .venv-deploy
 DEPLOY_READY := $(DEPLOY_VENV)/.ready
 
 deploy-tools: $(DEPLOY_READY)
+
+# Everything under deploy/, with no cloud: `make deploy-check STEPS="fmt image cycle"` for some of it.
+# What a step needs and is not here makes it SKIPPED, aloud; a step that fails makes this fail.
+deploy-check: setup deploy-tools
+	$(BIN)/python -m deploy.check $(STEPS)
 
 $(DEPLOY_READY): $(DEPLOY_LOCK)
 	$(PYTHON) -m venv $(DEPLOY_VENV)
