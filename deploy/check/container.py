@@ -99,10 +99,11 @@ class Task:
             code = self.process.wait(RUN_SECONDS)
         finally:
             self.kill()
+            self.process.wait()
             buildah("rm", self.container)
         out, err = (self._written(name) for name in ("out", "err"))
         self.folder.cleanup()
-        return Ended(code, out, _without_own_words(err))
+        return Ended(code if code >= 0 else 128 - code, out, _without_own_words(err))
 
     def has_said(self, text: str) -> bool:
         """Say whether it has written a text to stdout or stderr."""
@@ -110,6 +111,8 @@ class Task:
 
     def kill(self) -> None:
         """Kill whatever runs in the container, as a machine that goes away would."""
+        if self.process.poll() is not None:
+            return
         for process in reversed(_descendants(self.process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -195,6 +198,10 @@ def _descendants(pid: int) -> Sequence[int]:
 
 def _without_own_words(err: str) -> str:
     """What buildah itself adds to a failed task's stderr is not the task's."""
-    own = ("subprocess exited with status", "Error: exit status", "error running container")
-    lines = [line for line in err.splitlines() if not line.startswith(own)]
-    return "\n".join(line for line in lines if "exit status" not in line or line.startswith("{"))
+    own = (
+        "subprocess exited with status",
+        "Error: exit status",
+        "error running container",
+        "time=",
+    )
+    return "\n".join(line for line in err.splitlines() if not line.startswith(own))
