@@ -20,7 +20,7 @@ from typing import Any
 from deploy.check import tools
 
 CHROOT = ("--isolation", "chroot")
-RUN_SECONDS = 900.0
+RUN_SECONDS = 3600.0
 
 
 class Failed(RuntimeError):

@@ -54,7 +54,7 @@ TARGETS = f"N1|*|{BREACHING},*|retail|{BREACHING}"
 N_TARGETS = 3
 BUCKET = "shelfcast-check"
 KILL_AT = '"step":"predict"'
-WAIT_SECONDS = 300.0
+WAIT_SECONDS = 1800.0
 
 ISSUED = """
 select
