@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean deploy-tools deploy-pages
+.PHONY: setup demo report test lint format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -69,6 +69,11 @@ deploy-tools: $(DEPLOY_READY)
 # deploy/principals.md and deploy/deployment.md, from Terraform's outputs.
 deploy-pages: setup deploy-tools
 	$(BIN)/python -m deploy.check.pages
+
+# Everything under deploy/, with no cloud: `make deploy-check STEPS="fmt image cycle"` for some of it.
+# What a step needs and is not here makes it SKIPPED, aloud; a step that fails makes this fail.
+deploy-check: setup deploy-tools
+	$(BIN)/python -m deploy.check $(STEPS)
 
 $(DEPLOY_READY): $(DEPLOY_LOCK)
 	$(PYTHON) -m venv $(DEPLOY_VENV)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,3 +38,9 @@ def program(name: str, advice: str) -> str:
     if path is None:
         raise Missing(f"{name} is not on the PATH: {advice}")
     return path
+
+
+def say(what: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()

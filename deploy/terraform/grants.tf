@@ -23,6 +23,9 @@ locals {
     [for member in var.operators : {
       member = member, role = "roles/monitoring.viewer", why = "sees incidents and their history"
     }],
+    var.github == null ? [] : [{
+      member = local.deployer_member, role = "roles/run.viewer", why = "lists the jobs that it moves"
+    }],
   )
 
   # dataset => what an account does there. R: reads. W: reads and writes.
@@ -145,7 +148,7 @@ resource "google_project_iam_member" "grant" {
   member  = each.value.member
   role    = each.value.role
 
-  depends_on = [google_service_account.account]
+  depends_on = [google_service_account.account, google_service_account.deployer]
 }
 
 resource "google_bigquery_dataset_iam_member" "grant" {

@@ -178,7 +178,7 @@ run "a_deployer_without_a_key" {
   }
 
   assert {
-    condition     = toset([for one in google_cloud_run_v2_job_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.developer"]) && length([for one in google_project_iam_member.grant : one if strcontains(one.member, "shelfcast-deployer@")]) == 0
+    condition     = toset([for one in google_cloud_run_v2_job_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.developer"]) && toset([for one in google_project_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.viewer"])
     error_message = "The deployer may do more than push images and move jobs."
   }
 }

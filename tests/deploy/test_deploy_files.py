@@ -1,0 +1,123 @@
+"""The quick steps of `make deploy-check`, and that each of them refuses what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.check import __main__ as check
+from deploy.check import bodies, image, steps, tools
+
+WORKFLOW = """
+name: wrong
+on: pull_request_target
+jobs:
+  one:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@v5
+      - run: echo ${{ github.event.pull_request.title }}
+"""
+
+
+def result_of(step: Callable[..., str], *arguments: Path) -> str:
+    """Run a step; where its tool is missing, the test skips and says which."""
+    try:
+        return step(*arguments)
+    except tools.Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("name", ["fmt", "hadolint", "schemas", "zizmor", "bodies"])
+def test_what_is_quick_passes(name: str) -> None:
+    assert result_of(steps.STEPS[name])
+
+
+def test_terraform_that_is_not_formatted_fails(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('locals {\na="b"\n}\n')
+    with pytest.raises(steps.Failed, match=r"main\.tf"):
+        result_of(steps.fmt, tmp_path)
+
+
+def test_a_dockerfile_that_installs_whatever_is_newest_fails(tmp_path: Path) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM python\nRUN pip install dbt-core\n")
+    with pytest.raises(steps.Failed, match="DL3006"):
+        result_of(steps.hadolint, path)
+
+
+def test_a_misspelt_key_of_cloud_build_fails(tmp_path: Path) -> None:
+    path = tmp_path / "cloudbuild.yaml"
+    path.write_text("steps:\n  - name: python\n    wait_For: ['-']\n")
+    with pytest.raises(steps.Failed, match="wait_For"):
+        result_of(steps.schemas, path)
+    with pytest.raises(steps.Failed, match="wait_For"):
+        result_of(steps.bodies, steps.REQUESTS, path)
+
+
+def test_a_workflow_that_runs_what_a_stranger_wrote_fails(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yml").write_text(WORKFLOW)
+    with pytest.raises(steps.Failed, match="template-injection"):
+        result_of(steps.zizmor, tmp_path)
+
+
+def test_an_override_with_an_unknown_field_fails(tmp_path: Path) -> None:
+    body = json.loads((steps.REQUESTS / "retrain.RunJobRequest.json").read_text())
+    body["overrides"]["containerOverrides"][0]["environment"] = []
+    (tmp_path / "retrain.RunJobRequest.json").write_text(json.dumps(body))
+    with pytest.raises(steps.Failed, match='no field named "environment"'):
+        result_of(steps.bodies, tmp_path)
+
+
+def test_a_body_says_by_its_name_what_it_is() -> None:
+    assert bodies.message_of(Path("deploy/cloudbuild.yaml")) == "Build"
+    with pytest.raises(ValueError, match="name it <what>"):
+        bodies.message_of(Path("retrain.json"))
+
+
+def test_what_the_image_is_made_of_is_all_that_its_build_sees() -> None:
+    """Each COPY of the Dockerfile names what the ignore file lets through, and that is there."""
+    lines = (steps.DEPLOY / "Dockerfile").read_text().splitlines()
+    copied = {
+        source
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    }
+    ignored = (steps.DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert copied == {line[1:] for line in ignored if line.startswith("!")}
+    assert all((tools.ROOT / source).exists() for source in copied)
+    assert "*" in ignored
+
+
+def test_the_image_has_what_dbt_reads() -> None:
+    """The folders that dbt_project.yml names, and no more."""
+    assert {name for name in image.PROJECT if (tools.ROOT / name).is_dir()} == {
+        *("models", "macros", "seeds", "tests")
+    }
+
+
+def test_a_missing_tool_is_skipped_aloud_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tools, "VENV", tmp_path)
+    assert check.main("hadolint") == 0
+    assert "SKIPPED  hadolint" in capsys.readouterr().out
+
+
+def test_a_step_that_fails_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing() -> str:
+        raise steps.Failed("it is wrong")
+
+    monkeypatch.setitem(check.STEPS, "fmt", failing)
+    assert check.main("fmt") == 1
+    assert "FAILED   fmt" in capsys.readouterr().out
+
+
+def test_a_step_that_is_none_is_named() -> None:
+    assert check.main("fnt") == 2
