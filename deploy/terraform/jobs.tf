@@ -1,13 +1,19 @@
 # The jobs: one image, one command, `shelfcast`; the arguments choose the work.
 
 locals {
+  # What `run_costs` reckons a second of a job with: the largest of the forecasts' jobs.
+  job_size = {
+    vcpu       = max(2, [for job in local.enabled_jobs : job.cpu if contains(["predict", "middle"], job.stage)]...)
+    memory_gib = max(2, [for job in local.enabled_jobs : job.memory_gib if contains(["predict", "middle"], job.stage)]...)
+  }
+
   job_environment = {
     SHELFCAST_TARGET               = "prod"
     SHELFCAST_PROJECT              = var.project
     SHELFCAST_LOCATION             = coalesce(var.bigquery_location, var.region)
     SHELFCAST_DATASET              = var.dataset
     SHELFCAST_MODELS_URI           = "gs://${local.models_bucket}"
-    SHELFCAST_SETTINGS             = jsonencode(local.settings)
+    SHELFCAST_SETTINGS             = jsonencode(merge({ job_size = local.job_size }, local.settings))
     SHELFCAST_MAXIMUM_BYTES_BILLED = format("%d", var.maximum_bytes_billed)
     # Plans and weather are the loader's: the other accounts cannot write what they read.
     SHELFCAST_LOADING = "apart"

@@ -20,6 +20,7 @@ from python_jobs.logs import Event
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
 from python_jobs.settings import load_settings
+from tests.support.datasets import datasets_read, datasets_written
 from tests.support.site import ROOT
 
 EXAMPLE = "examples/distributor.tfvars"
@@ -176,6 +177,32 @@ def test_a_page_is_what_terraform_makes(
     assert (ROOT / path).read_text() == page(applied.outputs), (
         f"{path} is not what Terraform makes: `make deploy-pages` writes it"
     )
+
+
+@pytest.mark.parametrize(
+    ("account", "selectors"),
+    [
+        ("predict", ["before_forecast", "priors", "after_forecast"]),
+        ("monitor", ["monitoring"]),
+        ("train", ["before_forecast", "priors"]),
+    ],
+)
+def test_an_account_may_do_what_its_stages_do_and_write_nothing_else(
+    account: str, selectors: list[str], applied: Applied
+):
+    """Beside the logs, which every job writes, and what the settings publish."""
+    granted = {
+        (one["dataset_id"], one["role"].rpartition(".")[2])
+        for one in applied.resources["google_bigquery_dataset_iam_member"]
+        if one["member"].startswith(f"serviceAccount:shelfcast-{account}@")
+    }
+    writable = {name.removeprefix("rich_") for name, role in granted if role == "dataEditor"}
+    readable = writable | {name.removeprefix("rich_") for name, _ in granted}
+    written = set().union(*(datasets_written(one) for one in selectors))
+    read = set().union(*(datasets_read(one) for one in selectors))
+    assert writable - {"rich"} == written | {"logs"}
+    assert read <= readable
+    assert "raw" not in writable
 
 
 def test_no_secret_stands_in_the_configuration():

@@ -86,6 +86,11 @@ run "many_series_are_many_tasks" {
     )
     error_message = "Tasks or sizes are not those asked for."
   }
+
+  assert {
+    condition     = jsondecode(one([for one in google_cloud_run_v2_job.job["monitor-performance"].template[0].template[0].containers[0].env : one.value if one.name == "SHELFCAST_SETTINGS"])).job_size == { vcpu = 4, memory_gib = 16 }
+    error_message = "What a forecast costs is reckoned with another size."
+  }
 }
 
 run "two_use_cases_and_stages_of_their_own" {
