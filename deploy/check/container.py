@@ -140,19 +140,17 @@ class Image:
         container = buildah("from", "--pull-never", self.name).strip()
         folder = tempfile.TemporaryDirectory(prefix="shelfcast-task-")
         given = {**self.environment, **environment}
-        options = [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
-        for here, there in self.mounts.items():
-            options += ["--volume", f"{here}:{there}:ro"]
-        with (Path(folder.name) / "out").open("wb") as out:
-            err = (Path(folder.name) / "err").open("wb")
-            with err:
-                process = subprocess.Popen(
-                    [program(), "run", *CHROOT, *options, container, "--", *command],
-                    env=_environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                )
+        variables = [f"{name}={value}" for name, value in given.items()]
+        mounts = [f"--volume={here}:{there}:ro" for here, there in self.mounts.items()]
+        written = Path(folder.name)
+        with (written / "out").open("wb") as out, (written / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [program(), "run", *CHROOT, *mounts, container, "--", "env", *variables, *command],
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
         return Task(container, process, folder)
 
     def run(self, *command: str, **environment: str) -> Ended:
