@@ -180,6 +180,7 @@ def test_the_connection_comes_from_the_environment_and_empty_means_unset():
     assert connection({}).model_dump(exclude_none=True) == {
         "target": "local",
         "dataset": "shelfcast",
+        "loading": "with_run",
     }
     given = connection(
         {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
