@@ -14,6 +14,8 @@ the figures are upper bounds; a portfolio of N series is this one's, scaled by N
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import re
@@ -49,8 +51,10 @@ def nodes_of(place: Workplace, stage: str) -> list[str]:
         "unit_test",
         "seed",
     ]
-    listed = dbtRunner().invoke([*arguments, "--output", "json", "--output-keys", "unique_id"])
-    return [json.loads(line)["unique_id"] for line in listed.result]
+    with contextlib.redirect_stdout(io.StringIO()):
+        listed = dbtRunner().invoke([*arguments, "--output", "json", "--output-keys", "unique_id"])
+    names = [json.loads(line)["unique_id"] for line in listed.result]
+    return [name for name in names if name.startswith(("model.", "test."))]
 
 
 def widths(place: Workplace, table: str) -> Widths:

@@ -622,7 +622,7 @@ def load(
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with workplace(context) as place:
         pipeline.ensure_tables(place)
-        if kind == "scenarios" and not dry_run:
+        if not dry_run and (kind == "scenarios" or place.connection.loading == "apart"):
             pipeline.ensure_input_tables(place)
         covers = None
         if covers_from and covers_to:

@@ -15,9 +15,9 @@ from tests.support.datasets import datasets_read, datasets_written
 from tests.support.site import Site, without_data_tests
 
 WRITTEN = {
-    "before_forecast": {"staging", "features", "forecasts"},
+    "before_forecast": {"staging", "features", "forecasts", "metrics"},
     "after_forecast": {"features", "forecasts", "metrics", "marts"},
-    "monitoring": {"staging", "features", "forecasts", "metrics", "marts"},
+    "monitoring": {"staging", "features", "metrics", "marts"},
     "priors": {"forecasts"},
 }
 
@@ -45,6 +45,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         place = site.place()
         pipeline.ensure_tables(place)
         assert "raw" not in datasets_there(site), "whoever loads makes it"
+        place.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())
         site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
     return site
@@ -82,7 +83,7 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
         told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
     assert told.stderr.count('"event":"loaded_apart"') == 1
     assert sources(site) == before
-    assert not site.warehouse.exists("sku_weekly_scenarios.rows")
+    assert not site.place().warehouse.exists("sku_weekly_scenarios.rows")
     nothing = shelfcast(site, "what-if", "--scenario", "spring")
     assert "sku_weekly_scenarios does not exist, so there is no scenario" in error_of(nothing)
     loaded = done(site, "load-inbox")

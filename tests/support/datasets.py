@@ -48,7 +48,7 @@ def _ls(selector: str) -> tuple[tuple[str, ...], str]:
         chosen = [] if selector == "all" else ["--selector", selector]
         told = ["--exclude-resource-type", "unit_test", "--output", "json"]
         told += ["--output-keys", "unique_id"]
-        found = dbtRunner().invoke(["--quiet", "ls", *places, *chosen, *told])
+        found = dbtRunner().invoke(["--quiet", "--no-print", "ls", *places, *chosen, *told])
         assert found.success, found.exception
         names = tuple(json.loads(line)["unique_id"] for line in found.result)
         return names, (Path(folder) / "manifest.json").read_text()
