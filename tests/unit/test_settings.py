@@ -202,10 +202,7 @@ def test_the_connection_comes_from_the_environment_and_empty_means_unset():
         "target": "local",
         "dataset": "shelfcast",
         "loading": "with_run",
-<<<<<<< HEAD
         "maximum_bytes_billed": 10**12,
-=======
->>>>>>> scale
     }
     given = connection(
         {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
