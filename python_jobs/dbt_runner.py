@@ -30,7 +30,8 @@ LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 """What is told of dbt's own events, by dbt's level."""
 
 TOLD_ELSEWHERE = re.compile(
-    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|MainStackTrace|UnsupportedConstraintMaterialization"
+    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace"
+    r"|UnsupportedConstraintMaterialization"
 )
 """Events that repeat what became of a node or of a command, and one that is meant: columns of views
 say which of them are never null, for readers."""
