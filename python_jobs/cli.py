@@ -995,11 +995,17 @@ def doctor(context: click.Context, go_live: bool, prod: bool) -> None:
 
     if go_live and prod:
         raise SettingsError("doctor: --go-live or --prod, one at a time.")
+    named = context.obj["use_case"]
     if prod:
         from python_jobs import first_contact
 
         found = tell(first_contact.examine(_any_place(context)))
         click.echo(first_contact.summary(found))
+    elif go_live:
+        from python_jobs import go_live as going_live
+
+        found = tell(going_live.examine(going_live.places_of(_any_place(context), named)))
+        click.echo(going_live.verdict(found))
     else:
         found = tell(examine(lambda: open_place(context)))
     if any(check.is_fine is False for check in found):
