@@ -1049,23 +1049,45 @@ def status() -> None:
 
 
 @main.command()
+@click.option("--go-live", is_flag=True, help="What must hold before the schedules are enabled.")
+@click.option("--prod", is_flag=True, help="Try on a real project what no emulator shows: cents.")
 @click.pass_context
-def doctor(context: click.Context) -> None:
+def doctor(context: click.Context, go_live: bool, prod: bool) -> None:
     """Say what is missing and how to fix it; exit 1 if anything is.
 
     \b
     Example:
       shelfcast doctor
+      shelfcast --target prod doctor --prod
+      shelfcast --target prod doctor --go-live
     """
-    from python_jobs.doctor import examine
+    from python_jobs.doctor import examine, tell
 
-    complaints = 0
-    for check in examine(lambda: open_place(context)):
-        mark = {True: "ok  ", False: "FAIL", None: "--  "}[check.is_fine]
-        click.echo(f"{mark}  {check.what}: {check.found}")
-        complaints += check.is_fine is False
-    if complaints:
+    if go_live and prod:
+        raise SettingsError("doctor: --go-live or --prod, one at a time.")
+    named = context.obj["use_case"]
+    if prod:
+        from python_jobs import first_contact
+
+        found = tell(first_contact.examine(_any_place(context)))
+        click.echo(first_contact.summary(found))
+    elif go_live:
+        from python_jobs import go_live as going_live
+
+        found = tell(going_live.examine(going_live.places_of(_any_place(context), named)))
+        click.echo(going_live.verdict(found))
+    else:
+        found = tell(examine(lambda: open_place(context)))
+    if any(check.is_fine is False for check in found):
         sys.exit(1)
+
+
+def _any_place(context: click.Context) -> pipeline.Workplace:
+    """The workplace for a matter of the whole deployment: without --use-case, of its first one."""
+    context.obj["use_case"] = context.obj["use_case"] or next(
+        iter(load_settings(project_dir()).use_cases), None
+    )
+    return open_place(context)
 
 
 @main.command()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import click
 
 from python_jobs.errors import ShelfcastError, first_few
 from python_jobs.families import make_family
@@ -32,6 +34,16 @@ class Check:
     what: str
     is_fine: bool | None
     found: str
+
+
+def tell(checks: Iterable[Check]) -> list[Check]:
+    """Print each check when it is there: `ok`, `FAIL`, or `--` where it could not be looked at."""
+    found = []
+    for check in checks:
+        mark = {True: "ok  ", False: "FAIL", None: "--  "}[check.is_fine]
+        click.echo(f"{mark}  {check.what}: {check.found}")
+        found.append(check)
+    return found
 
 
 def examine(open_place: Callable[[], Workplace]) -> Iterator[Check]:

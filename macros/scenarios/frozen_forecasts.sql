@@ -1,6 +1,7 @@
 {# The champion's issued forecasts of a use case beside what they were made from: what the regressors
-   were known to be, the model, what its interval was multiplied with. `which` is a condition, or
-   none. Grain: series_id, origin_date, target_date. #}
+   were known to be, the model, what its interval was multiplied with. Those of the year before the
+   active run's first origin, and all since. `which` is a condition, or none.
+   Grain: series_id, origin_date, target_date. #}
 {% macro frozen_forecasts(use_case, which=none) -%}
 {%- set settings = use_case_settings(use_case) -%}
 select
@@ -37,6 +38,8 @@ inner join {{ source('logs', 'forecast_log') }} as forecast_log
 where
     issued.use_case = '{{ use_case }}'
     and issued.is_champion
+    and {{ of_a_year(use_case, 'issued.origin_date') }}
+    and {{ of_a_year(use_case, 'forecast_log.origin_date') }}
 {%- if which %}
     and {{ which }}
 {%- endif %}

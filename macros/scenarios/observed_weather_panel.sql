@@ -40,6 +40,7 @@ done as (
     where
         use_case = '{{ use_case }}'
         and scenario = '{{ weather_as_it_came() }}'
+        and {{ of_a_year(use_case, 'origin_date') }}
 ),
 
 placed as (
