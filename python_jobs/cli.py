@@ -52,8 +52,26 @@ YEARS_BEFORE, YEARS_AHEAD = 7, 4
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
+def target_first(args: Sequence[str]) -> list[str]:
+    """The arguments of a command line, `--target` and its value before all others."""
+    first: list[str] = []
+    rest = list(args)
+    for at, one in enumerate(args):
+        if one == "--":
+            break
+        if one.startswith("--target="):
+            first, rest = [one], [*args[:at], *args[at + 1 :]]
+        elif one == "--target" and at + 1 < len(args):
+            first, rest = list(args[at : at + 2]), [*args[:at], *args[at + 2 :]]
+    return first + rest
+
+
 class Shelfcast(click.Group):
     """A group whose commands fail with one clear line instead of a traceback."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Take `--target` from behind the command too: `shelfcast train --target prod`."""
+        return super().parse_args(context, target_first(args))
 
     def invoke(self, context: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run the command; turn Shelfcast's errors into a message and an exit code.
