@@ -46,7 +46,8 @@ def site(make_site: Callable[[], Site]) -> Site:
         assert "raw" not in datasets_there(site), "whoever loads makes it"
         place.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())
-        site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
+        plan = golden.plan(unit="N1", channel="*", sku_id="A")
+        site.write("promotions", plan.assign(loaded_from="elsewhere", unparsed=None))
     return site
 
 
