@@ -1118,8 +1118,8 @@ def _origins_without_models(place: Workplace, run: Run) -> list[Origin]:
 def _open_run(place: Workplace, options: RunOptions) -> Run | None:
     """The issued run to go on with: of this week, prepared, not predicted to its end yet.
 
-    One that is predicted stays open as long as it has the lease (it will publish), and for a task
-    of several, which another attempt of the same job may be.
+    One that this task has predicted stays open as long as it has the lease (it will be published),
+    and for a task of several, which another attempt of the same job may be.
     """
     run = recorded_run(place, options)
     if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
@@ -1128,9 +1128,10 @@ def _open_run(place: Workplace, options: RunOptions) -> Run | None:
     is_ready = done.is_prepared and (place.use_case.refit != "weekly" or done.by_any("train"))
     if not is_ready:
         return None
+    if not done.by_this("predict"):
+        return None if done.is_published else run
     is_held = holder(place.store, _lease_scope(place, run)) == run.run_id
-    is_done = done.by_this("predict") and run.shard.count == 1
-    return None if is_done and not is_held else run
+    return run if is_held or run.shard.count > 1 else None
 
 
 def _origin_now(place: Workplace, run: Run) -> Origin:
