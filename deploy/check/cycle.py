@@ -46,11 +46,14 @@ FIRST_WEDNESDAY = LAST_WEDNESDAY - timedelta(weeks=5)
 FRIDAY = LAST_WEDNESDAY - timedelta(days=5)
 DATA = DemoSettings(LAST_WEDNESDAY + timedelta(days=1), n_units=2, n_channels=2, n_skus=8, weeks=90)
 HORIZON = 4
-BREACHING = "A17"
+BREACHING = "N1"
 TIMES_MORE = 8
-"""By how much the sales of one SKU grow in the four weeks: its forecasts miss seven eighths."""
+"""One unit sells eight times as much as before in one week and an eighth in the next: no forecast
+that knows the week before can be right about both."""
 
-TARGETS = f"N1|*|{BREACHING},*|retail|{BREACHING}"
+SWINGING_WEEKS = [FIRST_WEDNESDAY + timedelta(weeks=n, days=-2) for n in range(5)]
+
+TARGETS = "N1|*|A17,*|retail|A17"
 N_TARGETS = 3
 BUCKET = "shelfcast-check"
 KILL_AT = '"step":"predict"'
@@ -155,7 +158,7 @@ class Cycle:
             self._expect_issued(_wednesday(FIRST_WEDNESDAY + timedelta(weeks=weeks)))
 
     def a_friday(self, clock: datetime) -> None:
-        """Monitor: the weeks are scored, and the SKU that sells otherwise is told of."""
+        """Monitor: the weeks are scored, and the unit that nobody could foresee is told of."""
         ended = self.do("a Friday: a breach", "monitor-performance", clock, "monitor")
         scored = self._count(SCORED)
         _expect(scored > 0, "nothing was scored")
@@ -252,14 +255,14 @@ class Cycle:
         tools.say(f"      {found}")
 
     def _sales(self, name: str, after: datetime | None, until: datetime) -> str:
-        """Write the sales that came to be known in between, with the SKU that takes off."""
+        """Write the sales that came to be known in between, with the unit that swings."""
         with (self.data / "sales.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         known = [row for row in rows if (not after or _known(row) > after) and _known(row) <= until]
         with (self.data / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
-            writer.writerows(_taken_off(row) for row in known)
+            writer.writerows(_swinging(row) for row in known)
         return name
 
     def _issued(self, clock: datetime) -> Mapping[str, int]:
@@ -432,12 +435,16 @@ def _known(row: Mapping[str, str]) -> datetime:
     return datetime.fromisoformat(row["loaded_at"])
 
 
-def _taken_off(row: dict[str, str]) -> dict[str, str]:
-    """Multiply the units of one SKU from the first Wednesday's week on."""
-    is_later = row["week_start"] >= f"{FIRST_WEDNESDAY - timedelta(days=2)}"
-    if row["sku_id"] != BREACHING or not is_later or not row["units_sold"].isdigit():
+def _swinging(row: dict[str, str]) -> dict[str, str]:
+    """Let the units of one unit swing from the first Wednesday's week on."""
+    if row["unit"] != BREACHING or not row["units_sold"].isdigit():
         return row
-    return {**row, "units_sold": str(TIMES_MORE * int(row["units_sold"]))}
+    for number, monday in enumerate(SWINGING_WEEKS):
+        if row["week_start"] == f"{monday}":
+            units = int(row["units_sold"])
+            swung = units // TIMES_MORE if number % 2 else units * TIMES_MORE
+            return {**row, "units_sold": str(swung)}
+    return row
 
 
 def tell(row: Row) -> None:
