@@ -192,23 +192,29 @@
     }) }}
 {%- endmacro %}
 
-{# The tables that people fill and Shelfcast makes, in the dataset of the sources: a use case's
-   scenarios, with a column for each part of the key and each regressor that may be supposed. #}
+{# The tables that people fill and Shelfcast makes, in the dataset of the sources: the scenarios of
+   each use case. #}
 {% macro input_tables() -%}
     {%- set tables = {} -%}
     {%- for use_case in use_cases() -%}
-        {%- set columns = {'scenario': 'string'} -%}
-        {%- for part in use_case_settings(use_case).key -%}
-            {%- do columns.update({part: 'string'}) -%}
-        {%- endfor -%}
-        {%- do columns.update({'date': 'date'}) -%}
-        {%- for value in supposed_values(use_case) -%}
-            {%- do columns.update({value: 'float64'}) -%}
-        {%- endfor -%}
-        {%- do columns.update(
-            {'loaded_at': 'timestamp', 'loaded_from': 'string', 'unparsed': 'string'}
-        ) -%}
-        {%- do tables.update({use_case ~ '_scenarios': {'columns': columns}}) -%}
+        {%- do tables.update({use_case ~ '_scenarios': {'columns': scenario_columns(use_case)}}) -%}
     {%- endfor -%}
     {{ return(tables) }}
+{%- endmacro %}
+
+{# The columns of a use case's scenarios: one for each part of the key and each regressor that may
+   be supposed. #}
+{% macro scenario_columns(use_case) -%}
+    {%- set columns = {'scenario': 'string'} -%}
+    {%- for part in use_case_settings(use_case).key -%}
+        {%- do columns.update({part: 'string'}) -%}
+    {%- endfor -%}
+    {%- do columns.update({'date': 'date'}) -%}
+    {%- for value in supposed_values(use_case) -%}
+        {%- do columns.update({value: 'float64'}) -%}
+    {%- endfor -%}
+    {%- do columns.update(
+        {'loaded_at': 'timestamp', 'loaded_from': 'string', 'unparsed': 'string'}
+    ) -%}
+    {{ return(columns) }}
 {%- endmacro %}

@@ -8,7 +8,7 @@
 {%- set settings = use_case_settings(use_case) -%}
 {%- set parts = settings.key.keys() | list -%}
 {%- set values = supposed_values(use_case) -%}
-{%- set table = input_tables().get(use_case ~ '_scenarios', {}).get('columns', {}) -%}
+{%- set table = scenario_columns(use_case) -%}
 {%- set there = table -%}
 {%- if execute and model.resource_type != 'unit_test' -%}
     {%- set there = columns_there(source(use_case ~ '_scenarios', 'rows')) -%}

@@ -59,9 +59,8 @@ def supposed_values(use_case: str) -> list[str]:
     return ["price" if name == "log_price_ratio" else name for name in regressors]
 
 
-def input_tables() -> dict[str, Any]:
-    columns = {"scenario": "string", "date": "date", "loaded_at": "timestamp"}
-    return {f"{name}_scenarios": {"columns": columns} for name in use_cases()}
+def scenario_columns(use_case: str) -> dict[str, str]:
+    return {"scenario": "string", "date": "date", "loaded_at": "timestamp"}
 
 
 def period_days(use_case: str) -> int:
