@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -128,7 +129,7 @@ def test_three_tasks_at_once_publish_the_rows_of_one(site: Site) -> None:
     assert runs == {"ONE"}
     assert len(rows) > 9
     ended = [child.wait() for child in [start(site, "w-three", n) for n in range(N_TASKS)]]
-    assert [one.returncode for one in ended] == [0] * N_TASKS, "".join(one.stderr for one in ended)
+    assert [one.returncode for one in ended] == [0] * N_TASKS, "".join(one.stdout for one in ended)
     assert public(site) == ({"w-three"}, rows)
     assert_done_once(site, "w-three")
     shards = site.read("select distinct shard from {forecast_log} where run_id = 'w-three'")
@@ -140,7 +141,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     before = public(site)
     for index in (0, 2):
         ended = start(site, "w-dies", index).wait()
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == 0, ended.stdout
     # run_log, model_log, model_events, run_log (train); run_log, forecast_log (predict)
     assert children.was_killed(start(site, "w-dies", 1, TEST_KILL_AFTER_LOADS="6").wait())
     done(site, "weekly", "--step", "after", "--dry-run")
@@ -149,10 +150,10 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     assert public(site) == before, "without its last task a run is not finished"
     # run_log, forecast_log, run_log (predict); run_log (after_forecast)
     second = start(site, "w-dies", 1, attempt=1, TEST_KILL_AFTER_LOADS="4").wait()
-    assert children.was_killed(second), second.stderr
+    assert children.was_killed(second), second.stdout
     assert lease_holder(site) == "w-dies"
     third = start(site, "w-dies", 1, attempt=2).wait()
-    assert third.returncode == 0, third.stderr
+    assert third.returncode == 0, third.stdout
     assert public(site) == ({"w-dies"}, before[1])
     assert_done_once(site, "w-dies")
     assert steps(site, "w-dies", "started").count(("train", 1)) == 1
@@ -163,7 +164,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     assert doubled.empty
     fourth = start(site, "w-dies", 0, attempt=1).wait()
     assert fourth.returncode == 0
-    assert "task 0 is done: nothing to do, the run is published" in fourth.stderr
+    assert "task 0 is done: nothing to do, the run is published" in fourth.stdout
 
 
 def test_two_that_finish_at_the_same_moment_publish_once(
@@ -257,11 +258,12 @@ def test_three_jobs_find_the_open_run(site: Site) -> None:
     assert "weekly --step before is one task, not 3" in error_of(many)
     done(site, "weekly", "--step", "before", **before)
     first = done(site, "predict", **cloud_run("predict-1", 0, count=2))
-    assert "predict-1" not in first.stderr.replace("predict-1 task", "")
+    said = [json.loads(line) for line in first.stdout.splitlines()]
+    assert {one["run_id"] for one in said if "run_id" in one} == {"before-1"}
     early = shelfcast(site, "weekly", "--step", "after", **cloud_run("after-1", count=1))
     assert "1 of 2 tasks of run before-1 have ended their predict well" in error_of(early)
     again = done(site, "predict", **cloud_run("predict-1", 0, attempt=1, count=2))
-    assert "task 0 is done: its series were predicted before" in again.stderr
+    assert "task 0 is done: its series were predicted before" in again.stdout
     other = shelfcast(site, "predict", **cloud_run("predict-1", 2, count=4))
     assert "was begun in 2 tasks and cannot go on in 4" in error_of(other)
     done(site, "predict", **cloud_run("predict-1", 1, count=2))

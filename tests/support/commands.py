@@ -29,15 +29,15 @@ def shelfcast(site: Site | None, *arguments: str, **environment: str | None) -> 
 def done(site: Site | None, *arguments: str, **environment: str | None) -> Result:
     """Run a command that must succeed."""
     result = shelfcast(site, *arguments, **environment)
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 0, result.output
     return result
 
 
 def error_of(result: Result) -> str:
-    """The one message of a command that failed."""
-    entries = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    (message,) = [entry["message"] for entry in entries if entry["severity"] == "ERROR"]
-    assert "Traceback" not in result.stderr
+    """The one message of a command that failed, on stderr or, as on Cloud Run, on stdout."""
+    entries = [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
+    (message,) = [entry["message"] for entry in entries if entry["event"] == "run_failed"]
+    assert "Traceback" not in result.output
     return message
 
 
