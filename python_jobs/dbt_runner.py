@@ -31,10 +31,11 @@ LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 
 TOLD_ELSEWHERE = re.compile(
     r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace"
-    r"|UnsupportedConstraintMaterialization"
+    r"|UnsupportedConstraintMaterialization|BehaviorChangeEvent"
 )
-"""Events that repeat what became of a node or of a command, and one that is meant: columns of views
-say which of them are never null, for readers."""
+"""Events that repeat what became of a node or of a command, and two that are meant: columns of views
+say which of them are never null, for readers; what a later dbt will do otherwise is read when dbt is
+updated, and not in each run."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -179,7 +179,7 @@ def test_a_bucket_that_is_not_there_is_told(site: Site):
     )
     found = tried("generation preconditions", Contact(elsewhere))
     assert found.is_fine is False
-    assert "Is SHELFCAST_MODELS_URI right?" in found.found
+    assert "that of the model store is SHELFCAST_MODELS_URI" in found.found
 
 
 def test_a_dataset_that_is_not_there_is_told(make_site: Callable[[], Site]):
