@@ -33,9 +33,9 @@ TOLD_ELSEWHERE = re.compile(
     r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace"
     r"|UnsupportedConstraintMaterialization|BehaviorChangeEvent"
 )
-"""Events that repeat what became of a node or of a command, and two that are meant: columns of views
-say which of them are never null, for readers; what a later dbt will do otherwise is read when dbt is
-updated, and not in each run."""
+"""Events that repeat what became of a node or of a command, and two that are meant: columns of
+views say which of them are never null, for readers; what a later dbt will do otherwise is read when
+dbt is updated, and not in each run."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
