@@ -335,6 +335,7 @@ def test_endpoints_that_are_set_already_get_a_store_of_the_datasets_own(
 
 def test_a_target_in_the_cloud_is_left_alone(monkeypatch):
     monkeypatch.setenv("SHELFCAST_TARGET", "prod")
+    monkeypatch.setenv("SHELFCAST_PROJECT", "somebodys")
     monkeypatch.delenv("SHELFCAST_BIGQUERY_ENDPOINT", raising=False)
     before = dict(os.environ)
     environment.connect(Path("nowhere"))

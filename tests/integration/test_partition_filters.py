@@ -39,6 +39,11 @@ READS_ALL = {
         "forecast_log",
     ): "a row a run and origin, of every run: counts without payload",
     ("run_accounts", "series_profiles"): "a row a run and origin, of every run",
+    (
+        "run_costs",
+        "forecast_log",
+    ): "a row a run, origin and model, of every run: three narrow columns",
+    ("run_costs", "forecast_errors"): "the WAPE of every origin beside what it cost",
     ("retraining_candidates", "model_log"): REGISTRY,
     ("retraining_candidates", "forecasts"): ONE_STATE,
     ("retraining_candidates", "forecast_errors"): (
