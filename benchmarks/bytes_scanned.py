@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("before_forecast", "priors", "after_forecast", "monitoring")
 FLOOR = 10_485_760
 TIB = 2**40
-USD_A_TIB = 6.25
 WIDTHS = {"STRING": "2 + byte_length({0})", "BOOLEAN": "1", "BOOL": "1"}
 
 Widths = dict[str, float]
@@ -118,6 +117,7 @@ def main() -> None:
     os.chdir(ROOT)
     environment.connect(ROOT)
     place = pipeline.open_workplace()
+    price = place.settings.prices.bigquery_tib
     project = Project(place)
     here = place.warehouse.read("select count(distinct series_id) as n from {sku_weekly_actuals}")
     n_here = int(here["n"].iloc[0])
@@ -130,7 +130,7 @@ def main() -> None:
             billed = sum(max(FLOOR, size * scale) for sizes in reads.values() for size in sizes)
             by_count[count] = {
                 "gb": round(billed / 1e9, 2),
-                "usd": round(billed / TIB * USD_A_TIB, 3),
+                "usd": round(billed / TIB * price, 3),
             }
         n_statements = len(reads)
         n_tables = sum(map(len, reads.values()))
