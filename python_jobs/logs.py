@@ -289,6 +289,10 @@ def _route_libraries(handler: logging.Handler | None) -> None:
     if handler is not None:
         root.addHandler(_OfLibraries(handler))
         logging.captureWarnings(True)
+        # Google's clients keep their entries from the root, unless their logger has a handler.
+        google = logging.getLogger("google")
+        google.handlers = google.handlers or [logging.NullHandler()]
+        google.propagate = True
 
 
 @dataclass(frozen=True)

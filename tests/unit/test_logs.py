@@ -10,6 +10,8 @@ import warnings
 
 import orjson
 import pytest
+from google.api_core import client_logging
+from joblib.externals.loky import get_reusable_executor
 
 from python_jobs import logs
 from python_jobs.errors import SettingsError
@@ -198,6 +200,21 @@ def test_warnings_of_libraries_are_entries_too(stream):
     assert "deprecated\nlong ago" in entries[0]["message"]
 
 
+@pytest.mark.parametrize("are_used_before", [True, False])
+def test_googles_clients_do_not_keep_their_warnings(monkeypatch, are_used_before):
+    google = logging.getLogger("google")
+    monkeypatch.setattr(google, "handlers", [])
+    monkeypatch.setattr(google, "propagate", True)
+    monkeypatch.setattr(client_logging, "_LOGGING_INITIALIZED", False)
+    if are_used_before:
+        client_logging.initialize_logging()
+        assert not google.propagate
+    logs.set_up(stream := io.StringIO(), {})
+    client_logging.initialize_logging()
+    logging.getLogger("google.cloud.bigquery").warning("slow")
+    assert entry_of(stream)["logger"] == "google.cloud.bigquery"
+
+
 def test_a_terminal_leaves_libraries_alone(stream):
     logs.set_up(terminal := Terminal(), {})
     logging.getLogger("google.api_core").warning("slow")
@@ -229,6 +246,7 @@ def test_the_processes_of_a_pool_log_as_this_one_does(capfd, monkeypatch):
         monkeypatch.setenv(name, value)
     logs.set_up()
     logs.about(run_id="R1")
+    get_reusable_executor().shutdown()  # the processes of an earlier test write where it did
     pids = run_chunks(warn_in_worker, [1, 2, 3], n_jobs=2)
     assert os.getpid() not in pids
     sys.stdout.flush()
