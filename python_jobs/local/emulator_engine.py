@@ -41,17 +41,27 @@ class RecentResults(dict[Hashable, Any]):
         """Keep up to `entries` and `megabytes`, and the newest `spared` whatever their size."""
         super().__init__()
         self._entries, self._bytes, self._spared = entries, megabytes * MEBIBYTE, spared
-        self._filling = threading.Lock()
+        self._sizes: dict[Hashable, int] = {}
+        self._held = 0
+        self._changing = threading.RLock()
 
     def __setitem__(self, key: Hashable, value: Any) -> None:
-        with self._filling:
+        with self._changing:
             self.pop(key, None)
             super().__setitem__(key, value)
+            self._sizes[key] = _size(value)
+            self._held += self._sizes[key]
             while len(self) > self._spared and self._is_over_limit():
                 self.pop(next(iter(self)), None)
 
+    def pop(self, key: Hashable, *default: Any) -> Any:
+        """Forget an entry and return it."""
+        with self._changing:
+            self._held -= self._sizes.pop(key, 0)
+            return super().pop(key, *default)
+
     def _is_over_limit(self) -> bool:
-        return len(self) > self._entries or sum(map(_size, list(self.values()))) > self._bytes
+        return len(self) > self._entries or self._held > self._bytes
 
 
 def _size(value: Any) -> int:

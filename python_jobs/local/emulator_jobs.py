@@ -40,6 +40,7 @@ from bqemulator.storage.engine import DuckDBEngine
 
 from python_jobs.local import emulator_sql
 from python_jobs.local.emulator_engine import note_change
+from python_jobs.local.emulator_translations import rewritten
 
 # The upload host keeps only an upload's configuration; the client's job id travels inside it.
 _JOB_ID = "shelfcast.jobId"
@@ -148,7 +149,7 @@ def run_rewritten_query(original: QueryRunner) -> QueryRunner:
         ctx: AppContext,
         **rest: Any,
     ) -> JobMeta:
-        sql = emulator_sql.rewrite(bq_sql)
+        sql = rewritten(bq_sql)
 
         async def run() -> JobMeta:
             return await original(project_id, job_id, sql, query_params, ctx, **rest)

@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from bqemulator.domain.result import Ok, Result
+from bqemulator.jobs import executor
 
+from python_jobs.local import emulator_sql
 from python_jobs.local.emulator_engine import RecentResults
 
 MOST_KEPT = 20_000
@@ -150,18 +152,35 @@ class Nameless:
             return text
         return _STAND_IN.sub(lambda match: self.names[int(match["number"])], text)
 
+    def hidden(self, text: str) -> str:
+        """Put the stand-ins into another text that has no other names."""
+        places = {name: place for place, name in enumerate(self.names)}
+        return _NAME.sub(lambda match: _stand_in(match, places), text)
+
+
+def _stand_in(match: re.Match[str], places: dict[str, int]) -> str:
+    place = places.setdefault(match["dataset"] or match["time"], len(places))
+    return f"{match['before'] or ''}{_MARK}{place}_"
+
 
 def nameless(sql: str) -> Nameless:
     """Put datasets in whole quoted paths, and times in temporary tables, out of a text."""
     if _MARK in sql:
         return Nameless(sql, ())
     places: dict[str, int] = {}
+    text = _NAME.sub(lambda match: _stand_in(match, places), sql)
+    return Nameless(text, tuple(places))
 
-    def stand_in(match: re.Match[str]) -> str:
-        place = places.setdefault(match["dataset"] or match["time"], len(places))
-        return f"{match['before'] or ''}{_MARK}{place}_"
 
-    return Nameless(_NAME.sub(stand_in, sql), tuple(places))
+def rewritten(sql: str) -> str:
+    """`emulator_sql.rewrite`, once for each text."""
+    asked = nameless(sql)
+    key = ("rewritten", asked.text)
+    known = kept().get(*key)
+    if known is None:
+        known = emulator_sql.rewrite(asked.text)
+        kept().put(known, *key)
+    return asked.named(known)
 
 
 def translate_once(original: Callable[..., Result[str, Any]]) -> Callable[..., Result[str, Any]]:
@@ -208,6 +227,14 @@ class _AskedTables:
     def get_table(self, project_id: str, dataset_id: str, table_id: str) -> None:
         self.paths.append((project_id, dataset_id, table_id))
 
+    def list_row_access_policies(self, *_path: str) -> tuple[()]:
+        return ()
+
+
+def _asked(paths: Iterable[tuple[str, ...]]) -> str:
+    """Paths as a text whose datasets are found by `nameless`."""
+    return "\n".join(".".join(f"`{part}`" for part in path) for path in paths)
+
 
 def read_tables_once(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Keep which tables a text names; what columns they have now is asked of the catalog."""
@@ -219,9 +246,114 @@ def read_tables_once(original: Callable[..., dict[str, Any]]) -> Callable[..., d
         if known is None:
             noted = _AskedTables()
             original(asked.text, project_id=project_id, catalog=noted)
-            tables = (".".join(f"`{part}`" for part in path) for path in noted.paths)
-            known = f"select * from {', '.join(tables)}" if noted.paths else "select 1"
+            tables = _asked(noted.paths).splitlines()
+            known = f"select * from {', '.join(tables)}" if tables else "select 1"
             kept().put(known, *key)
         return original(asked.named(known), project_id=project_id, catalog=catalog)
 
     return build_catalog_schema
+
+
+def expand_once(original: Callable[..., str]) -> Callable[..., str]:
+    """Rewrite only what reads a view or a table with policies, and each text with its views once.
+
+    A view that is read becomes a subquery; that depends on its text and on those of the views that
+    it reads in turn. What policies make of a text depends on who asks, and is not kept.
+    """
+
+    def rewrite_for_row_access(bq_sql: str, *, project_id: str, catalog: Any, **rest: Any) -> str:
+        def rewrite(sql: str, catalog: Any) -> str:
+            return original(sql, project_id=project_id, catalog=catalog, **rest)
+
+        texts, views = [bq_sql], dict[str, str]()
+        for text in texts:
+            for name in _tables_read(text, project_id, rewrite):
+                path = name[1:-1].split("`.`")
+                table = catalog.get_table(*path)
+                if catalog.list_row_access_policies(*path):
+                    return rewrite(bq_sql, catalog)
+                if table is not None and table.table_type == "VIEW" and name not in views:
+                    views[name] = table.view_query
+                    texts.append(table.view_query)
+        if not views:
+            return bq_sql
+        asked = nameless("\n".join([bq_sql, *(f"{name}: {views[name]}" for name in views)]))
+        key = ("expanded", asked.text, project_id)
+        known = kept().get(*key)
+        if known is None:
+            expanded = rewrite(bq_sql, catalog)
+            known = asked.hidden(expanded)
+            if asked.named(known) != expanded:
+                return expanded
+            kept().put(known, *key)
+        return asked.named(known)
+
+    return rewrite_for_row_access
+
+
+def _tables_read(sql: str, project_id: str, rewrite: Callable[[str, Any], str]) -> list[str]:
+    """The tables that the emulator asks for before it rewrites a text, as quoted paths."""
+    asked = nameless(sql)
+    key = ("tables of policies", asked.text, project_id)
+    known = kept().get(*key)
+    if known is None:
+        noted = _AskedTables()
+        rewrite(asked.text, noted)
+        known = _asked(noted.paths)
+        kept().put(known, *key)
+    return asked.named(known).splitlines()
+
+
+def classify_once(original: Callable[[str], str]) -> Callable[[str], str]:
+    """Keep what kind of statement a text is."""
+
+    def classify_statement_type(bq_sql: str) -> str:
+        asked = nameless(bq_sql)
+        key = ("statement type", asked.text)
+        known = kept().get(*key)
+        if known is None:
+            known = original(bq_sql)
+            kept().put(known, *key)
+        return known
+
+    return classify_statement_type
+
+
+_DROP = re.compile(r"\s*drop\b", re.IGNORECASE)
+
+
+def only_drops(original: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
+    """Look for the name of a routine only in what drops something."""
+
+    def detect_drop_routine(bq_sql: str, default_project: str) -> Any:
+        return original(bq_sql, default_project) if _DROP.match(bq_sql) else None
+
+    return detect_drop_routine
+
+
+_CHANGES_NO_ROW = re.compile("SELECT|(CREATE|DROP|ALTER)_.+")
+
+
+def only_where_rows_change(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask nothing of a statement that is known to be no DML."""
+
+    def ask(project_id: str, bq_sql: str, ctx: Any) -> Any:
+        if _CHANGES_NO_ROW.fullmatch(executor.classify_statement_type(bq_sql)):
+            return None
+        return original(project_id, bq_sql, ctx)
+
+    return ask
+
+
+def only_where_rows_change_async(
+    original: Callable[..., Awaitable[None]],
+) -> Callable[..., Awaitable[None]]:
+    """As `only_where_rows_change`, for what is awaited."""
+    ask = only_where_rows_change(original)
+
+    async def ask_and_wait(project_id: str, bq_sql: str, ctx: Any) -> None:
+        asked = ask(project_id, bq_sql, ctx)
+        if asked is not None:
+            await asked
+
+    return ask_and_wait
