@@ -39,6 +39,12 @@ dbt is updated, and not in each run."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
+KEPT_PROJECTS = 4
+"""Parsed projects in memory, of some tens of MB each; a process seldom has more than two."""
+
+_PARSED: dict[tuple[str, ...], Any] = {}
+"""dbt's Manifest by target folder, use case and digest of what decides it, the newest last."""
+
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, name of the node) as a dbt command goes on."""
 
@@ -66,35 +72,73 @@ class Dbt:
         Raises:
             ConnectionFailed, DbtFailed: see `run`.
         """
+        # What ran is told by events; dbt's own files of it would be seconds of work a stage.
         arguments = ("--selector", selector, "--exclude-resource-type", "unit_test")
-        self.run("build", *arguments, on_progress=on_progress)
+        self.run("build", "--no-write-json", *arguments, on_progress=on_progress)
 
-    def run(self, command: str, *arguments: str, on_progress: Progress | None = None) -> None:
-        """Run a dbt command.
+    def run(self, command: str, *arguments: str, on_progress: Progress | None = None) -> Any:  # noqa: ANN401 - as below
+        """Run a dbt command over the project as this process has parsed it.
+
+        Returns:
+            What dbt returns of the command: for most a RunExecutionResult.
 
         Raises:
             ConnectionFailed: the emulator does not answer.
             DbtFailed: the command failed; the message names the first nodes that did and why.
         """
         self._check_endpoint()
+        return self._invoke(self._parsed(), command, *arguments, on_progress=on_progress)
+
+    def _invoke(
+        self,
+        parsed: Any,  # noqa: ANN401 - dbt's Manifest; importing it takes seconds
+        command: str,
+        *arguments: str,
+        on_progress: Progress | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the command gives
+        """Let dbt do a command over a parsed project, or parse it on the way (None)."""
         from dbt.cli.main import dbtRunner
 
         _name_callers_quickly()
-        runner = dbtRunner(callbacks=[inherited(_listener(on_progress))])
+        runner = dbtRunner(parsed, callbacks=[inherited(_listener(on_progress))])
         # Of each command alike: where it changes, dbt parses the whole project anew.
         with _environment("SHELFCAST_USE_CASE", self.use_case):
             result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
         if not result.success:
             raise DbtFailed(f"dbt {command} failed. {_failures(result)}")
+        return result.result
+
+    def _parsed(self) -> Any:  # noqa: ANN401 - as above
+        """The project as it now stands, parsed once in this process for all of its commands."""
+        key = (str(self.target_path), self.use_case, self._digest())
+        return _PARSED.get(key) or self._parse(key)
+
+    def _parse(self, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
+        parsed = self._invoke(None, "parse")
+        self._mark.write_text(key[-1])
+        _PARSED.pop(key, None)
+        _PARSED[key] = parsed
+        while len(_PARSED) > KEPT_PROJECTS:
+            del _PARSED[next(iter(_PARSED))]
+        return parsed
+
+    @property
+    def _mark(self) -> Path:
+        """The file that says of what manifest.json beside it is the manifest."""
+        return self.target_path / "shelfcast.digest"
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest of the project as it now stands, parsed anew where something changed."""
-        mark, digest = self.target_path / "shelfcast.digest", self._digest()
-        manifest = self._read_manifest()
-        is_fresh = mark.is_file() and mark.read_text() == digest
+        """The manifest of the project as it now stands, parsed anew where something changed.
+
+        Raises:
+            ConnectionFailed, DbtFailed: see `run`.
+            SettingsError: profiles.yml does not read SHELFCAST_DATASET.
+        """
+        digest, manifest = self._digest(), self._read_manifest()
+        is_fresh = self._mark.is_file() and self._mark.read_text() == digest
         if manifest is None or not is_fresh or not self._is_ours(manifest):
-            self.run("parse")
-            mark.write_text(digest)
+            self._check_endpoint()
+            self._parse((str(self.target_path), self.use_case, digest))
             manifest = self._read_manifest()
         if manifest is None or not self._is_ours(manifest):
             raise SettingsError(

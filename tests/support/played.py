@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,13 +50,15 @@ def w9() -> pd.DataFrame:
 def recorded_stages() -> Iterator[dict[str, dict[str, str]]]:
     """Fill a dictionary with each stage that dbt runs within, and the status of its nodes."""
     stages: dict[str, dict[str, str]] = {}
-    build = Dbt.build
+    run = Dbt.run
 
-    def recorded(self: Dbt, selector: str, *rest: Any) -> None:
-        build(self, selector, *rest)
-        results = json.loads((self.target_path / "run_results.json").read_text())["results"]
-        stages[selector] = {node["unique_id"]: node["status"] for node in results}
+    def recorded(self: Dbt, command: str, *arguments: str, **rest: Any) -> Any:
+        done = run(self, command, *arguments, **rest)
+        if command == "build" and "--selector" in arguments:
+            selector = arguments[arguments.index("--selector") + 1]
+            stages[selector] = {one.node.unique_id: f"{one.status}" for one in done.results}
+        return done
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dbt, "build", recorded)
+        patch.setattr(Dbt, "run", recorded)
         yield stages

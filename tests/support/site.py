@@ -152,9 +152,9 @@ def without_data_tests() -> Iterator[None]:
     """Leave dbt's data tests out of the runs within: another run of the same site had them."""
     run = Dbt.run
 
-    def quicker(self: Dbt, command: str, *arguments: str, **rest: Any) -> None:
+    def quicker(self: Dbt, command: str, *arguments: str, **rest: Any) -> Any:
         left_out = ("--exclude-resource-type", "test") if command == "build" else ()
-        run(self, command, *arguments, *left_out, **rest)
+        return run(self, command, *arguments, *left_out, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Dbt, "run", quicker)
