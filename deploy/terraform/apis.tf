@@ -15,6 +15,7 @@ locals {
     ],
     length(local.secrets) > 0 ? ["secretmanager.googleapis.com"] : [],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
+    var.cloud_build ? ["cloudbuild.googleapis.com"] : [],
     var.github == null ? [] : ["iamcredentials.googleapis.com", "sts.googleapis.com"],
   )
 }

@@ -1,17 +1,19 @@
-# What a GitHub workflow is here: an account without a key, for one repository and one branch.
+# What deploys from outside: an account without a key, for the workflow of one repository and one branch,
+# or for Cloud Build.
 
 locals {
+  has_deployer    = var.github != null || var.cloud_build
   deployer_email  = "${var.name}-deployer@${var.project}.iam.gserviceaccount.com"
   deployer_member = "serviceAccount:${local.deployer_email}"
 }
 
 resource "google_service_account" "deployer" {
-  count = var.github == null ? 0 : 1
+  count = local.has_deployer ? 1 : 0
 
   project      = var.project
   account_id   = "${var.name}-deployer"
   display_name = "Shelfcast deployer"
-  description  = "Pushes the image and moves the jobs to it, for the workflow of ${var.github.repository}."
+  description  = "Pushes the image and moves the jobs to it, for ${join(" and ", compact([try("the workflow of ${var.github.repository}", ""), var.cloud_build ? "Cloud Build" : ""]))}."
 
   depends_on = [google_project_service.api]
 }

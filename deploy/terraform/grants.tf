@@ -23,9 +23,12 @@ locals {
     [for member in var.operators : {
       member = member, role = "roles/monitoring.viewer", why = "sees incidents and their history"
     }],
-    var.github == null ? [] : [{
+    local.has_deployer ? [{
       member = local.deployer_member, role = "roles/run.viewer", why = "lists the jobs that it moves"
-    }],
+    }] : [],
+    var.cloud_build ? [{
+      member = local.deployer_member, role = "roles/logging.logWriter", why = "a build that runs as it writes its own log"
+    }] : [],
   )
 
   # dataset => what an account does there. R: reads. W: reads and writes.
@@ -73,6 +76,12 @@ locals {
     description = "One run at a time: a lease is an object."
   }
 
+  builds_only = {
+    title       = "builds-only"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${local.staging_bucket}/objects/builds/\")"
+    description = "Sources of builds lie beside the plans."
+  }
+
   bucket_grants = concat(
     [
       {
@@ -104,6 +113,10 @@ locals {
       member = member, bucket = "staging", role = "roles/storage.objectCreator", condition = null
       why    = "drops plans; cannot read or replace those of others"
     }],
+    var.cloud_build ? [{
+      member = local.deployer_member, bucket = "staging", role = "roles/storage.objectViewer", condition = local.builds_only
+      why    = "reads the source that was submitted; plans it cannot read"
+    }] : [],
   )
 
   job_grants = concat(
@@ -121,7 +134,7 @@ locals {
     }]]),
     [for name, job in local.jobs : {
       member = local.deployer_member, job = name, role = "roles/run.developer", why = "moves it to a new image"
-    } if var.github != null],
+    } if local.has_deployer],
   )
 
   secret_grants = concat(
@@ -131,11 +144,11 @@ locals {
     }] : [],
   )
 
-  repository_grants = var.github == null ? [] : [{
+  repository_grants = local.has_deployer ? [{
     member = local.deployer_member, role = "roles/artifactregistry.writer", why = "pushes the image that was tested"
-  }]
+  }] : []
 
-  account_grants = var.github == null ? [] : [for account in local.job_accounts : {
+  account_grants = [for account in(local.has_deployer ? local.job_accounts : []) : {
     member = local.deployer_member, account = account, role = "roles/iam.serviceAccountUser"
     why    = "a job can only be moved by who may act as its account"
   }]

@@ -1,5 +1,27 @@
 # An MLflow server, off by default: it scales to zero, its database does not.
 
+locals {
+  mlflow_email = "${var.name}-mlflow@${var.project}.iam.gserviceaccount.com"
+  mlflow_users = var.mlflow == null ? toset([]) : setunion(var.operators, var.analysts)
+
+  # For the output `principals`; the grants themselves stand below.
+  mlflow_grants = var.mlflow == null ? [] : concat(
+    [
+      {
+        member = "serviceAccount:${local.mlflow_email}", role = "roles/secretmanager.secretAccessor"
+        on     = "secret ${var.mlflow.database_secret}", why = "reaches its database"
+      },
+      {
+        member = "serviceAccount:${local.mlflow_email}", role = "roles/storage.objectUser"
+        on     = "bucket ${local.models_bucket}, mlflow-only", why = "keeps artifacts; models that forecast are none of its business"
+      },
+    ],
+    [for member in local.mlflow_users : {
+      member = member, role = "roles/run.invoker", on = "service ${var.name}-mlflow", why = "opens the server"
+    }],
+  )
+}
+
 resource "google_service_account" "mlflow" {
   count = var.mlflow == null ? 0 : 1
 
@@ -15,7 +37,9 @@ resource "google_secret_manager_secret_iam_member" "mlflow" {
   project   = var.project
   secret_id = var.mlflow.database_secret
   role      = "roles/secretmanager.secretAccessor"
-  member    = "serviceAccount:${google_service_account.mlflow[0].email}"
+  member    = "serviceAccount:${local.mlflow_email}"
+
+  depends_on = [google_service_account.mlflow]
 }
 
 resource "google_storage_bucket_iam_member" "mlflow" {
@@ -23,13 +47,15 @@ resource "google_storage_bucket_iam_member" "mlflow" {
 
   bucket = google_storage_bucket.models.name
   role   = "roles/storage.objectUser"
-  member = "serviceAccount:${google_service_account.mlflow[0].email}"
+  member = "serviceAccount:${local.mlflow_email}"
 
   condition {
-    title       = "artifacts-only"
+    title       = "mlflow-only"
     description = "Models that forecast are none of its business."
     expression  = "resource.name.startsWith(\"projects/_/buckets/${local.models_bucket}/objects/mlflow/\")"
   }
+
+  depends_on = [google_service_account.mlflow]
 }
 
 resource "google_cloud_run_v2_service" "mlflow" {
@@ -79,7 +105,7 @@ resource "google_cloud_run_v2_service" "mlflow" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "mlflow" {
-  for_each = var.mlflow == null ? toset([]) : setunion(var.operators, var.analysts)
+  for_each = local.mlflow_users
 
   project  = var.project
   location = var.region

@@ -121,6 +121,7 @@ output "principals" {
       [for one in local.job_grants : { member = one.member, role = one.role, why = one.why, on = "job ${one.job}" }],
       [for one in local.secret_grants : { member = one.member, role = one.role, why = one.why, on = "secret ${one.secret}" }],
       [for one in local.repository_grants : { member = one.member, role = one.role, why = one.why, on = "repository of the image" }],
+      [for one in local.mlflow_grants : { member = one.member, role = one.role, why = one.why, on = one.on }],
       [for one in local.account_grants : { member = one.member, role = one.role, why = one.why, on = "account ${local.emails[one.account]}" }],
     ) : { who = grant.member, may = grant.role, on = grant.on, why = grant.why }
   ]

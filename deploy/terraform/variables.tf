@@ -321,6 +321,12 @@ variable "github" {
   }
 }
 
+variable "cloud_build" {
+  description = "Lets Cloud Build push images and move the jobs to them, as an account of this deployment (../cloudbuild.yaml)."
+  type        = bool
+  default     = false
+}
+
 variable "mlflow" {
   description = "An MLflow server on Cloud Run, for operators and analysts. Null: none. image: by digest. database_secret: the Secret Manager secret that holds the URI of its database, which costs money while idle."
   type        = object({ image = string, database_secret = string, database_secret_version = string })

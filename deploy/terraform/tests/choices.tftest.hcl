@@ -188,6 +188,34 @@ run "a_deployer_without_a_key" {
   }
 }
 
+run "cloud_build_deploys_and_reads_no_plan" {
+  command = apply
+
+  variables {
+    cloud_build = true
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.api), "cloudbuild.googleapis.com") && length(google_iam_workload_identity_pool.github) == 0
+    error_message = "The API is not on, or GitHub may deploy too."
+  }
+
+  assert {
+    condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-deployer@") && !startswith(one.on, "job ") && !startswith(one.on, "account ")]) == toset([
+      "roles/run.viewer on project distributor-forecasting",
+      "roles/logging.logWriter on project distributor-forecasting",
+      "roles/storage.objectViewer on bucket distributor-forecasting-staging, builds-only",
+      "roles/artifactregistry.writer on repository of the image",
+    ])
+    error_message = "A build may do more, or less, than read its source, log, push and move jobs."
+  }
+
+  assert {
+    condition     = one([for one in google_storage_bucket_iam_member.grant : one.condition[0].expression if strcontains(one.member, "shelfcast-deployer@")]) == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/builds/\")"
+    error_message = "A build may read the plans."
+  }
+}
+
 run "a_budget" {
   command = plan
 
@@ -215,6 +243,16 @@ run "an_mlflow_server_scales_to_zero" {
   assert {
     condition     = google_cloud_run_v2_service.mlflow[0].template[0].scaling[0].min_instance_count == 0 && length(google_cloud_run_v2_service_iam_member.mlflow) == 2
     error_message = "The server costs while idle, or is open to others."
+  }
+
+  assert {
+    condition = toset([for one in output.principals : "${one.who} ${one.may} on ${one.on}" if strcontains(one.on, "mlflow") || strcontains(one.who, "mlflow")]) == toset([
+      "serviceAccount:shelfcast-mlflow@distributor-forecasting.iam.gserviceaccount.com roles/secretmanager.secretAccessor on secret mlflow-database",
+      "serviceAccount:shelfcast-mlflow@distributor-forecasting.iam.gserviceaccount.com roles/storage.objectUser on bucket distributor-forecasting-models, mlflow-only",
+      "group:forecast-operators@distributor.example roles/run.invoker on service shelfcast-mlflow",
+      "group:analysts@distributor.example roles/run.invoker on service shelfcast-mlflow",
+    ])
+    error_message = "The list of principals leaves out what the server and its users may do."
   }
 }
 
