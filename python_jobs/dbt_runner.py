@@ -43,7 +43,7 @@ KEPT_PROJECTS = 4
 """Parsed projects in memory, of some tens of MB each; a process seldom has more than two."""
 
 _PARSED: dict[tuple[str, ...], Any] = {}
-"""dbt's Manifest by target folder, use case and digest of what decides it, the newest last."""
+"""dbt's Manifest by target folder, use case and digest of what decides it, the last used last."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, name of the node) as a dbt command goes on."""
@@ -110,16 +110,22 @@ class Dbt:
 
     def _parsed(self) -> Any:  # noqa: ANN401 - as above
         """The project as it now stands, parsed once in this process for all of its commands."""
-        key = (str(self.target_path), self.use_case, self._digest())
-        return _PARSED.get(key) or self._parse(key)
+        digest = self._digest()
+        key = (str(self.target_path), self.use_case, digest)
+        if key not in _PARSED:
+            return self._parse(digest)
+        _PARSED[key] = _PARSED.pop(key)  # the newest
+        return _PARSED[key]
 
-    def _parse(self, key: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
+    def _parse(self, digest: str) -> Any:  # noqa: ANN401 - as above
+        """Parse the project, note of what, and keep it in place of what was used longest ago."""
         parsed = self._invoke(None, "parse")
-        self._mark.write_text(key[-1])
+        self._mark.write_text(digest)
+        key = (str(self.target_path), self.use_case, digest)
         _PARSED.pop(key, None)
-        _PARSED[key] = parsed
-        while len(_PARSED) > KEPT_PROJECTS:
+        while len(_PARSED) >= KEPT_PROJECTS:
             del _PARSED[next(iter(_PARSED))]
+        _PARSED[key] = parsed
         return parsed
 
     @property
@@ -138,7 +144,7 @@ class Dbt:
         is_fresh = self._mark.is_file() and self._mark.read_text() == digest
         if manifest is None or not is_fresh or not self._is_ours(manifest):
             self._check_endpoint()
-            self._parse((str(self.target_path), self.use_case, digest))
+            self._parse(digest)
             manifest = self._read_manifest()
         if manifest is None or not self._is_ours(manifest):
             raise SettingsError(
@@ -215,6 +221,7 @@ class Dbt:
         files += [self.project / "dbt_project.yml", self._profiles_dir() / "profiles.yml"]
         parts = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in files]
         parts += [self.connection.target, self.connection.dataset, self.settings.digest]
+        parts += [orjson.dumps(self.settings.dbt_vars).decode()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -272,9 +272,10 @@ def expand_once(original: Callable[..., str]) -> Callable[..., str]:
                 table = catalog.get_table(*path)
                 if catalog.list_row_access_policies(*path):
                     return rewrite(bq_sql, catalog)
-                if table is not None and table.table_type == "VIEW" and name not in views:
-                    views[name] = table.view_query
-                    texts.append(table.view_query)
+                body = table.view_query if table and table.table_type == "VIEW" else None
+                if body and name not in views:
+                    views[name] = body
+                    texts.append(body)
         if not views:
             return bq_sql
         asked = nameless("\n".join([bq_sql, *(f"{name}: {views[name]}" for name in views)]))

@@ -1,15 +1,21 @@
 """The emulator translates each text once: what is kept, and what it may be used for."""
 
+import asyncio
 import sqlite3
 from types import SimpleNamespace
 
 import pytest
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.domain.result import Err
+from bqemulator.jobs.executor import classify_statement_type
+from bqemulator.jobs.routine_ddl import detect_drop_routine
+from bqemulator.row_access.identity import CallerIdentity
 from bqemulator.sql.catalog_schema import build_catalog_schema
+from bqemulator.sql.rewriter.row_access_filter import rewrite_for_row_access
 from bqemulator.sql.table_rewriter import rewrite_table_refs
 from bqemulator.sql.translator import SQLTranslator
 
+from python_jobs.local import emulator_sql
 from python_jobs.local import emulator_translations as translations
 from python_jobs.local.emulator_translations import Kept, nameless
 
@@ -137,6 +143,134 @@ def test_a_text_without_tables_has_no_columns():
     asked = {"project_id": "p", "catalog": Catalog()}
     read = translations.read_tables_once(build_catalog_schema)
     assert read("select 1", **asked) == read("select 1", **asked) == {}
+
+
+class Views:
+    """A catalog of views by `dataset.name`, with tables that have a policy."""
+
+    def __init__(self, policies=(), **views):
+        self.views = {name.replace("__", "."): body for name, body in views.items()}
+        self.policies = policies
+
+    def get_table(self, _project, dataset, table):
+        body = self.views.get(f"{dataset}.{table}")
+        return body and SimpleNamespace(table_type="VIEW", view_query=body)
+
+    def list_row_access_policies(self, _project, dataset, table):
+        if f"{dataset}.{table}" not in self.policies:
+            return ()
+        return (SimpleNamespace(grantees=("user:a@x",), filter_predicate="y > 1"),)
+
+
+class TestViewsAndPolicies:
+    ASK = staticmethod(lambda dataset: f"select * from `p`.`{dataset}`.`by_week` where y = 1")
+
+    @pytest.fixture
+    def original(self):
+        return Asked(rewrite_for_row_access)
+
+    @pytest.fixture
+    def ask(self, original):
+        """Rewrite for a caller, by what is kept and as the emulator does."""
+        kept = translations.expand_once(original)
+
+        def ask(sql, catalog, principal="user:a@x"):
+            asked = {"project_id": "p", "caller": CallerIdentity(principal), "catalog": catalog}
+            assert kept(sql, **asked) == rewrite_for_row_access(sql, **asked)
+            return kept(sql, **asked)
+
+        return ask
+
+    def test_a_text_that_reads_tables_alone_is_read_once_and_left_alone(self, ask, original):
+        for dataset in ("a", "b"):
+            assert ask(self.ASK(dataset), Views()) == self.ASK(dataset)
+        assert original.count == 1
+
+    def test_a_view_and_what_it_reads_become_subqueries_once(self, ask, original):
+        for dataset in ("a", "b"):
+            catalog = Views(
+                **{
+                    f"{dataset}__by_week": f"select * from `p`.`{dataset}`.`rows` as r",
+                    f"{dataset}__rows": f"select 1 as y from `p`.`{dataset}_raw`.`sales`",
+                }
+            )
+            assert f"`{dataset}_raw`" in ask(self.ASK(dataset), catalog)
+        assert original.count == 4  # the text; three texts for their tables
+
+    def test_a_view_that_changes_is_expanded_anew(self, ask):
+        for column in ("y", "z"):
+            catalog = Views(a__by_week=f"select {column} from `p`.`a`.`rows`")
+            assert f"SELECT {column}" in ask(self.ASK("a"), catalog)
+
+    def test_what_policies_make_of_a_text_is_not_kept(self, ask):
+        catalog = Views(policies=["a.rows"], a__by_week="select * from `p`.`a`.`rows`")
+        assert "y > 1" in ask(self.ASK("a"), catalog)
+        assert "y > 1" not in ask(self.ASK("a"), catalog, "user:b@x")
+
+    def test_what_is_written_to_is_no_view_to_expand(self, ask):
+        catalog = Views(a__by_week="select 1 as y")
+        for sql in (
+            "drop view `p`.`a`.`by_week`",
+            "insert into `p`.`a`.`by_week` (y) select y from `p`.`a`.`rows`",
+        ):
+            assert ask(sql, catalog) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("select * from `p`.`{0}`.`t`", "SELECT"),
+        ("create or replace table `p`.`{0}`.`t` as select 1 as y", "CREATE_TABLE_AS_SELECT"),
+        ("merge `p`.`{0}`.`t` as t using x on false when matched then delete", "MERGE"),
+        ("select select", ""),
+    ],
+)
+def test_what_kind_a_statement_is_is_asked_once(sql, kind):
+    original = Asked(classify_statement_type)
+    for dataset in ("a", "b"):
+        assert translations.classify_once(original)(sql.format(dataset)) == kind
+    assert original.count == 1
+
+
+def test_only_a_drop_is_looked_at_for_the_routine_that_it_drops():
+    original = Asked(detect_drop_routine)
+    detect = translations.only_drops(original)
+    assert detect("\n drop function if exists `p`.`d`.`f`", "p").routine_id == "f"
+    assert detect("drop table `p`.`d`.`t`", "p") is None
+    assert detect("select 'drop function f'", "p") is None
+    assert original.count == 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_asked"),
+    [
+        ("select 1", False),
+        ("create table t as select 1 as y", False),
+        ("alter table t add column y int64", False),
+        ("delete from t where true", True),
+        ("truncate table t", True),
+        ("begin transaction; delete from t where true; commit", True),
+    ],
+)
+def test_only_what_may_change_rows_is_looked_at(sql, is_asked):
+    looked_at = []
+
+    async def look(_project, sql, _ctx):
+        looked_at.append(sql)
+
+    asyncio.run(translations.only_where_rows_change_async(look)("p", sql, None))
+    translations.only_where_rows_change(lambda *given: looked_at.append(given[1]))("p", sql, None)
+    assert looked_at == [sql] * 2 * is_asked
+
+
+def test_a_text_is_rewritten_once_for_all_datasets(monkeypatch):
+    rewrite = Asked(emulator_sql.rewrite)
+    monkeypatch.setattr(emulator_sql, "rewrite", rewrite)
+    for dataset in ("shelf", "other"):
+        sql = f"-- why\ncreate table `p`.`{dataset}`.`t` (y numeric not null, primary key (y))"
+        assert f"`{dataset}`" in translations.rewritten(sql)
+        assert translations.rewritten(sql) == rewrite.function(sql)
+    assert rewrite.count == 1
 
 
 class TestKept:
