@@ -119,7 +119,7 @@ class Dbt:
 
     def _parse(self, digest: str) -> Any:  # noqa: ANN401 - as above
         """Parse the project, note of what, and keep it in place of what was used longest ago."""
-        parsed = self._invoke(None, "parse")
+        parsed = self._parsed_by_dbt()
         self._mark.write_text(digest)
         key = (str(self.target_path), self.use_case, digest)
         _PARSED.pop(key, None)
@@ -127,6 +127,10 @@ class Dbt:
             del _PARSED[next(iter(_PARSED))]
         _PARSED[key] = parsed
         return parsed
+
+    def _parsed_by_dbt(self) -> Any:  # noqa: ANN401 - as above
+        """dbt's Manifest, which it also writes to the target folder."""
+        return self._invoke(None, "parse")
 
     @property
     def _mark(self) -> Path:
@@ -215,14 +219,16 @@ class Dbt:
             check_answers(self.connection.bigquery_endpoint)
 
     def _digest(self) -> str:
+        return hashlib.sha256("\n".join(self._decisive()).encode()).hexdigest()
+
+    def _decisive(self) -> list[str]:
         """What decides the manifest: the project's files, the connection, the settings."""
         folders = [self.project / name for name in ("models", "macros", "seeds", "tests/data")]
         files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
         files += [self.project / "dbt_project.yml", self._profiles_dir() / "profiles.yml"]
         parts = [f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size}" for path in files]
-        parts += [self.connection.target, self.connection.dataset, self.settings.digest]
-        parts += [orjson.dumps(self.settings.dbt_vars).decode()]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        parts += [self.connection.target, self.connection.dataset]
+        return [*parts, orjson.dumps(self.settings.dbt_vars).decode()]
 
 
 @contextmanager

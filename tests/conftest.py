@@ -13,6 +13,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from python_jobs.local import stack
 from tests.support import clients
+from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
 
 # A machine under load is slow, not wrong; CI tries the same examples each time.
@@ -99,6 +100,12 @@ def _quiet_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    with parsed_once():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,8 @@ class Site:
         return path
 
     def profiles(self) -> Path:
-        folder = self.folder / "profiles"
+        """The folder of profiles.yml, which all sites of a session share."""
+        folder = self.folder.parent / "profiles"
         if not folder.is_dir():
             folder.mkdir()
             shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")

@@ -1,0 +1,65 @@
+"""dbt parses a project once for all sites that differ in their dataset alone.
+
+A site has a dataset of its own, and parsing for it takes seconds, most of what many tests take.
+What dbt makes of a project for one dataset is what it makes of it for another, but for the name.
+Names of sites' datasets are of one length and stand for nothing else, so that one can be put in the
+place of another in what dbt made.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from python_jobs.dbt_runner import Dbt
+
+DATASET = re.compile("t[0-9a-f]{10}")
+"""What `Site` calls its dataset."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What dbt made of a project for a dataset: its Manifest, and the file that it writes of it."""
+
+    dataset: str
+    manifest: bytes
+    file: bytes
+
+    @classmethod
+    def by(cls, dbt: Dbt, manifest: Any) -> Made:
+        file = (dbt.target_path / "manifest.json").read_bytes()
+        return cls(dbt.connection.dataset, pickle.dumps(manifest), file)
+
+    def put_at(self, dbt: Dbt) -> Any:
+        """Make the same for another site; return its Manifest."""
+        before, after = self.dataset.encode(), dbt.connection.dataset.encode()
+        dbt.target_path.mkdir(parents=True, exist_ok=True)
+        (dbt.target_path / "manifest.json").write_bytes(self.file.replace(before, after))
+        return pickle.loads(self.manifest.replace(before, after))
+
+
+@contextmanager
+def parsed_once() -> Iterator[dict[str, Made]]:
+    """Let `Dbt` parse each project once within; what it parsed is filled into a dictionary."""
+    by_dbt, made = Dbt._parsed_by_dbt, dict[str, Made]()
+
+    def parsed(dbt: Dbt) -> Any:
+        dataset = dbt.connection.dataset
+        if not DATASET.fullmatch(dataset):
+            return by_dbt(dbt)
+        key = "\n".join([dbt.use_case, *dbt._decisive()]).replace(dataset, "dataset")
+        if key not in made:
+            manifest = by_dbt(dbt)
+            made[key] = Made.by(dbt, manifest)
+            return manifest
+        return made[key].put_at(dbt)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dbt, "_parsed_by_dbt", parsed)
+        yield made
