@@ -45,6 +45,9 @@ KEPT_PROJECTS = 4
 _PARSED: dict[tuple[str, ...], Any] = {}
 """dbt's Manifest by target folder, use case and digest of what decides it, the last used last."""
 
+_NAMES: dict[str, dict[str, str]] = {}
+"""`Dbt.names` by the digest of what decides it."""
+
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, name of the node) as a dbt command goes on."""
 
@@ -156,6 +159,17 @@ class Dbt:
                 f"'{self.connection.dataset}'. Set SHELFCAST_DATASET as profiles.yml reads it."
             )
         return manifest
+
+    def names(self) -> dict[str, str]:
+        """The relations of the project as it now stands (see `names_of`), read once a process.
+
+        Raises:
+            ConnectionFailed, DbtFailed, SettingsError: see `manifest`.
+        """
+        digest = self._digest()
+        if digest not in _NAMES:
+            _NAMES[digest] = names_of(self.manifest())
+        return _NAMES[digest]
 
     def looking_back(self, origin: Origin) -> Dbt:
         """The same project as if its active run were of one origin; for `compiled` alone.

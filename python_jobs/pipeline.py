@@ -13,7 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
-from python_jobs.dbt_runner import Dbt, names_of
+from python_jobs.dbt_runner import Dbt
 from python_jobs.errors import DbtFailed, RunStopped, SettingsError, ShelfcastError
 from python_jobs.jobs.calendar import check_calendar, warn_of_untold_years
 from python_jobs.jobs.fetch_weather import FetchReport, fetch_weather, newest_forecast
@@ -156,7 +156,7 @@ class Workplace:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse; table names come from the manifest."""
-        return Warehouse(self.connection, names_of(self.dbt.manifest()))
+        return Warehouse(self.connection, self.dbt.names())
 
     @cached_property
     def store(self) -> ModelStore:

@@ -471,9 +471,13 @@ def _own_settings(own: str) -> dict[str, Any]:
     return content
 
 
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C, where PyYAML was built with it; it is ten times as quick."""
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), Loader=SAFE_LOADER)  # noqa: S506 - it is one
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
     except yaml.YAMLError as error:

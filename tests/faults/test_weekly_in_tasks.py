@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -54,6 +55,7 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
     site.write("promotions", plan())
     with without_data_tests():
         done(site, "weekly", "--run-id", "ONE")
+        site.place().dbt._invoke(None, "parse")  # for tasks to go on from
         yield site
 
 
@@ -65,10 +67,16 @@ def plan() -> pd.DataFrame:
 
 
 def start(site: Site, execution: str, index: int, attempt: int = 0, **more: str) -> children.Child:
-    """Start a task as Cloud Run does: its own disk, its own place among the tasks."""
+    """Start a task as Cloud Run does: its own disk, its own place among the tasks.
+
+    On its disk lies what dbt has parsed, as if the image held it; that spares each task seconds.
+    """
     environment = cloud_run(execution, index, attempt)
+    target = site.folder / f"target-{execution}-{index}"
+    target.mkdir(exist_ok=True)
+    shutil.copy(site.folder / "target" / "partial_parse.msgpack", target)
     environment |= {
-        "DBT_TARGET_PATH": str(site.folder / f"target-{execution}-{index}"),
+        "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(site.folder / f"logs-{execution}-{index}"),
     }
     return children.start(site, "weekly", program=TASK, **environment, **more)

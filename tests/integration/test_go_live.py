@@ -47,7 +47,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         "time_zone": "UTC",
         "schedule": {"weekday": WEEKDAYS[(start + 2) % 7], "time": "22:00"},
     }
-    profiles = site.profiles() / "profiles.yml"
+    profiles = site.copy_profiles()
     known = yaml.safe_load(profiles.read_text())
     known["shelfcast"]["outputs"]["prod"] = known["shelfcast"]["outputs"]["local"]
     profiles.write_text(yaml.safe_dump(known))

@@ -8,7 +8,6 @@ place of another in what dbt made.
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumuro_decoder
 
 from python_jobs.dbt_runner import Dbt
 
@@ -25,23 +26,27 @@ DATASET = re.compile("t[0-9a-f]{10}")
 
 @dataclass(frozen=True)
 class Made:
-    """What dbt made of a project for a dataset: its Manifest, and the file that it writes of it."""
+    """What dbt made of a project for a dataset: the files that it writes, for people and itself."""
 
     dataset: str
     manifest: bytes
-    file: bytes
+    partial_parse: bytes
 
     @classmethod
-    def by(cls, dbt: Dbt, manifest: Any) -> Made:
-        file = (dbt.target_path / "manifest.json").read_bytes()
-        return cls(dbt.connection.dataset, pickle.dumps(manifest), file)
+    def by(cls, dbt: Dbt) -> Made:
+        files = (dbt.target_path / name for name in ("manifest.json", "partial_parse.msgpack"))
+        return cls(dbt.connection.dataset, *(file.read_bytes() for file in files))
 
-    def put_at(self, dbt: Dbt) -> Any:
-        """Make the same for another site; return its Manifest."""
+    def put_at(self, dbt: Dbt) -> Manifest:
+        """Make the same for another site, as dbt does where nothing has changed."""
         before, after = self.dataset.encode(), dbt.connection.dataset.encode()
         dbt.target_path.mkdir(parents=True, exist_ok=True)
-        (dbt.target_path / "manifest.json").write_bytes(self.file.replace(before, after))
-        return pickle.loads(self.manifest.replace(before, after))
+        (dbt.target_path / "manifest.json").write_bytes(self.manifest.replace(before, after))
+        parsed: Manifest = Manifest.from_msgpack(
+            self.partial_parse.replace(before, after), decoder=extended_mashumuro_decoder
+        )
+        parsed.build_parent_and_child_maps()
+        return parsed
 
 
 @contextmanager
@@ -49,17 +54,17 @@ def parsed_once() -> Iterator[dict[str, Made]]:
     """Let `Dbt` parse each project once within; what it parsed is filled into a dictionary."""
     by_dbt, made = Dbt._parsed_by_dbt, dict[str, Made]()
 
-    def parsed(dbt: Dbt) -> Any:
+    def parsed_by_dbt(dbt: Dbt) -> Any:
         dataset = dbt.connection.dataset
         if not DATASET.fullmatch(dataset):
             return by_dbt(dbt)
         key = "\n".join([dbt.use_case, *dbt._decisive()]).replace(dataset, "dataset")
         if key not in made:
-            manifest = by_dbt(dbt)
-            made[key] = Made.by(dbt, manifest)
-            return manifest
+            parsed = by_dbt(dbt)
+            made[key] = Made.by(dbt)
+            return parsed
         return made[key].put_at(dbt)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dbt, "_parsed_by_dbt", parsed)
+        patch.setattr(Dbt, "_parsed_by_dbt", parsed_by_dbt)
         yield made

@@ -49,6 +49,7 @@ class Site:
         use_cases: `vars: use_cases:`, changed freely before the first `place()`.
         use_case: the one that `place()` opens.
         project: the dbt project, the repository's own unless a test copied it.
+        profiles: the folder of profiles.yml, one for the session unless a test copied it.
     """
 
     folder: Path
@@ -59,9 +60,14 @@ class Site:
     extra_vars: dict[str, Any] = field(default_factory=dict)
     dataset: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:10]}")
     models_uri: str = ""
+    profiles: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.models_uri = self.models_uri or str(self.folder / "models")
+        self.profiles = self.folder.parent / "profiles"
+        if not self.profiles.is_dir():
+            self.profiles.mkdir()
+            shutil.copy(ROOT / "profiles.example.yml", self.profiles / "profiles.yml")
 
     def environment(self) -> dict[str, str]:
         """The environment variables of this deployment."""
@@ -74,22 +80,19 @@ class Site:
             "SHELFCAST_PROJECT_DIR": str(self.project),
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
-            "DBT_PROFILES_DIR": str(self.profiles()),
+            "DBT_PROFILES_DIR": str(self.profiles),
         }
 
     def write_settings(self) -> Path:
         path = self.folder / "settings.yml"
         content = {"use_cases": self.use_cases, **self.extra_vars}
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False))
         return path
 
-    def profiles(self) -> Path:
-        """The folder of profiles.yml, which all sites of a session share."""
-        folder = self.folder.parent / "profiles"
-        if not folder.is_dir():
-            folder.mkdir()
-            shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
-        return folder
+    def copy_profiles(self) -> Path:
+        """Give the deployment a profiles.yml of its own, to change."""
+        self.profiles = Path(shutil.copytree(self.profiles, self.folder / "profiles"))
+        return self.profiles / "profiles.yml"
 
     def place(self, use_case: str | None = None) -> pipeline.Workplace:
         """Open the workplace, with this deployment's environment in force."""
