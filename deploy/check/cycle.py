@@ -98,7 +98,11 @@ class Row:
 
 @dataclass
 class Cycle:
-    """The cycle as it goes on: where it runs, and what each task did."""
+    """The cycle as it goes on: where it runs, and what each task did.
+
+    Attributes:
+        offsets: of the clocks, in seconds, by the instant of the story that they were set to.
+    """
 
     image: Image
     place: pipeline.Workplace
@@ -106,6 +110,7 @@ class Cycle:
     data: Path
     warehouse_clock: Path
     rows: list[Row] = field(default_factory=list)
+    offsets: dict[datetime, str] = field(default_factory=dict)
 
     def play(self) -> None:
         """Play the whole story.
@@ -217,7 +222,7 @@ class Cycle:
         ended = self._start(job, name, clock, *command, attempt=attempt, **environment).wait()
         self._note(what, " ".join(command), clock, start, ended, "")
         if ended.code:
-            raise Failed(f"{what}: exit code {ended.code}\n{ended.out}{ended.err}"[-4000:])
+            raise Failed(f"{what}: exit code {ended.code}\n{_grave(ended)}")
         _expect_log(ended, name, what)
         return ended
 
@@ -230,15 +235,17 @@ class Cycle:
         attempt: int = 0,
         **environment: str,
     ) -> Task:
+        # From an instant of the story on time goes by: a later task is at work later.
+        offset = self.offsets.setdefault(clock, _offset(clock))
         given = {
             "CLOUD_RUN_JOB": job,
             "CLOUD_RUN_EXECUTION": name,
             "CLOUD_RUN_TASK_INDEX": "0",
             "CLOUD_RUN_TASK_COUNT": "1",
             "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
-            **_clock(clock),
+            **_clock(offset),
         }
-        self.warehouse_clock.write_text(_offset(clock), encoding="utf-8")
+        self.warehouse_clock.write_text(offset, encoding="utf-8")
         return self.image.start("shelfcast", *command, **given, **environment)
 
     def _note(
@@ -357,10 +364,10 @@ def _offset(instant: datetime) -> str:
     return f"{(instant - datetime.now(UTC)).total_seconds():+.0f}"
 
 
-def _clock(instant: datetime) -> dict[str, str]:
-    """Move a task's clock to an instant; monotonic clocks and times of files stay true."""
+def _clock(offset: str) -> dict[str, str]:
+    """Move a task's clock by an offset; monotonic clocks and times of files stay true."""
     library = "/opt/faketime/libfaketimeMT.so.1"
-    return {"LD_PRELOAD": library, "FAKETIME": _offset(instant), **TRUE_STILL}
+    return {"LD_PRELOAD": library, "FAKETIME": offset, **TRUE_STILL}
 
 
 def _moving_clock(file: Path) -> dict[str, str]:
@@ -374,7 +381,7 @@ def _expect_clock(image: Image) -> None:
     """Check that a task's clock can be moved here, before anything relies on it."""
     instant = _wednesday(FIRST_WEDNESDAY)
     program = "import time; print(time.time())"
-    seen = float(image.done("python", "-c", program, **_clock(instant)))
+    seen = float(image.done("python", "-c", program, **_clock(_offset(instant))))
     drift = abs(seen - instant.timestamp())
     _expect(drift < 60, f"libfaketime leaves a task's clock {drift:.0f} s away")
 
@@ -395,6 +402,15 @@ def entries(ended: Ended) -> list[dict[str, Any]]:
             raise Failed(f"a line of the log is no JSON object with severity and message: {line}")
         found.append(entry)
     return found
+
+
+def _grave(ended: Ended) -> str:
+    """The warnings and errors that a task logged, or the end of whatever it wrote."""
+    with contextlib.suppress(Failed):
+        told = [line for line in entries(ended) if line["severity"] not in ("DEBUG", "INFO")]
+        if told:
+            return "\n".join(f"{line['severity']}: {line['message']}" for line in told)
+    return f"{ended.out}{ended.err}"[-4000:]
 
 
 def _expect_log(ended: Ended, run_id: str, what: str) -> None:

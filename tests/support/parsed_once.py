@@ -23,6 +23,9 @@ from python_jobs.dbt_runner import Dbt
 DATASET = re.compile("t[0-9a-f]{10}")
 """What `Site` calls its dataset."""
 
+BY_DBT = Dbt._parsed_by_dbt
+"""What stands in its place may be in force already: a test of this within a session's."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -52,15 +55,15 @@ class Made:
 @contextmanager
 def parsed_once() -> Iterator[dict[str, Made]]:
     """Let `Dbt` parse each project once within; what it parsed is filled into a dictionary."""
-    by_dbt, made = Dbt._parsed_by_dbt, dict[str, Made]()
+    made = dict[str, Made]()
 
     def parsed_by_dbt(dbt: Dbt) -> Any:
         dataset = dbt.connection.dataset
         if not DATASET.fullmatch(dataset):
-            return by_dbt(dbt)
+            return BY_DBT(dbt)
         key = "\n".join([dbt.use_case, *dbt._decisive()]).replace(dataset, "dataset")
         if key not in made:
-            parsed = by_dbt(dbt)
+            parsed = BY_DBT(dbt)
             made[key] = Made.by(dbt)
             return parsed
         return made[key].put_at(dbt)
