@@ -1,10 +1,10 @@
 """Replacements that let the BigQuery emulator translate each text once, whatever its datasets.
 
 Most of the emulator's time goes to translating GoogleSQL, and what a deployment sends is the same
-from run to run but for the names of datasets and of temporary tables. Those names are put out of
-the text before it is translated, and into the result: the translation of the text with stand-ins is
-what is kept, in a file of the user's cache folder that all emulators of the user share. Each
-function takes the emulator's original and returns what stands in its place.
+from run to run but for the names of datasets and of temporary tables, and for its days. Those are
+put out of the text before it is translated, and into the result: the translation of the text with
+stand-ins is what is kept, in a file of the user's cache folder that all emulators of the user
+share. Each function takes the emulator's original and returns what stands in its place.
 """
 
 import functools
@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -124,22 +124,33 @@ def kept() -> Kept:
 
 
 _MARK = "shelfcast_stand_in_"
-_STAND_IN = re.compile(rf"{_MARK}(?P<number>\d+)_")
+_YEAR = "1583"
+"""Of the days that stand in for others; no text of ours is about that year."""
+
 # `project`.`dataset`.`table` in GoogleSQL; DuckDB's names have double quotes. dbt puts the time of
-# day into the names of its temporary tables.
+# day into the names of its temporary tables, and each run's days and instants stand in its SQL.
 _NAME = re.compile(
     r"(?P<before>(?P<quote>[`\"])[\w-]+(?P=quote)\.(?P=quote))(?P<dataset>\w+)"
     r"(?=(?P=quote)\.(?P=quote))"
     r"|(?<=__dbt_tmp)(?P<time>\d{6,})(?=[`\"])"
+    r"|(?<=')(?P<instant>\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::\d\d)?)?)?)"
+    r"(?=')"
 )
+_STAND_IN = re.compile(
+    rf"{_MARK}(?P<number>\d+)_|(?<='){_YEAR}-(?P<month>\d\d)-(?P<day>\d\d)[\d :T.Z+-]*(?=')"
+)
+_DAYS = 28
+"""Stand-ins in a month: each month has as many."""
+
+_MOST_NAMES = 12 * _DAYS
 
 
 @dataclass(frozen=True)
 class Nameless:
-    """A text with stand-ins where it names its datasets.
+    """A text with stand-ins where it names its datasets and its days.
 
     Attributes:
-        text: the same for equal statements on other datasets.
+        text: the same for equal statements on other datasets, of other days.
         names: what the stand-ins stand for.
     """
 
@@ -148,28 +159,41 @@ class Nameless:
 
     def named(self, text: str) -> str:
         """Put the names into a text that has the same stand-ins."""
-        if not self.names:
-            return text
-        return _STAND_IN.sub(lambda match: self.names[int(match["number"])], text)
+        return _STAND_IN.sub(self._name, text) if self.names else text
+
+    def _name(self, match: re.Match[str]) -> str:
+        if match["number"]:
+            return self.names[int(match["number"])]
+        return self.names[(int(match["month"]) - 1) * _DAYS + int(match["day"]) - 1]
 
     def hidden(self, text: str) -> str:
-        """Put the stand-ins into another text that has no other names."""
+        """Put the stand-ins into another text that has these names."""
         places = {name: place for place, name in enumerate(self.names)}
         return _NAME.sub(lambda match: _stand_in(match, places), text)
 
 
-def _stand_in(match: re.Match[str], places: dict[str, int]) -> str:
-    place = places.setdefault(match["dataset"] or match["time"], len(places))
+def _stand_in(match: re.Match[str], places: Mapping[str, int]) -> str:
+    """What stands in for a name, in the same form; the name itself where it has no place."""
+    place = places.get(_named_in(match))
+    if place is None:
+        return match[0]
+    if match["instant"]:
+        time = re.sub(r"\d", "0", match["instant"][10:])
+        return f"{_YEAR}-{place // _DAYS + 1:02d}-{place % _DAYS + 1:02d}{time}"
     return f"{match['before'] or ''}{_MARK}{place}_"
 
 
+def _named_in(match: re.Match[str]) -> str:
+    return match["dataset"] or match["time"] or match["instant"]
+
+
 def nameless(sql: str) -> Nameless:
-    """Put datasets in whole quoted paths, and times in temporary tables, out of a text."""
-    if _MARK in sql:
+    """Put datasets in whole quoted paths, times in temporary tables, and days out of a text."""
+    names = tuple(dict.fromkeys(_named_in(match) for match in _NAME.finditer(sql)))
+    if _MARK in sql or f"'{_YEAR}-" in sql or len(names) > _MOST_NAMES:
         return Nameless(sql, ())
-    places: dict[str, int] = {}
-    text = _NAME.sub(lambda match: _stand_in(match, places), sql)
-    return Nameless(text, tuple(places))
+    asked = Nameless(sql, names)
+    return Nameless(asked.hidden(sql), names)
 
 
 def rewritten(sql: str) -> str:

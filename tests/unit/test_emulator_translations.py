@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -89,6 +90,58 @@ def test_only_paths_are_names_of_datasets():
         sql = STATEMENT.format(dataset)
         assert translated(original, sql) == SQLTranslator().translate(sql)
     assert original.count == 2  # the text says other things: note != 'shelf', note != 'other'
+
+
+OF_A_DAY = (
+    "select * from `p`.`d`.`t` where ds between '{0}' and date '{1}'",
+    "select date_trunc(date '{0}', week(monday)) as w, date_trunc(ds, month) as m from t",
+    "select date_add(date '{0}', interval 7 day) as a, date_diff(date '{1}', ds, day) as b from t",
+    "select cast('{0}' as date) as a, date('{1}') as b, timestamp('{0} 22:00:00', 'UTC') as c",
+    "select d from unnest(generate_date_array('{0}', '{1}', interval 7 day)) as d",
+    "select format_date('%G-W%V', date '{0}') as w, extract(isoweek from date '{1}') as n",
+    "select * from t where at < timestamp '{0} 19:00:20.123456+00:00' and at > '{1}T00:00:00Z'",
+    "select if('{0}' < '{1}', 'then', 'now') as word, '{0}' = '{1}' as same",
+    "create table `p`.`d`.`t` partition by ds as select date '{0}' as ds, struct('{1}' as x) as s",
+)
+
+
+@pytest.mark.parametrize("sql", OF_A_DAY)
+def test_a_statement_of_other_days_is_not_translated_again(sql):
+    original, rewrite = Asked(SQLTranslator.translate), emulator_sql.rewrite
+    days = [("2026-02-15", "2026-02-22"), ("2025-12-31", "2024-02-29")]
+    for first, last in days:
+        given = sql.format(first, last)
+        assert translated(original, given) == SQLTranslator().translate(given)
+        assert translations.rewritten(given) == rewrite(given)
+    assert original.count == 1
+
+
+def test_one_day_twice_is_another_text_than_two_days():
+    def text(first, last):
+        return nameless(f"select '2026-01-0{first}' as a, '2026-01-0{last}' as b").text
+
+    assert text(1, 2) == text(2, 1) == text(8, 9)
+    assert text(1, 1) == text(2, 2) != text(1, 2)
+
+
+def test_a_day_within_a_longer_text_is_none():
+    sql = "select 'on 2026-01-01' as a, `2026-01-01`.b from t -- since '2026-01-01 or so'"
+    assert nameless(sql).text == sql
+
+
+@pytest.mark.parametrize(("n_days", "are_put_out"), [(330, True), (340, False)])
+def test_there_are_stand_ins_for_a_year_of_days(n_days, are_put_out):
+    days = [f"'{date(2026, 1, 1) + timedelta(days=n)} 0{n % 9}:00:00+03:00'" for n in range(n_days)]
+    sql = f"select {', '.join(days)} from `p`.`d`.`t`"
+    asked = nameless(sql)
+    assert asked.named(asked.text) == sql
+    assert (days[7] not in asked.text) == ("`d`" not in asked.text) == are_put_out
+
+
+def test_a_text_of_the_year_of_the_stand_ins_is_left_as_it_is():
+    sql = "select '1583-01-02' as word from `p`.`shelf`.`sales` where ds > '2026-01-01'"
+    assert nameless(sql).text == sql
+    assert translated(SQLTranslator.translate, sql) == SQLTranslator().translate(sql)
 
 
 def test_a_statement_is_translated_again_for_columns_of_other_types():
