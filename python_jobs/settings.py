@@ -37,6 +37,18 @@ from python_jobs.families.base import FamilySettings
 
 INLINE = "SHELFCAST_SETTINGS"
 """Where settings stand that are no file's."""
+MAPPINGS = (
+    "use_cases",
+    "use_case_defaults",
+    "source_defaults",
+    "regressor_defaults",
+    "alert_defaults",
+    "retraining_defaults",
+    "fetch_defaults",
+    "prices",
+    "job_size",
+)
+"""The keys of `vars:` that are read here."""
 REQUIRED = "required"
 LOADING = "SHELFCAST_LOADING"
 Weekday = Literal[
@@ -419,10 +431,16 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         where = INLINE if _is_inline(own) else own
         raise SettingsError(f"{where}: {_unknown_key('', unknown[0], list(variables))}")
     variables = {**variables, **dbt_vars}
-    faults: list[str] = []
+    faults = [
+        _no_mapping(name, variables.get(name))
+        for name in MAPPINGS
+        if not isinstance(variables.get(name), dict)
+    ]
+    if faults:
+        raise SettingsError("settings: " + "; ".join(faults))
     use_cases = {
         name: use_case
-        for name, given in variables.get("use_cases", {}).items()
+        for name, given in variables["use_cases"].items()
         if (use_case := _use_case(name, given, variables, faults)) is not None
     }
     prices = _section("prices", Prices, variables, faults)
@@ -442,10 +460,7 @@ def _section(
     name: str, model: type[SectionT], variables: dict[str, Any], faults: list[str]
 ) -> SectionT | None:
     """A mapping of `vars:` that has all its keys; the file that replaces it names each again."""
-    given = variables.get(name)
-    if not isinstance(given, dict):
-        faults.append(f"{name}: {', '.join(model.model_fields)} are expected (found {given!r})")
-        return None
+    given = variables[name]
     n_faults = len(faults)
     _merge(name, given, dict.fromkeys(model.model_fields, REQUIRED), faults)
     if len(faults) > n_faults:
@@ -477,9 +492,11 @@ SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(), Loader=SAFE_LOADER)  # noqa: S506 - it is one
+        content = yaml.load(path.read_text("utf-8"), Loader=SAFE_LOADER)  # noqa: S506 - it is one
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8: byte {error.start}, {error.reason}.") from error
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
@@ -493,7 +510,7 @@ def _digest(variables: dict[str, Any]) -> str:
 
 
 def _use_case(
-    name: str, given: dict[str, Any], variables: dict[str, Any], faults: list[str]
+    name: str, given: object, variables: dict[str, Any], faults: list[str]
 ) -> UseCase | None:
     where = f"use_cases.{name}"
     merged = _merge(where, given, variables["use_case_defaults"], faults)
@@ -533,8 +550,11 @@ def _use_case(
 
 
 def _merge(
-    where: str, given: dict[str, Any], defaults: dict[str, Any], faults: list[str]
+    where: str, given: object, defaults: dict[str, Any], faults: list[str]
 ) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        faults.append(_no_mapping(where, given))
+        return dict(defaults)
     for key in given:
         _is_known(where, key, list(defaults), faults)
     missing = [key for key, value in defaults.items() if value == REQUIRED and key not in given]
@@ -542,15 +562,19 @@ def _merge(
     return {**defaults, **given}
 
 
-def _is_known(where: str, key: str, known: list[str], faults: list[str]) -> bool:
+def _is_known(where: str, key: object, known: list[str], faults: list[str]) -> bool:
     if key in known:
         return True
     faults.append(_unknown_key(where, key, known))
     return False
 
 
-def _unknown_key(where: str, key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
+def _no_mapping(where: str, given: object) -> str:
+    return f"{where}: a mapping of keys is expected (found {given!r})"
+
+
+def _unknown_key(where: str, key: object, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
     return f"{where + ': ' if where else ''}unknown key '{key}' ({hint})"
 

@@ -240,7 +240,6 @@ def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
         ({"job_size": {"vcpu": 4}}, "job_size: 'memory_gib' is missing"),
         ({"job_size": {"vcpu": 0, "memory_gib": 4}}, "job_size.vcpu: Input should be greater"),
         ({"job_size": {"vcpu": "4", "memory_gib": 4}}, "job_size.vcpu: Input should be a valid"),
-        ({"job_size": 4}, "job_size: vcpu, memory_gib are expected (found 4)"),
         (
             {"prices": {"bigquery_tib": -1, "vcpu_second": 0, "gib_second": 0}},
             "prices.bigquery_tib: Input should be greater than or equal to 0",
@@ -256,6 +255,45 @@ def test_a_price_or_a_size_that_is_none_is_named(load, given, message):
     with pytest.raises(SettingsError) as error:
         load(given)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "given"),
+    [
+        ("use_cases", 3),
+        ("use_cases", None),
+        ("use_cases", ["sku_weekly"]),
+        ("job_size", 4),
+        ("use_case_defaults", "all"),
+        ("use_cases.sku_weekly", None),
+        ("use_cases.sku_weekly.sources.sales", 7),
+        ("use_cases.sku_weekly.sources.weather", None),
+        ("use_cases.sku_weekly.regressors.promo_share", "plan"),
+    ],
+)
+def test_what_should_be_a_mapping_and_is_none_is_named(load, use_cases, place, given):
+    content = {"use_cases": use_cases, "job_size": {}, "use_case_defaults": {}}
+    *path, last = place.split(".")
+    within: Any = content
+    for part in path:
+        within = within[part]
+    within[last] = given
+    with pytest.raises(SettingsError) as error:
+        load({path[0] if path else last: content[path[0] if path else last]})
+    assert f"{place}: a mapping of keys is expected (found {given!r})" in str(error.value)
+
+
+def test_a_key_that_is_no_text_is_named(load, use_cases):
+    use_cases["sku_weekly"][1] = 2
+    with pytest.raises(SettingsError, match=r"use_cases\.sku_weekly: unknown key '1'"):
+        load({"use_cases": use_cases})
+
+
+def test_a_settings_file_that_is_not_utf_8_is_refused(tmp_path):
+    path = tmp_path / "settings.yml"
+    path.write_bytes("use_cases: Läden".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"settings\.yml is not UTF-8: byte 12"):
+        load_settings(ROOT, {"SHELFCAST_SETTINGS": str(path)})
 
 
 def test_the_weather_key_is_told_by_nothing_that_shows_the_connection():
