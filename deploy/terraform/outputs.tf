@@ -99,7 +99,8 @@ output "looker_links" {
 
 output "log_queries" {
   description = "Queries for the Logs Explorer; put your RUN_ID or SERIES_ID in."
-  value       = { for title, query in local.log_queries : title => "${local.log_address}${urlencode(query)}?project=${var.project}" }
+  # A space of a form (+) is a plus in a path.
+  value = { for title, query in local.log_queries : title => "${local.log_address}${replace(urlencode(query), "+", "%20")}?project=${var.project}" }
 }
 
 output "alerts" {

@@ -48,12 +48,14 @@ locals {
     check_runs = { job = "check-runs", args = ["check-runs"], account = "monitor", cron = "0 */6 * * *", timeout_s = 600, cpu = 1, memory_gib = 1 }
   }
 
-  weekdays = { sunday = 0, monday = 1, tuesday = 2, wednesday = 3, thursday = 4, friday = 5, saturday = 6 }
+  weekdays = {
+    sunday = "0", monday = "1", tuesday = "2", wednesday = "3", thursday = "4", friday = "5", saturday = "6", daily = "*"
+  }
 
   # The forecast runs when the settings say that it does: one place for both.
   forecast_crons = {
     for name, use_case in local.settings.use_cases : name => format(
-      "%d %d * * %d",
+      "%d %d * * %s",
       split(":", use_case.schedule.time)[1],
       split(":", use_case.schedule.time)[0],
       local.weekdays[lower(use_case.schedule.weekday)],

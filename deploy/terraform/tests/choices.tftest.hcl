@@ -52,6 +52,24 @@ run "a_forecast_at_another_time_in_another_zone" {
   }
 }
 
+run "a_forecast_every_day" {
+  command = plan
+
+  variables {
+    settings = { use_cases = { sku_weekly = { schedule = { weekday = "daily", time = "05:00" } } } }
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["predict-weekly"].schedule == "0 5 * * *"
+    error_message = "Daily is not every day."
+  }
+
+  assert {
+    condition     = alltrue([for address in values(output.log_queries) : !strcontains(address, "+")])
+    error_message = "A log query's address has a plus where a space should be."
+  }
+}
+
 run "retraining_by_schedule" {
   command = plan
 
