@@ -13,7 +13,7 @@ locals {
       "run.googleapis.com",
       "storage.googleapis.com",
     ],
-    length(local.secrets) > 0 ? ["secretmanager.googleapis.com"] : [],
+    length(local.secrets) > 0 || var.mlflow != null ? ["secretmanager.googleapis.com"] : [],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.cloud_build ? ["cloudbuild.googleapis.com"] : [],
     var.github == null ? [] : ["iamcredentials.googleapis.com", "sts.googleapis.com"],
