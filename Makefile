@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint format docs lock clean deploy-tools deploy-pages deploy-check
+.PHONY: setup demo report test lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -31,7 +31,12 @@ test: setup lint
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory --jobs=2 lint-types lint-sql
+
+lint-types:
 	$(BIN)/mypy
+
+lint-sql:
 	$(BIN)/sqlfluff lint models tests/data
 
 format: setup
