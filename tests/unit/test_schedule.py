@@ -16,7 +16,7 @@ from python_jobs.schedule import (
     scheduled_origins,
     validation_origins,
 )
-from python_jobs.settings import UseCase, load_settings
+from python_jobs.settings import Schedule, UseCase, load_settings
 from tests.support.site import ROOT
 
 
@@ -71,8 +71,7 @@ def test_validation_origins_are_those_whose_whole_horizon_has_ended():
 
 
 def test_validation_origins_of_a_daily_schedule_are_one_a_day():
-    daily = use_case(grain="day", horizon=2, schedule={"weekday": "daily", "time": "06:00"})
-    daily = UseCase(**{**daily.model_dump(), "schedule": daily.schedule})
+    daily = use_case(grain="day", horizon=2, schedule=Schedule(weekday="daily", time="06:00"))
     current = origin_at(daily, datetime(2026, 11, 18, 19, tzinfo=UTC))
     origins = validation_origins(daily, current, n_origins=2, every=3)
     assert [origin.origin_date for origin in origins] == [date(2026, 11, 12), date(2026, 11, 15)]
