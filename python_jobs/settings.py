@@ -431,11 +431,10 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         where = INLINE if _is_inline(own) else own
         raise SettingsError(f"{where}: {_unknown_key('', unknown[0], list(variables))}")
     variables = {**variables, **dbt_vars}
-    faults = [
-        _no_mapping(name, variables.get(name))
-        for name in MAPPINGS
-        if not isinstance(variables.get(name), dict)
-    ]
+    faults = _no_mappings({name: variables.get(name) for name in MAPPINGS})
+    faults = faults or _no_mappings(
+        {f"source_defaults.{name}": given for name, given in variables["source_defaults"].items()}
+    )
     if faults:
         raise SettingsError("settings: " + "; ".join(faults))
     use_cases = {
@@ -567,6 +566,11 @@ def _is_known(where: str, key: object, known: list[str], faults: list[str]) -> b
         return True
     faults.append(_unknown_key(where, key, known))
     return False
+
+
+def _no_mappings(given: Mapping[str, object]) -> list[str]:
+    """The faults of what should be mappings, by place."""
+    return [_no_mapping(place, one) for place, one in given.items() if not isinstance(one, dict)]
 
 
 def _no_mapping(where: str, given: object) -> str:

@@ -265,6 +265,7 @@ def test_a_price_or_a_size_that_is_none_is_named(load, given, message):
         ("use_cases", ["sku_weekly"]),
         ("job_size", 4),
         ("use_case_defaults", "all"),
+        ("source_defaults.weather", 3),
         ("use_cases.sku_weekly", None),
         ("use_cases.sku_weekly.sources.sales", 7),
         ("use_cases.sku_weekly.sources.weather", None),
@@ -272,7 +273,7 @@ def test_a_price_or_a_size_that_is_none_is_named(load, given, message):
     ],
 )
 def test_what_should_be_a_mapping_and_is_none_is_named(load, use_cases, place, given):
-    content = {"use_cases": use_cases, "job_size": {}, "use_case_defaults": {}}
+    content = {"use_cases": use_cases, "source_defaults": {}, "job_size": 0, "use_case_defaults": 0}
     *path, last = place.split(".")
     within: Any = content
     for part in path:
