@@ -274,13 +274,14 @@ def test_a_price_or_a_size_that_is_none_is_named(load, given, message):
 )
 def test_what_should_be_a_mapping_and_is_none_is_named(load, use_cases, place, given):
     content = {"use_cases": use_cases, "source_defaults": {}, "job_size": 0, "use_case_defaults": 0}
+    first = place.split(".")[0]
     *path, last = place.split(".")
     within: Any = content
     for part in path:
         within = within[part]
     within[last] = given
     with pytest.raises(SettingsError) as error:
-        load({path[0] if path else last: content[path[0] if path else last]})
+        load({first: content[first]})
     assert f"{place}: a mapping of keys is expected (found {given!r})" in str(error.value)
 
 

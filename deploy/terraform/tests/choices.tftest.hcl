@@ -264,6 +264,11 @@ run "an_mlflow_server_scales_to_zero" {
   }
 
   assert {
+    condition     = length(google_secret_manager_secret.secret) == 0 && contains(keys(google_project_service.api), "secretmanager.googleapis.com")
+    error_message = "The server's secret needs an API that is not on, or the weather's secret hides that."
+  }
+
+  assert {
     condition = toset([for one in output.principals : "${one.who} ${one.may} on ${one.on}" if strcontains(one.on, "mlflow") || strcontains(one.who, "mlflow")]) == toset([
       "serviceAccount:shelfcast-mlflow@distributor-forecasting.iam.gserviceaccount.com roles/secretmanager.secretAccessor on secret mlflow-database",
       "serviceAccount:shelfcast-mlflow@distributor-forecasting.iam.gserviceaccount.com roles/storage.objectUser on bucket distributor-forecasting-models, mlflow-only",
