@@ -32,9 +32,7 @@ def bigquery(
     return _command("bigquery", options, ends_with_parent)
 
 
-def storage(
-    host: str, port: int, data_dir: Path, *, ends_with_parent: bool = False
-) -> list[str]:
+def storage(host: str, port: int, data_dir: Path, *, ends_with_parent: bool = False) -> list[str]:
     """Return the command that starts Cloud Storage over a folder; arguments as for BigQuery."""
     options = ["--host", host, "--port", str(port), "--data-dir", str(data_dir)]
     return _command("storage", options, ends_with_parent)

@@ -1,7 +1,7 @@
-"""The one list of names that the launcher replaces in the BigQuery emulator.
+"""The list of all names that are replaced in bqemulator and sqlglot.
 
-The emulator is pinned: these are private names of exactly one version. `check` finds each of them
-before anything starts, so that an upgrade fails with the name that went missing.
+They are private names of exactly one version. `check` looks each of them up before anything starts,
+so that an upgrade fails with the name that it removed.
 """
 
 import importlib
@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from python_jobs.local import emulator_engine as engine
-from python_jobs.local import emulator_jobs as jobs
-from python_jobs.local import emulator_translations as translations
+from emulators.bigquery import (
+    catalog,
+    engine,
+    jobs,
+    loads,
+    memory,
+    read_api,
+    translations,
+    trees,
+)
 
 PINNED_VERSION = "1.4.0"
 
@@ -22,10 +29,10 @@ class Patch:
     """One name and its replacement.
 
     Attributes:
-        owner: module, or module:Class, that the name is looked up in when it is used.
+        owner: module, or module:Class, where the name is looked up when it is used.
         name: the attribute.
-        replace: makes the replacement out of the original.
-        why: what goes wrong without it.
+        replace: takes the original and returns the replacement.
+        why: what upstream does wrong.
     """
 
     owner: str
@@ -34,85 +41,113 @@ class Patch:
     why: str
 
 
+def _patches(
+    owners: tuple[str, ...], name: str, replace: Callable[[Any], Any], why: str
+) -> tuple[Patch, ...]:
+    """Replace a name in every module that imports it."""
+    return tuple(Patch(owner, name, replace, why) for owner in owners)
+
+
 _UPLOAD = "bqemulator.api.routes.upload"
 _JOBS = "bqemulator.api.routes.jobs"
 _EXECUTOR = "bqemulator.jobs.executor"
 _SCRIPTS = "bqemulator.scripting.interpreter"
-_VIEWS = "bqemulator.versioning.materialized_views"
-_FUNCTIONS = "bqemulator.udf.table_valued"
+_INNER_QUERY = "bqemulator.sql.inner_query"
+_READS = "bqemulator.grpc_api.read_servicer"
+_DDL = "bqemulator.catalog.ddl_sync"
 _ENGINE = "bqemulator.storage.engine:DuckDBEngine"
 _SNAPSHOTS = "bqemulator.versioning.snapshots:SnapshotManager"
 _MEMORY = "bqemulator.catalog.memory_repository:MemoryCatalogRepository"
 _DISK = "bqemulator.catalog.duckdb_repository:DuckDBCatalogRepository"
 
-
-def _allow_any_media(original: Callable[[str], bool]) -> Callable[[str], bool]:
-    return lambda media_type: media_type == "*/*" or original(media_type)
-
-
-PATCHES = (
-    Patch(_UPLOAD, "_is_permitted_media_type", _allow_any_media, "the client sends */*"),
-    Patch(_UPLOAD, "_load_configuration_from_envelope", jobs.keep_job_id, "it drops the job id"),
-    Patch(_UPLOAD, "_run_load", jobs.run_upload, "it invents a job id and runs each one"),
-    Patch(_UPLOAD, "execute_load_job", jobs.replace_load, "rows and job are not one transaction"),
-    Patch(_JOBS, "execute_load_job", jobs.replace_load, "rows and job are not one transaction"),
-    Patch(_EXECUTOR, "execute_load_job", jobs.replace_load, "rows and job are not one transaction"),
-    Patch(_JOBS, "_handle_query_job", jobs.refuse_seen_query, "it runs a job id again"),
+_LOADS_AND_JOBS = (
+    Patch(_UPLOAD, "_is_permitted_media_type", loads.allow_any_media, "it refuses */*"),
+    Patch(_UPLOAD, "_load_configuration_from_envelope", loads.keep_job_id, "it drops the job id"),
+    Patch(_UPLOAD, "_run_load", loads.run_upload, "it invents a job id and runs each one"),
+    *_patches(
+        (_UPLOAD, _JOBS, _EXECUTOR),
+        "execute_load_job",
+        loads.replace_load,
+        "rows and job are not one transaction",
+    ),
     Patch(
         _JOBS,
         "_handle_load_job_with_async_envelope",
-        jobs.refuse_seen_load,
+        loads.refuse_seen_load,
         "it runs a job id again",
     ),
+    Patch(_JOBS, "_handle_query_job", jobs.refuse_seen_query, "it runs a job id again"),
     Patch(_JOBS, "execute_copy_job", jobs.copy_once, "it runs a job id again"),
-    Patch("sqlglot", "parse_one", engine.remember_trees, "it parses each text some thirty times"),
-    *(
-        Patch(module, "sqlglot", engine.share_trees, "it looks at trees, and needs no copy")
-        for module in (
-            "bqemulator.catalog.ddl_sync",
-            "bqemulator.jobs.ddl_result",
-            "bqemulator.jobs.routine_ddl",
-        )
+    *_patches((_JOBS, _EXECUTOR), "execute_query_job", jobs.run_rewritten_query, "it misreads SQL"),
+    Patch(
+        f"{_SCRIPTS}:ScriptInterpreter",
+        "_handle_txn_statement",
+        jobs.control_transaction,
+        "a killed transaction leaves half of its changes",
+    ),
+    Patch(_DISK, "_hydrate_jobs", jobs.fail_interrupted_jobs, "a killed script runs for ever"),
+    Patch(
+        "bqemulator.api.errors",
+        "InternalError",
+        jobs.fail_at_once,
+        "clients retry its 500 for ten minutes",
+    ),
+)
+
+_PARSING = (
+    Patch("sqlglot", "parse_one", trees.remember_trees, "it parses each text some thirty times"),
+    *_patches(
+        (_DDL, "bqemulator.jobs.ddl_result", "bqemulator.jobs.routine_ddl"),
+        "sqlglot",
+        trees.share_trees,
+        "it copies trees that it never changes",
     ),
     Patch(
         "sqlglot.expressions.core:Expression",
         "__deepcopy__",
-        engine.quick_copy,
-        "a third of the server's time goes to copies of trees",
+        trees.quick_copy,
+        "copies of trees take a third of its time",
+    ),
+    Patch(
+        "sqlglot.parser:Parser",
+        "_implicit_unnests_to_explicit",
+        trees.only_where_it_matters,
+        "copies of subqueries take a fifth of its time",
     ),
     Patch(
         "bqemulator.sql.translator:SQLTranslator",
         "translate",
         translations.translate_once,
-        "half of the server's time goes to translating what it has translated",
+        "repeated translations take half of its time",
     ),
-    Patch(_EXECUTOR, "rewrite_table_refs", translations.qualify_once, "as translate"),
-    Patch(_SCRIPTS, "rewrite_table_refs", translations.qualify_once, "as translate"),
-    Patch(_VIEWS, "rewrite_table_refs", translations.qualify_once, "as translate"),
-    Patch(_FUNCTIONS, "rewrite_table_refs", translations.qualify_once, "as translate"),
+    *_patches(
+        (
+            _EXECUTOR,
+            _SCRIPTS,
+            "bqemulator.versioning.materialized_views",
+            "bqemulator.udf.table_valued",
+        ),
+        "rewrite_table_refs",
+        translations.qualify_once,
+        "it parses each text again",
+    ),
     Patch(
-        "bqemulator.sql.inner_query",
+        _INNER_QUERY,
         "build_catalog_schema",
         translations.read_tables_once,
-        "as translate",
+        "it parses each text again",
     ),
-    *(
-        Patch(
-            module,
-            "rewrite_for_row_access",
-            translations.expand_once,
-            "it parses each text for policies that there are none of",
-        )
-        for module in ("bqemulator.sql.inner_query", "bqemulator.grpc_api.read_servicer")
+    *_patches(
+        (_INNER_QUERY, _READS),
+        "rewrite_for_row_access",
+        translations.expand_once,
+        "it parses each text again for policies, of which there are none",
     ),
-    *(
-        Patch(
-            module,
-            "classify_statement_type",
-            translations.classify_once,
-            "a sixth of the server's time goes to parsing each text for its first word",
-        )
-        for module in (_EXECUTOR, _JOBS)
+    *_patches(
+        (_EXECUTOR, _JOBS),
+        "classify_statement_type",
+        translations.classify_once,
+        "parsing each text for its first word takes a sixth of its time",
     ),
     Patch(
         _EXECUTOR,
@@ -124,64 +159,62 @@ PATCHES = (
         _EXECUTOR,
         "_reject_dml_on_immutable",
         translations.only_where_rows_change,
-        "it parses what changes no row",
+        "it parses statements that change no row",
     ),
     Patch(
         _EXECUTOR,
         "_capture_dml_snapshots",
         translations.only_where_rows_change_async,
-        "it parses what changes no row",
+        "it parses statements that change no row",
     ),
-    Patch(_JOBS, "execute_query_job", jobs.run_rewritten_query, "SQL that it misreads"),
-    Patch(_EXECUTOR, "execute_query_job", jobs.run_rewritten_query, "SQL that it misreads"),
-    Patch(
-        f"{_SCRIPTS}:ScriptInterpreter",
-        "_handle_txn_statement",
-        jobs.control_transaction,
-        "a killed transaction leaves half of itself",
-    ),
-    Patch("bqemulator.api.errors", "InternalError", jobs.fail_at_once, "clients repeat a 500"),
-    Patch(_DISK, "_hydrate_jobs", jobs.fail_interrupted_jobs, "a killed script runs for ever"),
+)
+
+_ENGINE_AND_RESULTS = (
     Patch(_ENGINE, "_apply_session_pragmas", engine.set_session, "DuckDB downloads extensions"),
-    Patch(_ENGINE, "_load_spatial", engine.skip_extension, "it downloads an extension"),
-    Patch(_ENGINE, "_load_format_extensions", engine.skip_extension, "it downloads an extension"),
+    *(
+        Patch(_ENGINE, name, engine.skip_extension, "it downloads an extension")
+        for name in ("_load_spatial", "_load_format_extensions")
+    ),
     Patch(_ENGINE, "connection", engine.connection_of_thread, "threads mix up their results"),
-    Patch(_ENGINE, "fetch_arrow", engine.fetch_query_results, "gRPC finds no query result"),
+    Patch(_ENGINE, "fetch_arrow", read_api.fetch_query_results, "gRPC finds no query result"),
     Patch(
-        "bqemulator.grpc_api.read_servicer",
+        _READS,
         "create_read_session",
-        engine.typed_read_session,
-        "int32 and decimals for INT64; messages beyond gRPC's limit",
+        read_api.typed_read_session,
+        "INT64 is int32 or decimal; messages exceed gRPC's limit",
     ),
-    Patch(
-        "sqlglot.parser:Parser",
-        "_implicit_unnests_to_explicit",
-        engine.only_where_it_matters,
-        "a fifth of the server's time goes to copies of subqueries",
-    ),
-    Patch(_EXECUTOR, "JOB_RESULTS", engine.keep_results, "memory grows with each query"),
-    Patch(_JOBS, "JOB_RESULTS", engine.keep_results, "memory grows with each query"),
-    Patch(_EXECUTOR, "JOB_SCHEMAS", engine.keep_schemas, "memory grows with each query"),
-    Patch(_JOBS, "JOB_SCHEMAS", engine.keep_schemas, "memory grows with each query"),
+    *_patches((_EXECUTOR, _JOBS), "JOB_RESULTS", memory.keep_results, "it keeps all results"),
+    *_patches((_EXECUTOR, _JOBS), "JOB_SCHEMAS", memory.keep_schemas, "it keeps all schemas"),
     Patch(
         "bqemulator.streaming.read_session",
         "_SESSIONS",
-        engine.keep_sessions,
-        "memory grows with each read",
+        memory.keep_sessions,
+        "it keeps all read sessions with their tables",
     ),
-    Patch(_SNAPSHOTS, "record_change", engine.announce_change, "each write copies its table"),
-    Patch(_SNAPSHOTS, "resolve_time_travel", engine.refuse_time_travel, "there are no copies"),
-    Patch(
-        "bqemulator.catalog.ddl_sync",
-        "_introspect_schema",
-        engine.keep_json_and_integers,
-        "JSON columns look like STRING",
-    ),
-    Patch(_MEMORY, "update_table", engine.add_columns_of_update, "added columns miss in DuckDB"),
-    Patch(_DISK, "update_table", engine.add_columns_of_update, "added columns miss in DuckDB"),
 )
 
-# Called by the replacements, replaced by none.
+_CATALOG = (
+    Patch(_SNAPSHOTS, "record_change", catalog.announce_change, "each write copies its table"),
+    Patch(
+        _SNAPSHOTS,
+        "resolve_time_travel",
+        catalog.refuse_time_travel,
+        "without copies it returns the present as the past",
+    ),
+    Patch(
+        _DDL, "_introspect_schema", catalog.keep_json_and_integers, "JSON columns look like STRING"
+    ),
+    *_patches(
+        (_MEMORY, _DISK),
+        "update_table",
+        catalog.add_columns_of_update,
+        "columns that tables.patch adds are missing in DuckDB",
+    ),
+)
+
+PATCHES = (*_LOADS_AND_JOBS, *_PARSING, *_ENGINE_AND_RESULTS, *_CATALOG)
+
+# Called by the replacements, but not replaced.
 USED = (
     (_UPLOAD, "_new_job_id"),
     (_EXECUTOR, "_parse_load_job_config"),
@@ -191,7 +224,7 @@ USED = (
     (_EXECUTOR, "_apply_load_write_disposition"),
     (_EXECUTOR, "_load_path_into_target"),
     (_EXECUTOR, "_refresh_load_row_count"),
-    ("bqemulator.catalog.ddl_sync", "sync_created_table"),
+    (_DDL, "sync_created_table"),
 )
 
 
@@ -202,18 +235,18 @@ def _resolve(owner: str) -> Any:
 
 
 def check(names: tuple[tuple[str, str], ...] | None = None) -> None:
-    """Find every name that the launcher replaces or calls.
+    """Look up every name that is replaced or called.
 
     Raises:
-        RuntimeError: names what is missing, and the version that has it.
+        RuntimeError: names the missing ones, and the version that has them.
     """
     wanted = names or (*((patch.owner, patch.name) for patch in PATCHES), *USED)
     missing = [f"{owner}.{name}" for owner, name in wanted if not _has(owner, name)]
     if missing:
         raise RuntimeError(
             f"bqemulator {version('bqemulator')} with sqlglot {version('sqlglot')} has no "
-            f"{', '.join(missing)}. The launcher patches bqemulator {PINNED_VERSION}: install that "
-            "with the versions of requirements-dev.lock, or adapt emulator_patches.PATCHES."
+            f"{', '.join(missing)}. The repairs fit bqemulator {PINNED_VERSION}: install that "
+            "with the versions of requirements-dev.lock, or adapt patches.PATCHES."
         )
 
 

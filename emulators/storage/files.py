@@ -38,7 +38,7 @@ class Storage(storage.Storage):  # type: ignore[misc]
         """Read the listing; take over the emulator's own file where it is all there is."""
         sections = self._listing.read()
         if any(sections.values()):
-            vars(self).update(sections)
+            self.__dict__.update(sections)
             return
         super()._read_config_from_file()
         self._write_config_to_file()
@@ -135,5 +135,5 @@ def content_path(bucket_name: str, file_obj: dict[str, Any]) -> str:
     """Name the file of one generation: readable, and distinct for distinct object names."""
     name = file_obj["name"]
     readable = quote(name, safe="").replace(".", "%2E")[:_READABLE_LENGTH]
-    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    digest = sha256(name.encode()).hexdigest()[:16]
     return f"{bucket_name}/{readable}-{digest}-{file_obj['generation']}"

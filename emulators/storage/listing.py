@@ -57,7 +57,6 @@ class Listing:
 
 
 def _key(entry: Entry) -> str:
-    # As JSON, because a name may hold what UTF-8 cannot encode.
     return json.dumps(entry)
 
 

@@ -200,12 +200,13 @@ def test_daily_tables_by_day_are_told(site: Site):
 
 FORGETFUL = """
 import sys
-from python_jobs.local import bigquery_emulator, emulator_patches
+from emulators.bigquery import __main__ as launcher
+from emulators.bigquery import patches
 names = ("_load_configuration_from_envelope", "_run_load")
-kept = tuple(patch for patch in emulator_patches.PATCHES if patch.name not in names)
-assert len(kept) == len(emulator_patches.PATCHES) - len(names)
-emulator_patches.PATCHES = kept
-bigquery_emulator.main(sys.argv[1:])
+kept = tuple(patch for patch in patches.PATCHES if patch.name not in names)
+assert len(kept) == len(patches.PATCHES) - len(names)
+patches.PATCHES = kept
+launcher.main(sys.argv[1:])
 """
 
 
