@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from http.client import HTTPConnection
+from statistics import quantiles
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,13 +44,13 @@ def test_requests_share_a_connection(connection, bucket):
 
 
 def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_first_packet(connection, bucket):
-    """With Nagle's algorithm each takes 40 ms; here, the quickest of twenty a fraction of it."""
+    """With Nagle's algorithm nine of ten take 40 ms."""
     taken = []
-    for _ in range(20):
+    for _ in range(60):
         start = time.perf_counter()
         assert answered(connection, "POST", upload_path(bucket, "a"), body=b"x")[0] == 200
         taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.03
+    assert quantiles(taken)[0] < 0.03
 
 
 def test_a_refused_upload_leaves_nothing_of_its_body_on_the_connection(connection, bucket):
