@@ -23,9 +23,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from python_jobs import pipeline
 from python_jobs.local import environment
-from python_jobs.pipeline import Workplace
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunContext
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("before_forecast", "priors", "after_forecast", "monitoring")
@@ -37,7 +37,7 @@ Widths = dict[str, float]
 """Bytes of each column of a table, null cells as nothing."""
 
 
-def nodes_of(place: Workplace, stage: str) -> list[str]:
+def nodes_of(place: RunContext, stage: str) -> list[str]:
     """Unique ids of the models and data tests of a stage."""
     from dbt.cli.main import dbtRunner
 
@@ -56,7 +56,7 @@ def nodes_of(place: Workplace, stage: str) -> list[str]:
     return [name for name in names if name.startswith(("model.", "test."))]
 
 
-def widths(place: Workplace, table: str) -> Widths:
+def widths(place: RunContext, table: str) -> Widths:
     """Logical bytes of each column of `project.dataset.table`; empty where there is no table."""
     columns = place.warehouse.columns(table) or {}
     if not columns:
@@ -72,7 +72,7 @@ def widths(place: Workplace, table: str) -> Widths:
 class Project:
     """The compiled project and the sizes of its tables."""
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         self.place = place
         place.dbt.run("compile")
         self.manifest = json.loads((place.dbt.target_path / "manifest.json").read_bytes())
@@ -116,7 +116,7 @@ def main() -> None:
     counts = parser.parse_args().series
     os.chdir(ROOT)
     environment.connect(ROOT)
-    place = pipeline.open_workplace()
+    place = pipeline.open_context()
     price = place.settings.prices.bigquery_tib
     project = Project(place)
     here = place.warehouse.read("select count(distinct series_id) as n from {sku_weekly_actuals}")

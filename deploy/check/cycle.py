@@ -29,9 +29,9 @@ from google.cloud import storage
 from deploy.check import tools
 from deploy.check.container import Ended, Failed, Image, Task
 from deploy.check.image import TAG
-from python_jobs import pipeline
 from python_jobs.local import stack
 from python_jobs.local.demo_data import DemoSettings, generate
+from python_jobs.runs import pipeline
 
 FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime")
 TRUE_STILL = {
@@ -105,7 +105,7 @@ class Cycle:
     """
 
     image: Image
-    place: pipeline.Workplace
+    context: pipeline.RunContext
     bucket: storage.Bucket
     data: Path
     warehouse_clock: Path
@@ -335,7 +335,7 @@ def _ready() -> Iterator[Cycle]:
         held.enter_context(_environment(given | own))
         bucket = storage.Client(project="shelfcast-local").create_bucket(BUCKET)
         image = Image(TAG, given, {FAKE_TIME: "/opt/faketime"})
-        place = pipeline.open_workplace("sku_weekly")
+        place = pipeline.open_context("sku_weekly")
         yield Cycle(image, place, bucket, folder / "data", clock)
 
 

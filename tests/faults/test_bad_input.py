@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.logs import LOGGER
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.logs import LOGGER
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import ROOT, Site, day, instant, project_vars, without_data_tests

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs import train
-from python_jobs.jobs.verify import verify
-from python_jobs.model_store import ModelStore
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
+from python_jobs.fitting import train
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.store import ModelStore
+from python_jobs.registry.verify import verify
+from python_jobs.runs import pipeline
 from tests.support import children, golden
 from tests.support.site import Site, without_data_tests
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline, tasks
-from python_jobs.errors import LeaseHeld
-from python_jobs.lease import acquire, give_back
-from python_jobs.run import Run, Shard, write_origins
+from python_jobs.infra.errors import LeaseHeld
+from python_jobs.infra.lease import acquire, give_back
+from python_jobs.infra.run import Run, Shard, write_origins
+from python_jobs.runs import pipeline, tasks
 from tests.support import children, golden
 from tests.support.site import Site, without_data_tests
 
@@ -41,7 +41,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     return site
 
 
-def run_of(place: pipeline.Workplace, job: str, run_id: str, shard: Shard | None = None) -> Run:
+def run_of(place: pipeline.RunContext, job: str, run_id: str, shard: Shard | None = None) -> Run:
     """The training as of the first Wednesday, or the replay of both."""
     origins = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.SECOND)
     options = pipeline.RunOptions(run_id=f"{job}-{run_id}", shard=shard or Shard())
@@ -52,7 +52,7 @@ def run_of(place: pipeline.Workplace, job: str, run_id: str, shard: Shard | None
 
 def task(job: str, run_id: str, index: str = "0", count: str = "1") -> None:
     """Do one task of a job, in this process."""
-    place = pipeline.open_workplace("sku_weekly", n_jobs=1)
+    place = pipeline.open_context("sku_weekly", n_jobs=1)
     run = run_of(place, job, run_id, Shard(int(index), int(count)))
     (pipeline.fit_models if job == "train" else pipeline.forecast)(place, run)
 
@@ -160,7 +160,7 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     """The first prepares and the others take its origins; a task without a series is content."""
     prepared = []
 
-    def prepare(place: pipeline.Workplace, run: Run) -> None:
+    def prepare(place: pipeline.RunContext, run: Run) -> None:
         prepared.append(run.shard.index)
         write_origins(place.warehouse, run)
         with pipeline.step(place.warehouse, run, "before_forecast"):

@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline, tasks
-from python_jobs.errors import RunStopped
-from python_jobs.lease import acquire, holder
-from python_jobs.run import Shard
-from python_jobs.schedule import WEEKDAYS
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.lease import acquire, holder
+from python_jobs.infra.run import Shard
+from python_jobs.infra.schedule import WEEKDAYS
+from python_jobs.runs import pipeline, tasks
 from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, without_data_tests

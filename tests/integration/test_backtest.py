@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from python_jobs import backtest as backtests
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.backtest import backtest as backtest_job
-from python_jobs.jobs.predict import PredictReport
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Selection
+from python_jobs.prediction.predict import PredictReport
+from python_jobs.runs import backtest as backtests
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.selection.backtesting import backtest as backtest_job
 from tests.support import golden
 from tests.support.site import Site, day, without_data_tests
 

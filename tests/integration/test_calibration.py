@@ -28,9 +28,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import backtest as backtests
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
+from python_jobs.runs import backtest as backtests
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import golden
 from tests.support.site import Site, day, without_data_tests
 

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.overdue import newest_due, overdue_runs
+from python_jobs.checks.overdue import newest_due, overdue_runs
+from python_jobs.runs import pipeline
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site
 

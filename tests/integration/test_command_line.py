@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.cli import main
-from python_jobs.schedule import WEEKDAYS
+from python_jobs.infra.schedule import WEEKDAYS
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, without_data_tests

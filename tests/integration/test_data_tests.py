@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
 from tests.support import golden
 from tests.support.played import Played
 from tests.support.site import Site

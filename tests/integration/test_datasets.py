@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.what_if import what_if
+from python_jobs.runs import pipeline
+from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.datasets import datasets_read, datasets_written

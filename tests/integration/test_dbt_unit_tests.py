@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
+from python_jobs.runs import pipeline
 from tests.support.site import Site
 
 AT_LEAST = 20

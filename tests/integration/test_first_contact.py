@@ -16,14 +16,14 @@ from dataclasses import replace
 import pytest
 from google.api_core.exceptions import Forbidden
 
-from python_jobs import first_contact
-from python_jobs.dbt_runner import check_answers
-from python_jobs.doctor import Check
-from python_jobs.errors import ConnectionFailed
-from python_jobs.first_contact import Contact
+from python_jobs.checks import first_contact
+from python_jobs.checks.doctor import Check
+from python_jobs.checks.first_contact import Contact
+from python_jobs.infra.dbt_runner import check_answers
+from python_jobs.infra.errors import ConnectionFailed
 from python_jobs.local import stack
 from python_jobs.local.stack import Endpoints
-from python_jobs.pipeline import Workplace
+from python_jobs.runs.pipeline import RunContext
 from tests.support.clients import bigquery_client
 from tests.support.commands import shelfcast
 from tests.support.site import ROOT, Site
@@ -211,7 +211,7 @@ launcher.main(sys.argv[1:])
 
 
 @pytest.fixture
-def forgetful(site: Site) -> Iterator[Workplace]:
+def forgetful(site: Site) -> Iterator[RunContext]:
     """A place whose BigQuery runs a job id as often as it is sent."""
     rest, grpc = stack._free_ports(2)
     endpoint = f"http://127.0.0.1:{rest}"
@@ -240,12 +240,12 @@ def _wait_for(endpoint: str) -> None:
     raise TimeoutError(endpoint)
 
 
-def test_a_job_id_that_runs_twice_is_told(forgetful: Workplace):
+def test_a_job_id_that_runs_twice_is_told(forgetful: RunContext):
     found = tried("a load job id sent twice", Contact(forgetful))
     assert found.is_fine is False
     assert found.found.startswith("the same load job id was sent twice and left 2 rows, not 1.")
     assert "do not go live" in found.found
 
 
-def test_an_endpoint_without_the_read_api_is_not_checked(forgetful: Workplace):
+def test_an_endpoint_without_the_read_api_is_not_checked(forgetful: RunContext):
     assert tried("Storage Read API", Contact(forgetful)).is_fine is None

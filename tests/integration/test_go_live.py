@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from python_jobs import go_live
-from python_jobs.doctor import Check
-from python_jobs.pipeline import Workplace
-from python_jobs.schedule import WEEKDAYS
-from python_jobs.settings import load_settings
+from python_jobs.checks import go_live
+from python_jobs.checks.doctor import Check
+from python_jobs.infra.schedule import WEEKDAYS
+from python_jobs.infra.settings import load_settings
+from python_jobs.runs.pipeline import RunContext
 from tests.support import golden
 from tests.support.commands import done, shelfcast
 from tests.support.site import ROOT, Site, without_data_tests
@@ -79,12 +79,12 @@ def told(found: list[Check]) -> dict[str, Check]:
     return {check.what.removeprefix("sku_weekly "): check for check in found}
 
 
-def look(place: Workplace, what: str, now: datetime | None = None) -> Check:
+def look(place: RunContext, what: str, now: datetime | None = None) -> Check:
     looks = dict(go_live.DEPLOYMENT + go_live.USE_CASE)
     return go_live._looked_at(what, looks[what], place, now or datetime.now(UTC))
 
 
-def with_use_case(place: Workplace, **changed: Any) -> Workplace:
+def with_use_case(place: RunContext, **changed: Any) -> RunContext:
     return replace(place, use_case=place.use_case.model_copy(update=changed))
 
 

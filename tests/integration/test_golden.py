@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs import pipeline
 from tests.support import golden, second_use_case
 from tests.support.site import Site, without_data_tests
 

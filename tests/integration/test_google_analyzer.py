@@ -15,10 +15,10 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import write_origins
-from python_jobs.schedule import Origin
+from python_jobs.infra.run import write_origins
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import compiled, googlesql, second_use_case
 from tests.support.compiled import Analysis
 from tests.support.googlesql import Columns, TableName

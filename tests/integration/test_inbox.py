@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from google.cloud import storage
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.inbox import read_inbox
+from python_jobs.data.inbox import read_inbox
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site

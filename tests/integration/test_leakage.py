@@ -17,10 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions, Workplace
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunContext, RunOptions
 from tests.support.played import recorded_stages
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -313,7 +313,7 @@ def moved(make_site: Callable[[], Site]) -> Moved:
     return Moved(before, built_by(place, run))
 
 
-def built_by(place: Workplace, run: Run) -> dict[str, pd.DataFrame]:
+def built_by(place: RunContext, run: Run) -> dict[str, pd.DataFrame]:
     """Build what comes before a forecast; read each relation of it that has an origin_date."""
     with recorded_stages() as stages, without_data_tests():
         pipeline.prepare(place, run)
@@ -326,12 +326,12 @@ def built_by(place: Workplace, run: Run) -> dict[str, pd.DataFrame]:
     return {name: rows_of(place, name) for name in asked}
 
 
-def has_origin(place: Workplace, name: str) -> bool:
+def has_origin(place: RunContext, name: str) -> bool:
     table = place.warehouse.relation(name).replace("`", "")
     return "origin_date" in (place.warehouse.columns(table) or {})
 
 
-def rows_of(place: Workplace, name: str) -> pd.DataFrame:
+def rows_of(place: RunContext, name: str) -> pd.DataFrame:
     rows: Any = place.warehouse.read(f"select * from {{{name}}}")
     keys = rows.map(str)
     return rows.loc[keys.sort_values(list(keys)).index].reset_index(drop=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
+from python_jobs.runs import pipeline
 from tests.support.site import Site, day
 
 NEW = {"half_width": "FLOAT", "transform": "STRING"}

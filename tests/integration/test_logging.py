@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from python_jobs import logs, pipeline
 from python_jobs.cli import main
-from python_jobs.errors import DbtFailed
+from python_jobs.infra import logs
+from python_jobs.infra.errors import DbtFailed
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.commands import shelfcast
 from tests.support.site import Site

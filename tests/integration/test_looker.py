@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from python_jobs.errors import SettingsError
+from python_jobs.infra.errors import SettingsError
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
 from tests.support import golden, second_use_case

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from utilsforecast import losses
 
-from python_jobs import pipeline
+from python_jobs.runs import pipeline
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same

@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.alerts import AlertReport
-from python_jobs.monitor import monitor
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs.alerts import AlertReport
+from python_jobs.runs.monitor import monitor
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site, instant, without_data_tests

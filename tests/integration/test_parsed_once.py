@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import names_of
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import write_origins
-from python_jobs.schedule import Origin
+from python_jobs.infra.dbt_runner import names_of
+from python_jobs.infra.run import write_origins
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import compiled
 from tests.support.partitions import Partitions, Scan, scans_of_project
 from tests.support.site import ROOT, Site, day, instant

@@ -14,9 +14,9 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.jobs.load import load_file
+from python_jobs.data.load import load_file
 from python_jobs.local.demo_data import DemoSettings, generate
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.site import Site, day, instant
 

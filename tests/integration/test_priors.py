@@ -17,12 +17,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import LeaseHeld, RunStopped
-from python_jobs.logs import LOGGER
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection, Shard, write_origins
-from python_jobs.schedule import origin_at
+from python_jobs.infra.errors import LeaseHeld, RunStopped
+from python_jobs.infra.logs import LOGGER
+from python_jobs.infra.run import Selection, Shard, write_origins
+from python_jobs.infra.schedule import origin_at
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
 from tests.support import golden
 from tests.support.played import Played
 from tests.support.site import Site

@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import retrain as runs
-from python_jobs.errors import RunStopped, SettingsError
-from python_jobs.jobs.verify import verify
-from python_jobs.pipeline import RunOptions
-from python_jobs.retrain import champion_family, has_recipes, retrain
-from python_jobs.run import Selection
+from python_jobs.infra.errors import RunStopped, SettingsError
+from python_jobs.infra.run import Selection
+from python_jobs.registry.verify import verify
+from python_jobs.runs import retrain as runs
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.retrain import champion_family, has_recipes, retrain
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, instant, without_data_tests

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from python_jobs import dbt_runner
+from python_jobs.infra import dbt_runner
 from tests.support import golden
 from tests.support.played import Played
 

@@ -20,12 +20,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import DbtFailed, RunStopped
-from python_jobs.jobs.tuning import Tuning, tunable_families
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection, write_origins
-from python_jobs.schedule import origin_at, validation_origins
+from python_jobs.infra.errors import DbtFailed, RunStopped
+from python_jobs.infra.run import Selection, write_origins
+from python_jobs.infra.schedule import origin_at, validation_origins
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.selection.tuning import Tuning, tunable_families
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 

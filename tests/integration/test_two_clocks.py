@@ -18,9 +18,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
-from python_jobs.schedule import Origin
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support.site import Site, day, instant
 
 A, B = "N1|retail|A17", "N1|retail|B2"

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.monitor import monitor
-from python_jobs.what_if import what_if
+from python_jobs.runs import pipeline
+from python_jobs.runs.monitor import monitor
+from python_jobs.runs.what_if import what_if
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site, day, instant, without_data_tests
 

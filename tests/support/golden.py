@@ -18,7 +18,7 @@ from datetime import timedelta
 import pandas as pd
 
 import tests.support.families
-from python_jobs import pipeline
+from python_jobs.runs import pipeline
 from tests.support.site import Site, day
 
 A, B, C, D = (f"N1|retail|{sku}" for sku in "ABCD")

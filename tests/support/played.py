@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.site import Site
 

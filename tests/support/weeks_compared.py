@@ -21,8 +21,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
