@@ -16,7 +16,7 @@ from tests.support.site import ROOT, Site
 PREPARE = """
 import os, signal, sys
 import tests.support.families
-from python_jobs.warehouse import Warehouse
+from python_jobs.infra.warehouse import Warehouse
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
 kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))
@@ -35,7 +35,7 @@ if kill_after or kill_before:
     Warehouse.append_to = counted
 """
 COMMAND_LINE = """
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 main(sys.argv[1:], prog_name="shelfcast")
 """
 

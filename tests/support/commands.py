@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 from click.testing import CliRunner, Result
 
-from python_jobs.cli import main
-from python_jobs.logs import LOGGER
+from python_jobs.cli.app import main
+from python_jobs.infra.logs import LOGGER
 from tests.support.site import Site
 
 
