@@ -54,45 +54,45 @@ def examine(open_context: Callable[[], RunContext]) -> Iterator[Check]:
     """
     yield Check("Python", sys.version_info[:2] == (3, 11), f"{sys.version.split()[0]}, 3.11 needed")
     try:
-        place = open_context()
+        context = open_context()
     except ShelfcastError as error:
         yield Check("settings and connection", False, str(error))
         return
-    yield Check("settings", True, f"use case {place.use_case.name}")
+    yield Check("settings", True, f"use case {context.use_case.name}")
     broken = False
     for what, look, is_vital in CHECKS:
         if broken:
             yield Check(what, None, "not looked at")
             continue
         try:
-            yield Check(what, True, look(place))
+            yield Check(what, True, look(context))
         except ShelfcastError as error:
             yield Check(what, False, str(error))
             broken = is_vital
 
 
-def _families(place: RunContext) -> str:
-    for name in place.use_case.families:
+def _families(context: RunContext) -> str:
+    for name in context.use_case.families:
         try:
-            make_family(name, place.use_case.family_settings(name))
+            make_family(name, context.use_case.family_settings(name))
         except (ImportError, ValueError) as error:
             raise ShelfcastError(str(error)) from error
-    return ", ".join(place.use_case.families)
+    return ", ".join(context.use_case.families)
 
 
-def _project(place: RunContext) -> str:
-    manifest = place.dbt.manifest()
+def _project(context: RunContext) -> str:
+    manifest = context.dbt.manifest()
     models = sum(node["resource_type"] == "model" for node in manifest["nodes"].values())
-    return f"{models} models for dataset {place.connection.dataset}"
+    return f"{models} models for dataset {context.connection.dataset}"
 
 
-def _warehouse(place: RunContext) -> str:
-    place.warehouse.read("select 1 as one")
-    return f"project {place.warehouse.client.project} answers"
+def _warehouse(context: RunContext) -> str:
+    context.warehouse.read("select 1 as one")
+    return f"project {context.warehouse.client.project} answers"
 
 
-def _log_tables(place: RunContext) -> str:
-    missing = [name for name in LOG_TABLES if not place.warehouse.exists(name)]
+def _log_tables(context: RunContext) -> str:
+    missing = [name for name in LOG_TABLES if not context.warehouse.exists(name)]
     if missing:
         raise ShelfcastError(
             f"{first_few(missing)} missing. Any run creates them; so does "
@@ -101,14 +101,14 @@ def _log_tables(place: RunContext) -> str:
     return f"{len(LOG_TABLES)} there"
 
 
-def _store(place: RunContext) -> str:
-    count = sum(1 for _ in place.store.list("models/"))
-    return f"{place.store.uri} answers, {count} models at public paths"
+def _store(context: RunContext) -> str:
+    count = sum(1 for _ in context.store.list("models/"))
+    return f"{context.store.uri} answers, {count} models at public paths"
 
 
-def _models(place: RunContext) -> str:
+def _models(context: RunContext) -> str:
     try:
-        found = verify(place.warehouse, place.store, place.use_case)
+        found = verify(context.warehouse, context.store, context.use_case)
     except MissingRelation as error:
         raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
     if found.findings:
@@ -119,19 +119,19 @@ def _models(place: RunContext) -> str:
 def _source(kind: str) -> Callable[[RunContext], str]:
     """A check that a source table is there, filled and mapped rightly."""
 
-    def look(place: RunContext) -> str:
-        n_rows = examine_source(place.warehouse, place.use_case, kind)
+    def look(context: RunContext) -> str:
+        n_rows = examine_source(context.warehouse, context.use_case, kind)
         if n_rows is None:
             return "not used by this use case"
-        require_rows(place.warehouse, place.use_case, kind, n_rows)
-        return f"{n_rows} rows in {table_of(place.warehouse, place.use_case, kind)}"
+        require_rows(context.warehouse, context.use_case, kind, n_rows)
+        return f"{n_rows} rows in {table_of(context.warehouse, context.use_case, kind)}"
 
     return look
 
 
-def _calendar(place: RunContext) -> str:
-    now = origin_at(place.use_case, datetime.now(UTC))
-    found = check_calendar(place.project, place.use_case, [now])
+def _calendar(context: RunContext) -> str:
+    now = origin_at(context.use_case, datetime.now(UTC))
+    found = check_calendar(context.project, context.use_case, [now])
     return found or "not used by this use case"
 
 

@@ -82,21 +82,21 @@ class Contact:
     @property
     def client(self) -> bigquery.Client:
         """BigQuery."""
-        return self.place.warehouse.client
+        return self.context.warehouse.client
 
     @property
     def store(self) -> ModelStore:
         """The model store."""
-        return self.place.store
+        return self.context.store
 
     @cached_property
     def who(self) -> str:
         """The account whose rights are tried."""
-        return self.account or account_of(self.place.warehouse)
+        return self.account or account_of(self.context.warehouse)
 
     def dataset(self, part: str) -> str:
         """`project.dataset` of a part: staging, raw, …."""
-        return f"{self.client.project}.{self.place.connection.dataset}_{part}"
+        return f"{self.client.project}.{self.context.connection.dataset}_{part}"
 
     def create(
         self,
@@ -122,7 +122,7 @@ class Contact:
     def load(self, table: str, name: str, **columns: list[object]) -> bool:
         """Load rows as the jobs do; False where BigQuery says that this job has run already."""
         frame = pd.DataFrame(columns)
-        return self.place.warehouse.append_to(table, frame, f"{self.mark}-{name}")
+        return self.context.warehouse.append_to(table, frame, f"{self.mark}-{name}")
 
     def ask(self, statement: str, most_bytes: int = MOST_BYTES) -> list[tuple[object, ...]]:
         """Run a query that may bill so much, and no more."""
@@ -171,15 +171,15 @@ class Contact:
         return True
 
 
-def examine(place: RunContext, *, account: str | None = None) -> Iterator[Check]:
+def examine(context: RunContext, *, account: str | None = None) -> Iterator[Check]:
     """Try every probe, and clean up.
 
     Args:
         context: the deployment; on an emulator the probes run too, and show little.
         account: whose rights are tried, where it is not to be asked of BigQuery.
     """
-    contact = Contact(place, account)
-    yield where(place)
+    contact = Contact(context, account)
+    yield where(context)
     try:
         for what, probe in PROBES:
             yield tried(what, probe, contact)
@@ -197,9 +197,9 @@ def summary(found: Sequence[Check]) -> str:
     return f"{told} What did not: {', '.join(failed)}." if failed else told
 
 
-def where(place: RunContext) -> Check:
+def where(context: RunContext) -> Check:
     """Say which project is met, or that it is none."""
-    endpoint = place.connection.bigquery_endpoint
+    endpoint = context.connection.bigquery_endpoint
     if endpoint is not None:
         return Check(
             "where",
@@ -207,7 +207,7 @@ def where(place: RunContext) -> Check:
             f"an emulator at {endpoint}: this shows little. On the first day of a project: "
             "`shelfcast --target prod doctor --prod`",
         )
-    connection, client = place.connection, place.warehouse.client
+    connection, client = context.connection, context.warehouse.client
     return Check(
         "where",
         True,
@@ -245,7 +245,7 @@ def one_load_a_job_id(contact: Contact) -> str:
 
 def rows_through_the_read_api(contact: Contact) -> str:
     """What was loaded is read back through the Storage Read API, as every job does."""
-    reader = contact.place.warehouse.read_client
+    reader = contact.context.warehouse.read_client
     if reader is None:
         raise NotChecked("no Storage Read API is configured for this endpoint.")
     table = contact.create("read", NUMBER)
@@ -324,7 +324,7 @@ def months_hold_ten_years(contact: Contact) -> str:
 
 def our_partitions_last(contact: Contact) -> str:
     """What the project's own tables are partitioned by, and for how long that does."""
-    nodes = contact.place.dbt.manifest()["nodes"].values()
+    nodes = contact.context.dbt.manifest()["nodes"].values()
     by_day = [
         node["name"]
         for node in nodes
@@ -332,7 +332,7 @@ def our_partitions_last(contact: Contact) -> str:
         and (partition := node["config"].get("partition_by"))
         and partition.get("granularity", "day") == "day"
     ]
-    daily = [one.name for one in contact.place.settings.use_cases.values() if one.grain == "day"]
+    daily = [one.name for one in contact.context.settings.use_cases.values() if one.grain == "day"]
     if not by_day:
         return "no table is partitioned by day"
     if daily:

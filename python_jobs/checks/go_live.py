@@ -96,9 +96,9 @@ def examine(contexts: Sequence[RunContext], *, now: datetime | None = None) -> I
     instant = now or datetime.now(UTC)
     for what, look in DEPLOYMENT:
         yield _looked_at(what, look, contexts[0], instant)
-    for place in contexts:
+    for context in contexts:
         for what, look in USE_CASE:
-            yield _looked_at(f"{place.use_case.name} {what}", look, place, instant)
+            yield _looked_at(f"{context.use_case.name} {what}", look, context, instant)
 
 
 def verdict(found: Sequence[Check]) -> str:
@@ -110,9 +110,9 @@ def verdict(found: Sequence[Check]) -> str:
     return f"{len(faults)} of {len(found)} stand in the way:\n{listed}"
 
 
-def _looked_at(what: str, look: Look, place: RunContext, now: datetime) -> Check:
+def _looked_at(what: str, look: Look, context: RunContext, now: datetime) -> Check:
     try:
-        return Check(what, True, look(place, now))
+        return Check(what, True, look(context, now))
     except NotTold as reason:
         return Check(what, None, str(reason))
     except ShelfcastError as error:
@@ -122,10 +122,10 @@ def _looked_at(what: str, look: Look, place: RunContext, now: datetime) -> Check
 
 
 def _environment(
-    place: RunContext, _: datetime, environment: Mapping[str, str] = os.environ
+    context: RunContext, _: datetime, environment: Mapping[str, str] = os.environ
 ) -> str:
     """The variables that deploy/terraform/jobs.tf gives each job."""
-    connection = place.connection
+    connection = context.connection
     faults = []
     if connection.target != "prod":
         faults.append(
@@ -155,16 +155,16 @@ def _environment(
     )
 
 
-def _datasets(place: RunContext, _: datetime) -> str:
-    client, missing, elsewhere = place.warehouse.client, [], []
+def _datasets(context: RunContext, _: datetime) -> str:
+    client, missing, elsewhere = context.warehouse.client, [], []
     for part in PARTS:
-        name = f"{place.connection.dataset}_{part}"
+        name = f"{context.connection.dataset}_{part}"
         try:
             dataset = client.get_dataset(f"{client.project}.{name}")
         except (NotFound, Forbidden):
             missing.append(name)
         else:
-            wanted = (place.connection.location or "").lower()
+            wanted = (context.connection.location or "").lower()
             if wanted and dataset.location.lower() != wanted:
                 elsewhere.append(f"{name} in {dataset.location}")
     if missing:
@@ -174,22 +174,22 @@ def _datasets(place: RunContext, _: datetime) -> str:
         )
     if elsewhere:
         raise ShelfcastError(
-            f"{first_few(elsewhere)}, but SHELFCAST_LOCATION is {place.connection.location}. A "
+            f"{first_few(elsewhere)}, but SHELFCAST_LOCATION is {context.connection.location}. A "
             "dataset cannot be moved: set bigquery_location to where they are."
         )
     return f"{len(PARTS)} there"
 
 
-def _identity(place: RunContext, _: datetime) -> str:
-    if place.connection.keyfile:
+def _identity(context: RunContext, _: datetime) -> str:
+    if context.connection.keyfile:
         raise SettingsError(
             "SHELFCAST_KEYFILE is set: a key is a secret that somebody can copy. Unset it; a job "
             "has its account, a person `gcloud auth application-default login`."
         )
-    account = account_of(place.warehouse)
+    account = account_of(context.warehouse)
     part = part_of(account)
-    _check_tables(place, account, part)
-    _check_bucket(place, account, part)
+    _check_tables(context, account, part)
+    _check_bucket(context, account, part)
     if part is None:
         raise NotTold(
             f"you are {account}, none of the deployment's accounts; what it needs it may do. To "
@@ -199,17 +199,17 @@ def _identity(place: RunContext, _: datetime) -> str:
     return f"{account}, which may read and write what {part} needs"
 
 
-def _check_tables(place: RunContext, account: str, part: str | None) -> None:
+def _check_tables(context: RunContext, account: str, part: str | None) -> None:
     """Ask for rights, and use none of them.
 
     Raises:
         ShelfcastError: a right is missing.
     """
-    source = f"{place.use_case.name}_sales.rows"
+    source = f"{context.use_case.name}_sales.rows"
     wanted = {source: [READ], "run_log": [READ, WRITE], "forecast_log": [READ, WRITE]}
-    client, missing = place.warehouse.client, []
+    client, missing = context.warehouse.client, []
     for name, rights in wanted.items():
-        table = place.warehouse.table(name)
+        table = context.warehouse.table(name)
         try:
             granted = client.test_iam_permissions(table, rights).get("permissions", [])
         except NotFound:
@@ -225,8 +225,8 @@ def _check_tables(place: RunContext, account: str, part: str | None) -> None:
         )
 
 
-def _check_bucket(place: RunContext, account: str, part: str | None) -> None:
-    store = place.store
+def _check_bucket(context: RunContext, account: str, part: str | None) -> None:
+    store = context.store
     if not isinstance(store, BucketStore) or part == "load":
         return
     # The monitor may write leases only, which a question about the bucket does not tell.
@@ -245,9 +245,9 @@ def _check_bucket(place: RunContext, account: str, part: str | None) -> None:
         )
 
 
-def _models(place: RunContext, _: datetime) -> str:
+def _models(context: RunContext, _: datetime) -> str:
     try:
-        found = verify(place.warehouse, place.store, place.use_case)
+        found = verify(context.warehouse, context.store, context.use_case)
     except MissingRelation as error:
         raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
     if found.findings:
@@ -257,14 +257,14 @@ def _models(place: RunContext, _: datetime) -> str:
     return str(found)
 
 
-def _sales(place: RunContext, now: datetime) -> str:
+def _sales(context: RunContext, now: datetime) -> str:
     """How far behind the sales are, of the periods that have ended."""
-    use_case = place.use_case
-    n_rows = examine_source(place.warehouse, use_case, "sales")
-    require_rows(place.warehouse, use_case, "sales", n_rows)
+    use_case = context.use_case
+    n_rows = examine_source(context.warehouse, use_case, "sales")
+    require_rows(context.warehouse, use_case, "sales", n_rows)
     statement = NEWEST.replace("{actuals}", f"{{{use_case.name}_actuals}}")
     try:
-        newest = place.warehouse.read(statement)["ds"].iloc[0]
+        newest = context.warehouse.read(statement)["ds"].iloc[0]
     except MissingRelation as error:
         raise ShelfcastError("nothing was built yet. Run `shelfcast train`.") from error
     if pd.isna(newest):
@@ -283,14 +283,14 @@ def _sales(place: RunContext, now: datetime) -> str:
     return told
 
 
-def _plans(place: RunContext, now: datetime) -> str:
+def _plans(context: RunContext, now: datetime) -> str:
     """What the next scheduled run would lack, by the panel's own SQL, without building it."""
-    use_case = place.use_case
+    use_case = context.use_case
     origin = next_origins(use_case, now)[0]
     name = f"{use_case.name}_missing_regressors"
     try:
-        warehouse = warehouse_as_of(place, origin, [name, f"{use_case.name}_series"])
-        run = place.new_run("check", [origin], RunOptions())
+        warehouse = warehouse_as_of(context, origin, [name, f"{use_case.name}_series"])
+        run = context.new_run("check", [origin], RunOptions())
         missing = missing_regressors(warehouse, run)
         if missing.empty:
             return f"every regressor is told for the {_weeks(use_case)} after {origin.origin_date}"
@@ -320,15 +320,15 @@ def _plans(place: RunContext, now: datetime) -> str:
     return f"{n_unfilled} of {n_series} series would fall back. Untold: {holes}"
 
 
-def _weather(place: RunContext, now: datetime) -> str:
-    source = place.use_case.sources.weather
+def _weather(context: RunContext, now: datetime) -> str:
+    source = context.use_case.sources.weather
     if source is None:
         raise NotTold("not used by this use case")
     if not source.fetch.is_on:
-        n_rows = examine_source(place.warehouse, place.use_case, "weather")
-        require_rows(place.warehouse, place.use_case, "weather", n_rows)
+        n_rows = examine_source(context.warehouse, context.use_case, "weather")
+        require_rows(context.warehouse, context.use_case, "weather", n_rows)
         return f"{n_rows} rows, loaded by somebody (fetch: service: none)"
-    issued_at = newest_forecast(place.warehouse, place.use_case)
+    issued_at = newest_forecast(context.warehouse, context.use_case)
     if issued_at is None or now - issued_at > OLDEST_WEATHER:
         what = f"that of {issued_at:%Y-%m-%d %H:%M} UTC" if issued_at else "none"
         raise ShelfcastError(
@@ -338,15 +338,15 @@ def _weather(place: RunContext, now: datetime) -> str:
     return f"forecast of {issued_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _holidays(place: RunContext, now: datetime) -> str:
-    found = check_calendar(place.project, place.use_case, next_origins(place.use_case, now))
+def _holidays(context: RunContext, now: datetime) -> str:
+    found = check_calendar(context.project, context.use_case, next_origins(context.use_case, now))
     if found is None:
         raise NotTold("not used by this use case")
     return found
 
 
-def _times(place: RunContext, now: datetime) -> str:
-    use_case = place.use_case
+def _times(context: RunContext, now: datetime) -> str:
+    use_case = context.use_case
     origins = next_origins(use_case, now)
     at = ", ".join(
         f"{one.as_of_at:%a %Y-%m-%d %H:%M} ({one.as_of_at.astimezone(UTC):%a %H:%M} UTC)"
@@ -363,11 +363,11 @@ def _times(place: RunContext, now: datetime) -> str:
     return f"{told}; the issue window is open for {_hours(left)} then"
 
 
-def _last_run(place: RunContext, now: datetime) -> str:
+def _last_run(context: RunContext, now: datetime) -> str:
     """Whether the chain is done before it starts again, and before its issue window closes."""
-    use_case = place.use_case
+    use_case = context.use_case
     try:
-        rows = place.warehouse.read(DURATION, use_case=use_case.name)
+        rows = context.warehouse.read(DURATION, use_case=use_case.name)
     except MissingRelation:
         rows = pd.DataFrame()
     if rows.empty:

@@ -71,7 +71,7 @@ def newest_due(use_case: UseCase, now: datetime, grace: timedelta) -> Origin | N
     return next((one for one in reversed(scheduled) if one.as_of_at < now - grace), None)
 
 
-def overdue_runs(place: RunContext, now: datetime, grace: timedelta) -> list[Overdue]:
+def overdue_runs(context: RunContext, now: datetime, grace: timedelta) -> list[Overdue]:
     """Look for the scheduled forecast and the monitoring of a use case that are overdue.
 
     Nothing is due where nothing was ever issued or trained: schedules are paused before go-live.
@@ -84,15 +84,15 @@ def overdue_runs(place: RunContext, now: datetime, grace: timedelta) -> list[Ove
     Raises:
         ShelfcastError: the warehouse cannot be asked.
     """
-    if not place.warehouse.exists("run_log"):
+    if not context.warehouse.exists("run_log"):
         return []
-    name = place.use_case.name
-    published = place.warehouse.read(PUBLISHED, use_case=name).iloc[0]
-    first_model = place.warehouse.read(FIRST_MODEL, use_case=name)["first_at"].iloc[0]
-    monitored_at = place.warehouse.read(MONITORED, use_case=name)["last_at"].iloc[0]
+    name = context.use_case.name
+    published = context.warehouse.read(PUBLISHED, use_case=name).iloc[0]
+    first_model = context.warehouse.read(FIRST_MODEL, use_case=name)["first_at"].iloc[0]
+    monitored_at = context.warehouse.read(MONITORED, use_case=name)["last_at"].iloc[0]
     return [
-        *_overdue_forecast(place.use_case, now, grace, published, first_model),
-        *_overdue_monitoring(place.use_case, now, published, monitored_at),
+        *_overdue_forecast(context.use_case, now, grace, published, first_model),
+        *_overdue_monitoring(context.use_case, now, published, monitored_at),
     ]
 
 

@@ -196,11 +196,11 @@ def weekly(ctx: click.Context, /, step: str, options: pipeline.RunOptions, dry_r
         "predict": pipeline.predict_models,
         "after": pipeline.weekly_after,
     }
-    with command_context(ctx) as place:
+    with command_context(ctx) as context:
         if dry_run:
-            _describe(place, pipeline.open_weekly(place, options))
+            _describe(context, pipeline.open_weekly(context, options))
         else:
-            steps[step](place, options)
+            steps[step](context, options)
 
 
 @main.command()
@@ -235,15 +235,15 @@ def train(
       shelfcast train --step priors --run-id R1
       shelfcast train --step fit --run-id R1
     """
-    with command_context(ctx) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else None
+    with command_context(ctx) as context:
+        instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else None
         if dry_run:
-            origin = origin_at(place.use_case, instant or datetime.now(UTC))
-            _describe(place, place.new_run("train", [origin], options))
+            origin = origin_at(context.use_case, instant or datetime.now(UTC))
+            _describe(context, context.new_run("train", [origin], options))
         elif step == "all":
-            pipeline.train_models(place, options, as_of_at=instant)
+            pipeline.train_models(context, options, as_of_at=instant)
         else:
-            pipeline.train_step(place, options, step, as_of_at=instant)
+            pipeline.train_step(context, options, step, as_of_at=instant)
 
 
 @main.command()
@@ -272,14 +272,14 @@ def tune(
       shelfcast tune --origins 6 --every 2 --series 'N1|*'
       shelfcast sql "select * from {recipe_scores} where n_tunes_since = 0"
     """
-    with command_context(ctx) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+    with command_context(ctx) as context:
+        instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
-            current = origin_at(place.use_case, instant)
-            origins = validation_origins(place.use_case, current, n_origins, every)
-            _describe(place, place.new_run("tune", [*origins, current], options))
+            current = origin_at(context.use_case, instant)
+            origins = validation_origins(context.use_case, current, n_origins, every)
+            _describe(context, context.new_run("tune", [*origins, current], options))
         else:
-            pipeline.tune(place, options, n_origins=n_origins, every=every, as_of_at=instant)
+            pipeline.tune(context, options, n_origins=n_origins, every=every, as_of_at=instant)
 
 
 @main.command()
@@ -294,11 +294,11 @@ def predict(ctx: click.Context, /, options: pipeline.RunOptions, dry_run: bool) 
       shelfcast predict --run-id R1
       shelfcast weekly --step after --run-id R1
     """
-    with command_context(ctx) as place:
+    with command_context(ctx) as context:
         if dry_run:
-            _describe(place, pipeline.open_weekly(place, options))
+            _describe(context, pipeline.open_weekly(context, options))
         else:
-            pipeline.predict_models(place, options)
+            pipeline.predict_models(context, options)
 
 
 @main.command("what-if")
@@ -318,8 +318,8 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
       shelfcast sql "select * from {scenario_forecasts} where scenario = 'spring_promo'"
     """
     options = pipeline.RunOptions(selection=Selection(series) if series else None)
-    with command_context(ctx) as place:
-        found = run_what_if(place, scenario, options, dry_run=dry_run)
+    with command_context(ctx) as context:
+        found = run_what_if(context, scenario, options, dry_run=dry_run)
     if sys.stdout.isatty():
         formats = {"as_issued": ".0f", "supposed": ".0f", "uplift": "+.0f", "uplift_share": "+.1%"}
         print_table(found.by_week, f"{scenario}: what was issued, and what would be", formats)
@@ -343,20 +343,20 @@ def check_future(
       shelfcast check-future
       shelfcast sql "select * from {sku_weekly_missing_regressors} order by series_id, target_date"
     """
-    with command_context(ctx) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+    with command_context(ctx) as context:
+        instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
-            origin = origin_at(place.use_case, instant)
-            _describe(place, place.new_run("check", [origin], options))
+            origin = origin_at(context.use_case, instant)
+            _describe(context, context.new_run("check", [origin], options))
             return
-        run, missing = pipeline.check_future(place, options, now=instant)
+        run, missing = pipeline.check_future(context, options, now=instant)
         if sys.stdout.isatty():
             print_table(
                 missing, f"What no source told of the weeks after {run.origins[-1].origin_date}"
             )
         else:
             print_csv(missing)
-        check_gate(place.warehouse, run)
+        check_gate(context.warehouse, run)
 
 
 @main.command()
@@ -382,13 +382,13 @@ def replay(
     Example:
       shelfcast replay --from 2026-09-23 --to 2026-11-11
     """
-    with command_context(ctx) as place:
+    with command_context(ctx) as context:
         days = (first.date(), last.date())
         if dry_run:
-            origins = pipeline.replayed_origins(place, *days, every)
-            _describe(place, place.new_run("replay", origins, options))
+            origins = pipeline.replayed_origins(context, *days, every)
+            _describe(context, context.new_run("replay", origins, options))
         else:
-            pipeline.replay(place, *days, options, every=every, is_as_issued=as_issued)
+            pipeline.replay(context, *days, options, every=every, is_as_issued=as_issued)
 
 
 @main.command()
@@ -413,14 +413,14 @@ def backtest(
       shelfcast backtest --origins 12
       shelfcast backtest --origins 6 --every 4 --to 2026-09-27 --series 'N1|*'
     """
-    with command_context(ctx) as place:
+    with command_context(ctx) as context:
         to = last.date() if last else None
         if dry_run:
             _describe(
-                place, backtests.open_backtest(place, n_origins, options, every=every, last=to)
+                context, backtests.open_backtest(context, n_origins, options, every=every, last=to)
             )
         else:
-            backtests.backtest(place, n_origins, options, every=every, last=to)
+            backtests.backtest(context, n_origins, options, every=every, last=to)
 
 
 @main.command()
@@ -459,16 +459,16 @@ def retrain(
         raise click.UsageError(
             "say which series: --series 'N1|retail|A*', --candidates, or TARGET_COMBINATIONS."
         )
-    with command_context(ctx) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+    with command_context(ctx) as context:
+        instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
-            run, _ = retraining.open_retrain(place, options, tune=not no_tune, as_of_at=instant)
-            names = retraining.would_retrain(place, run, candidates=candidates)
+            run, _ = retraining.open_retrain(context, options, tune=not no_tune, as_of_at=instant)
+            names = retraining.would_retrain(context, run, candidates=candidates)
             click.echo(f"{len(names)} series: {first_few(names, 10)}")
-            _describe(place, run)
+            _describe(context, run)
         else:
             retraining.retrain(
-                place, options, candidates=candidates, tune=not no_tune, as_of_at=instant
+                context, options, candidates=candidates, tune=not no_tune, as_of_at=instant
             )
 
 
@@ -497,13 +497,13 @@ def monitor(
       shelfcast sql "select * from {accuracy_alerts} where is_breach"
     """
     options = pipeline.RunOptions(run_id=run_id, take_over=take_over)
-    with command_context(ctx) as place:
-        instant = as_of.replace(tzinfo=place.use_case.zone) if as_of else datetime.now(UTC)
+    with command_context(ctx) as context:
+        instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
-            _describe(place, open_monitor(place, options, instant))
+            _describe(context, open_monitor(context, options, instant))
             return
-        report = run_monitor(place, options, as_of_at=instant)
-    if len(report.new) and place.use_case.alerts.on_breach == "fail":
+        report = run_monitor(context, options, as_of_at=instant)
+    if len(report.new) and context.use_case.alerts.on_breach == "fail":
         sys.exit(1)
 
 
@@ -541,8 +541,8 @@ def check_runs(ctx: click.Context, grace: float) -> None:
         raise ShelfcastError(f"the runs could not be looked at: {' '.join(failures)}")
 
 
-def _tell_overdue(place: pipeline.RunContext, grace: timedelta) -> None:
-    found = overdue_runs(place, datetime.now(UTC), grace)
+def _tell_overdue(context: pipeline.RunContext, grace: timedelta) -> None:
+    found = overdue_runs(context, datetime.now(UTC), grace)
     for one in found:
         logs.log(
             Event.RUN_OVERDUE,
@@ -553,13 +553,13 @@ def _tell_overdue(place: pipeline.RunContext, grace: timedelta) -> None:
             due_at=one.due_at.astimezone(UTC).isoformat(),
         )
     if not found:
-        name = place.use_case.name
+        name = context.use_case.name
         logs.log(Event.RUNS_ON_TIME, f"{name}: no run is overdue.", use_case=name)
 
 
-def _describe(place: pipeline.RunContext, run: Run) -> None:
-    use_case = place.use_case
-    click.echo(f"{use_case.name}: {run.kind} run on dataset {place.connection.dataset}")
+def _describe(context: pipeline.RunContext, run: Run) -> None:
+    use_case = context.use_case
+    click.echo(f"{use_case.name}: {run.kind} run on dataset {context.connection.dataset}")
     for origin in run.origins:
         click.echo(f"  origin {origin.origin_date}, as of {origin.as_of_at.isoformat()}")
     click.echo(f"  families {', '.join(use_case.families)}; horizon {use_case.horizon}")
@@ -635,18 +635,18 @@ def load(
         raise click.UsageError("--covers-from and --covers-to go together.")
     if covers_only and covers_from is None:
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
-    with command_context(ctx) as place:
-        pipeline.ensure_tables(place)
-        if not dry_run and (kind == "scenarios" or place.connection.loading == "apart"):
-            pipeline.ensure_input_tables(place)
+    with command_context(ctx) as context:
+        pipeline.ensure_tables(context)
+        if not dry_run and (kind == "scenarios" or context.connection.loading == "apart"):
+            pipeline.ensure_input_tables(context)
         covers = None
         if covers_from and covers_to:
-            only = _values_of_parts(covers_only, place.use_case)
+            only = _values_of_parts(covers_only, context.use_case)
             covers = Covers(covers_from.date(), covers_to.date(), only)
         report = load_file(
-            place.warehouse,
-            place.connection,
-            place.use_case,
+            context.warehouse,
+            context.connection,
+            context.use_case,
             uri,
             kind,
             is_history=is_history,
@@ -661,7 +661,7 @@ def load(
     elif report.is_new:
         logs.log(Event.ROWS_LOADED, f"{report.n_rows} rows loaded into {report.table}{kept}")
         if kind == "promotions":
-            tell_refused(place.warehouse, place.use_case, uri)
+            tell_refused(context.warehouse, context.use_case, uri)
     else:
         logs.log(
             Event.ALREADY_WRITTEN,
@@ -682,13 +682,15 @@ def load_inbox(ctx: click.Context, dry_run: bool) -> None:
       gcloud storage cp plan-w48.csv gs://plans/inbox/
       shelfcast load-inbox
     """
-    with command_context(ctx) as place:
-        pipeline.ensure_tables(place)
-        report = read_inbox(place.warehouse, place.connection, place.use_case, dry_run=dry_run)
+    with command_context(ctx) as context:
+        pipeline.ensure_tables(context)
+        report = read_inbox(
+            context.warehouse, context.connection, context.use_case, dry_run=dry_run
+        )
     if report is None:
         raise SettingsError(
-            f"{place.use_case.name} has no inbox. Name one under vars: use_cases: "
-            f"{place.use_case.name}: sources: promotions: inbox:."
+            f"{context.use_case.name} has no inbox. Name one under vars: use_cases: "
+            f"{context.use_case.name}: sources: promotions: inbox:."
         )
     would = "would be loaded: " if dry_run else ""
     click.echo(f"inbox: {would}{report}", err=True)
@@ -710,8 +712,8 @@ def fetch_weather(ctx: click.Context, dry_run: bool) -> None:
       shelfcast fetch-weather --dry-run
       shelfcast fetch-weather
     """
-    with command_context(ctx) as place:
-        report = pipeline.fetch_missing_weather(place, datetime.now(UTC), dry_run=dry_run)
+    with command_context(ctx) as context:
+        report = pipeline.fetch_missing_weather(context, datetime.now(UTC), dry_run=dry_run)
     if dry_run:
         for request in report.requests:
             click.echo(str(request))
@@ -770,8 +772,8 @@ def sql(ctx: click.Context, statement: str, as_csv: bool) -> None:
     Example:
       shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
     """
-    with command_context(ctx) as place:
-        frame = place.warehouse.read(statement)
+    with command_context(ctx) as context:
+        frame = context.warehouse.read(statement)
     if as_csv or not sys.stdout.isatty():
         print_csv(frame)
     else:
@@ -793,8 +795,8 @@ def list_models(ctx: click.Context, series: str) -> None:
     Example:
       shelfcast models list --series 'N1|retail|*'
     """
-    with command_context(ctx) as place:
-        frame = place.warehouse.read(
+    with command_context(ctx) as context:
+        frame = context.warehouse.read(
             """
             select
                 series_id, model_name, model_version, stage, train_start, train_end, n_obs, object
@@ -802,7 +804,7 @@ def list_models(ctx: click.Context, series: str) -> None:
             where use_case = @use_case and regexp_contains(coalesce(series_id, ''), @pattern)
             order by series_id, model_name, stage_as_of_at
             """,
-            use_case=place.use_case.name,
+            use_case=context.use_case.name,
             pattern=Selection(series).regex,
         )
     if sys.stdout.isatty():
@@ -820,8 +822,8 @@ def verify_models(ctx: click.Context) -> None:
     Example:
       shelfcast models verify
     """
-    with command_context(ctx) as place:
-        found = verify(place.warehouse, place.store, place.use_case)
+    with command_context(ctx) as context:
+        found = verify(context.warehouse, context.store, context.use_case)
     for finding in found.findings:
         click.echo(f"{finding.kind}\t{finding.what}\t{finding.detail}")
     click.echo(str(found), err=True)
@@ -839,8 +841,8 @@ def show_models(ctx: click.Context, series: str) -> None:
     Example:
       shelfcast models show --series 'N1|retail|A17'
     """
-    with command_context(ctx) as place:
-        found = history_of(place.warehouse, place.use_case, series)
+    with command_context(ctx) as context:
+        found = history_of(context.warehouse, context.use_case, series)
     if sys.stdout.isatty():
         _print_history(found)
     else:
@@ -874,8 +876,8 @@ def promote_model(ctx: click.Context, /, series: str, model_version: str, dry_ru
     Example:
       shelfcast models promote --series 'N1|retail|A17' --model-version 20261115-R1-challenger
     """
-    with command_context(ctx) as place:
-        told = _versions(place, dry_run).promote(series, model_version)
+    with command_context(ctx) as context:
+        told = _versions(context, dry_run).promote(series, model_version)
     if dry_run:
         click.echo(told)
 
@@ -891,14 +893,14 @@ def roll_back_model(ctx: click.Context, /, series: str, dry_run: bool) -> None:
     Example:
       shelfcast models rollback --series 'N1|retail|A17'
     """
-    with command_context(ctx) as place:
-        told = _versions(place, dry_run).roll_back(series)
+    with command_context(ctx) as context:
+        told = _versions(context, dry_run).roll_back(series)
     if dry_run:
         click.echo(told)
 
 
-def _versions(place: pipeline.RunContext, dry_run: bool) -> Versions:
-    return Versions(place.warehouse, place.store, place.use_case, dry_run=dry_run)
+def _versions(context: pipeline.RunContext, dry_run: bool) -> Versions:
+    return Versions(context.warehouse, context.store, context.use_case, dry_run=dry_run)
 
 
 @models.command("export")
@@ -926,16 +928,16 @@ def export_model(
     Example:
       shelfcast models export --series 'N1|retail|A17' --format prophet --output a17.json
     """
-    with command_context(ctx) as place:
-        use_case = place.use_case
+    with command_context(ctx) as context:
+        use_case = context.use_case
         wanted = Wanted(series, model_name or use_case.champion, model_version)
         relations = [f"{use_case.name}_training_panel", f"{use_case.name}_series"]
         found = export_prophet(
-            place.warehouse,
-            place.store,
-            place.new_run("replay", [], pipeline.RunOptions(selection=only(series))),
+            context.warehouse,
+            context.store,
+            context.new_run("replay", [], pipeline.RunOptions(selection=only(series))),
             wanted,
-            lambda origin: warehouse_as_of(place, origin, relations),
+            lambda origin: warehouse_as_of(context, origin, relations),
         )
     if output is None:
         click.echo(found.text)
@@ -969,10 +971,10 @@ def report(ctx: click.Context, out: Path, horizon_step: int | None, series: str)
     from python_jobs.report.marts import read_marts
     from python_jobs.report.page import make_page
 
-    with command_context(ctx) as place:
-        step = horizon_step or place.use_case.alerts.horizon_step
-        marts = read_marts(place.warehouse, place.use_case, step, Selection(series))
-        page = make_page(marts, place.use_case, step, datetime.now(UTC))
+    with command_context(ctx) as context:
+        step = horizon_step or context.use_case.alerts.horizon_step
+        marts = read_marts(context.warehouse, context.use_case, step, Selection(series))
+        page = make_page(marts, context.use_case, step, datetime.now(UTC))
     try:
         out.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -996,8 +998,8 @@ def looker_links(ctx: click.Context, template: str) -> None:
     """
     from python_jobs.report.looker import links
 
-    with command_context(ctx) as place:
-        for page, url in links(place.warehouse, place.use_case, template).items():
+    with command_context(ctx) as context:
+        for page, url in links(context.warehouse, context.use_case, template).items():
             click.echo(f"{page}\t{url}")
 
 

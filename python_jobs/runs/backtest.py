@@ -54,11 +54,11 @@ def backtest(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    run = open_backtest(place, n_origins, options, every=every, last=last)
-    with leased(place, run, options):
-        prepare(place, run)
-        report = forecast(place, run)
-        publish(place, run)
+    run = open_backtest(context, n_origins, options, every=every, last=last)
+    with leased(context, run, options):
+        prepare(context, run)
+        report = forecast(context, run)
+        publish(context, run)
     return report
 
 
@@ -76,12 +76,12 @@ def open_backtest(
         RunStopped: see `backtest_origins`, or the id is that of another kind of run.
     """
     options = replace(options, run_id=options.run_id or new_run_id())
-    recorded = recorded_run(place, options)
+    recorded = recorded_run(context, options)
     if recorded is None:
         origins = backtest_origins(
-            place.use_case, n_origins, every=every, last=last, now=datetime.now(UTC)
+            context.use_case, n_origins, every=every, last=last, now=datetime.now(UTC)
         )
-        return place.new_run("backtest", origins, options)
+        return context.new_run("backtest", origins, options)
     if recorded.kind != "backtest":
         raise RunStopped(
             f"run {recorded.run_id} is of kind {recorded.kind}: give a backtest a --run-id of its "
@@ -132,18 +132,20 @@ def backtest_origins(
     return chosen
 
 
-def forecast(place: RunContext, run: Run) -> PredictReport:
+def forecast(context: RunContext, run: Run) -> PredictReport:
     """Check the gate, fit and predict origin by origin, account for every series."""
-    gate = check_gate(place.warehouse, run)
+    gate = check_gate(context.warehouse, run)
     _check_forecastable(run, gate)
     priors = prior_source(run)
     if priors == "run":
         due = replace(run, origins=_fitted_origins(run, gate))
-        pool_models(place, due)
-        make_priors(place, due)
+        pool_models(context, due)
+        make_priors(context, due)
     # The step is called predict, as in every run that forecasts: finished_runs asks for it.
-    with step(place.warehouse, run, "predict") as counts:
-        report = backtest_job(place.warehouse, run, place.n_jobs, place.show("backtest"), priors)
+    with step(context.warehouse, run, "predict") as counts:
+        report = backtest_job(
+            context.warehouse, run, context.n_jobs, context.show("backtest"), priors
+        )
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
         check_account("backtest", len(gate), report)

@@ -32,26 +32,26 @@ def monitor(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    run = open_monitor(place, options, as_of_at)
-    ensure_tables(place)
-    check_sources(place.warehouse, place.use_case)
-    if not place.warehouse.exists("forecasts"):
+    run = open_monitor(context, options, as_of_at)
+    ensure_tables(context)
+    check_sources(context.warehouse, context.use_case)
+    if not context.warehouse.exists("forecasts"):
         raise RunStopped(
-            f"{place.use_case.name}: nothing was ever forecast here, so there is nothing to score. "
-            "Run `shelfcast weekly` (or `replay`, `backtest`) first."
+            f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to "
+            "score. Run `shelfcast weekly` (or `replay`, `backtest`) first."
         )
-    with leased(place, run, options):
-        write_origins(place.warehouse, run)
-        predict_with_observed_weather(place, run)
-        build_stage(place, run, "monitoring", "dbt monitoring")
-        with step(place.warehouse, run, "alerts") as counts:
-            report = tell_alerts(place.warehouse, run)
+    with leased(context, run, options):
+        write_origins(context.warehouse, run)
+        predict_with_observed_weather(context, run)
+        build_stage(context, run, "monitoring", "dbt monitoring")
+        with step(context.warehouse, run, "alerts") as counts:
+            report = tell_alerts(context.warehouse, run)
             counts.n_in, counts.n_out = report.n_standing, len(report.new)
             counts.message = str(report)
     return report
 
 
-def open_monitor(place: RunContext, options: RunOptions, as_of_at: datetime | None = None) -> Run:
+def open_monitor(context: RunContext, options: RunOptions, as_of_at: datetime | None = None) -> Run:
     """Describe a monitoring run; nothing is written."""
-    origin = origin_at(place.use_case, as_of_at or datetime.now(UTC))
-    return place.new_run("monitor", [origin], options)
+    origin = origin_at(context.use_case, as_of_at or datetime.now(UTC))
+    return context.new_run("monitor", [origin], options)

@@ -239,46 +239,48 @@ def weekly(
     """
     options = options or RunOptions()
     if options.shard.count > 1:
-        return _weekly_in_tasks(place, options, now)
-    run, instant = _begin_weekly(place, options, now)
-    with leased(place, run, options):
-        _before(place, run, instant)
-        _refit(place, run)
-        report = forecast(place, run)
-        publish(place, run)
+        return _weekly_in_tasks(context, options, now)
+    run, instant = _begin_weekly(context, options, now)
+    with leased(context, run, options):
+        _before(context, run, instant)
+        _refit(context, run)
+        report = forecast(context, run)
+        publish(context, run)
     return report
 
 
-def _weekly_in_tasks(place: RunContext, options: RunOptions, now: datetime | None) -> PredictReport:
+def _weekly_in_tasks(
+    context: RunContext, options: RunOptions, now: datetime | None
+) -> PredictReport:
     """One task of several. What an earlier attempt of it has done is not done again."""
-    if place.use_case.refit == "weekly":
-        require_local_families(place.use_case)
+    if context.use_case.refit == "weekly":
+        require_local_families(context.use_case)
     options = replace(options, run_id=shared_run_id(options.run_id))
-    ensure_tables(place)
-    named = place.new_run("issued", [], options)
-    if read_done(place.warehouse, named).is_published:
-        give_back(place.store, _lease_scope(place, named), named.run_id)
+    ensure_tables(context)
+    named = context.new_run("issued", [], options)
+    if read_done(context.warehouse, named).is_published:
+        give_back(context.store, _lease_scope(context, named), named.run_id)
         _tell_task_ended(named, "nothing to do, the run is published")
         return PredictReport()
 
     def begin() -> Run:
-        run, instant = _begin_weekly(place, options, now)
-        with kept(_take_lease(place, run, options)):
-            _before(place, run, instant)
+        run, instant = _begin_weekly(context, options, now)
+        with kept(_take_lease(context, run, options)):
+            _before(context, run, instant)
         return run
 
-    run = _prepared_by_the_first(place, named, options, begin)
-    with renewed(_take_lease(place, run, replace(options, take_over=False))):
-        _require_own_panels(place, run)
-        done, report = read_done(place.warehouse, run), PredictReport()
+    run = _prepared_by_the_first(context, named, options, begin)
+    with renewed(_take_lease(context, run, replace(options, take_over=False))):
+        _require_own_panels(context, run)
+        done, report = read_done(context.warehouse, run), PredictReport()
         done.require_as_many()
-        if place.use_case.refit == "weekly" and not (
+        if context.use_case.refit == "weekly" and not (
             done.by_this("train") or done.by_this("predict")
         ):
-            _refit(place, run)
+            _refit(context, run)
         if not done.by_this("predict"):
-            report = forecast(place, run)
-    _publish_after_the_last(place, run)
+            report = forecast(context, run)
+    _publish_after_the_last(context, run)
     return report
 
 
@@ -298,29 +300,29 @@ def _prepared_by_the_first(
         LeaseHeld: another run of the use case is under way.
     """
     if named.shard.index == 0:
-        if not read_done(place.warehouse, named).is_prepared:
+        if not read_done(context.warehouse, named).is_prepared:
             try:
                 begin()
             except Exception as error:
                 with suppress(ShelfcastError):  # the first error is the one to tell
-                    record_failure(place.warehouse, named, "before_forecast", error)
+                    record_failure(context.warehouse, named, "before_forecast", error)
                 raise
     else:
 
         def look() -> None:
             if not options.take_over:
-                require_not_lost(place.store, _lease_scope(place, named), named.run_id)
+                require_not_lost(context.store, _lease_scope(context, named), named.run_id)
 
-        wait_for_the_first(place.warehouse, named, look)
-    run = recorded_run(place, replace(options, run_id=named.run_id))
+        wait_for_the_first(context.warehouse, named, look)
+    run = recorded_run(context, replace(options, run_id=named.run_id))
     if run is None:
         raise RunStopped(f"run {named.run_id} is prepared, yet run_origins does not hold it.")
     return run
 
 
-def _require_own_panels(place: RunContext, run: Run) -> None:
+def _require_own_panels(context: RunContext, run: Run) -> None:
     """The panels hold one run's origins: a task that comes back late must not read another's."""
-    newest = recorded_run(place, RunOptions())
+    newest = recorded_run(context, RunOptions())
     if newest is not None and newest.run_id != run.run_id:
         raise RunStopped(
             f"{run.use_case.name}: run {newest.run_id} ({newest.kind}) was begun after run "
@@ -328,19 +330,19 @@ def _require_own_panels(place: RunContext, run: Run) -> None:
         )
 
 
-def _publish_after_the_last(place: RunContext, run: Run) -> None:
+def _publish_after_the_last(context: RunContext, run: Run) -> None:
     """Publish once every task has predicted; of two that finish at once, one does."""
-    done = read_done(place.warehouse, run)
+    done = read_done(context.warehouse, run)
     n_done = done.by_how_many("predict")
     if n_done < run.shard.count:
         _tell_task_ended(
             run, f"{n_done} of {run.shard.count} tasks have predicted, the last one publishes"
         )
         return
-    if not build_stage(place, run, "after_forecast", "dbt after"):
+    if not build_stage(context, run, "after_forecast", "dbt after"):
         _tell_task_ended(run, "another task is publishing")
         return
-    give_back(place.store, _lease_scope(place, run), run.run_id)
+    give_back(context.store, _lease_scope(context, run), run.run_id)
     _tell_ended(run)
 
 
@@ -358,20 +360,20 @@ def _tell_ended(run: Run) -> None:
     about(use_case=run.use_case.name)
 
 
-def weekly_before(place: RunContext, options: RunOptions) -> Run:
+def weekly_before(context: RunContext, options: RunOptions) -> Run:
     """The first step of `weekly` in a container of its own: open the run, keep the lease.
 
     A run that fails here gives its lease back.
     """
     _require_one_task("weekly --step before", options)
-    run, instant = _begin_weekly(place, options)
-    with kept(_take_lease(place, run, options)):
-        _before(place, run, instant)
-        _refit(place, run)
+    run, instant = _begin_weekly(context, options)
+    with kept(_take_lease(context, run, options)):
+        _before(context, run, instant)
+        _refit(context, run)
     return run
 
 
-def weekly_after(place: RunContext, options: RunOptions) -> None:
+def weekly_after(context: RunContext, options: RunOptions) -> None:
     """The last step of `weekly` in a container of its own: it publishes and gives the lease back.
 
     Without a run id it is that of the newest run.
@@ -380,16 +382,16 @@ def weekly_after(place: RunContext, options: RunOptions) -> None:
         RunStopped: no run of that id was opened, or not all of its tasks have predicted.
     """
     _require_one_task("weekly --step after", options)
-    run = recorded_run(place, options)
+    run = recorded_run(context, options)
     if run is None or run.kind != "issued":
         raise RunStopped(
-            f"{place.use_case.name}: no run {options.run_id or ''} was opened. "
+            f"{context.use_case.name}: no run {options.run_id or ''} was opened. "
             "Start with `shelfcast weekly --step before`."
         )
-    if _n_shards(place, run, "predict"):
-        _require_shards(place, run, "predict", "shelfcast predict")
-    with leased(place, run, options):
-        publish(place, run)
+    if _n_shards(context, run, "predict"):
+        _require_shards(context, run, "predict", "shelfcast predict")
+    with leased(context, run, options):
+        publish(context, run)
 
 
 def open_weekly(
@@ -401,10 +403,10 @@ def open_weekly(
         RunStopped: the issue window of its origin has closed.
     """
     options, instant = options or RunOptions(), now or datetime.now(UTC)
-    run = _begun_or_new(place, "issued", [origin_at(place.use_case, instant)], options)
-    today = instant.astimezone(place.use_case.zone).date()
+    run = _begun_or_new(context, "issued", [origin_at(context.use_case, instant)], options)
+    today = instant.astimezone(context.use_case.zone).date()
     for origin in run.origins:
-        deadline = issue_deadline(place.use_case, origin.origin_date)
+        deadline = issue_deadline(context.use_case, origin.origin_date)
         if today >= deadline:
             raise RunStopped(
                 f"it is {today:%A} {today}: forecasts of origin {origin.origin_date} may be issued "
@@ -424,9 +426,9 @@ def _begun_or_new(
         RunStopped: the id is that of another kind of run.
     """
     options = replace(options, run_id=options.run_id or new_run_id())
-    begun = recorded_run(place, options)
+    begun = recorded_run(context, options)
     if begun is None:
-        return place.new_run(kind, origins, options)
+        return context.new_run(kind, origins, options)
     if begun.kind != kind:
         raise RunStopped(
             f"run {begun.run_id} is of kind {begun.kind}: give this one a --run-id of its own, or "
@@ -452,11 +454,11 @@ def check_future(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    receive_plans(place)
-    run = place.new_run("check", [origin_at(place.use_case, now or datetime.now(UTC))], options)
-    with leased(place, run, options):
-        prepare(place, run)
-        return run, missing_regressors(place.warehouse, run)
+    receive_plans(context)
+    run = context.new_run("check", [origin_at(context.use_case, now or datetime.now(UTC))], options)
+    with leased(context, run, options):
+        prepare(context, run)
+        return run, missing_regressors(context.warehouse, run)
 
 
 def replay(
@@ -488,38 +490,38 @@ def replay(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    origins = replayed_origins(place, first, last, every)
-    run = place.new_run("replay", origins, options, is_as_issued=is_as_issued)
-    with leased(place, run, options):
+    origins = replayed_origins(context, first, last, every)
+    run = context.new_run("replay", origins, options, is_as_issued=is_as_issued)
+    with leased(context, run, options):
         if is_as_issued:
-            _refuse_issued(place, run)
-        prepare(place, run)
-        _fit_where_nothing_served(place, run)
-        report = forecast(place, run)
-        publish(place, run)
+            _refuse_issued(context, run)
+        prepare(context, run)
+        _fit_where_nothing_served(context, run)
+        report = forecast(context, run)
+        publish(context, run)
     return report
 
 
-def replayed_origins(place: RunContext, first: date, last: date, every: int = 1) -> list[Origin]:
+def replayed_origins(context: RunContext, first: date, last: date, every: int = 1) -> list[Origin]:
     """The origins of a replay, each with its second clock. Errors: see `replay`."""
-    scheduled = scheduled_origins(place.use_case, first, last)[::every]
+    scheduled = scheduled_origins(context.use_case, first, last)[::every]
     if not scheduled:
         raise RunStopped(
-            f"no {place.use_case.schedule.weekday} lies in {first}..{last}: nothing to replay."
+            f"no {context.use_case.schedule.weekday} lies in {first}..{last}: nothing to replay."
         )
     if scheduled[-1].as_of_at > datetime.now(UTC):
         raise RunStopped(
             f"{scheduled[-1].as_of_at:%Y-%m-%d %H:%M %Z} has not come yet: replay up to today."
         )
-    ensure_tables(place)
-    issued = place.warehouse.read(
+    ensure_tables(context)
+    issued = context.warehouse.read(
         """
         select origin_date, max(as_of_at) as as_of_at
         from {run_origins}
         where use_case = @use_case and run_kind = 'issued'
         group by origin_date
         """,
-        use_case=place.use_case.name,
+        use_case=context.use_case.name,
     )
     known = {row.origin_date.date(): row.as_of_at.to_pydatetime() for row in issued.itertuples()}
     return [replace(one, as_of_at=known.get(one.origin_date, one.as_of_at)) for one in scheduled]
@@ -540,16 +542,16 @@ def train_models(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    origins = [origin_at(place.use_case, as_of_at or datetime.now(UTC))]
+    origins = [origin_at(context.use_case, as_of_at or datetime.now(UTC))]
     is_current = as_of_at is None
     if options.shard.count > 1:
-        return _train_in_tasks(place, options, origins, is_current=is_current)
-    run = _begun_or_new(place, "train", origins, options)
-    with leased(place, run, options):
-        _before_training(place, run, is_current=is_current)
-        report = fit_models(place, run)
+        return _train_in_tasks(context, options, origins, is_current=is_current)
+    run = _begun_or_new(context, "train", origins, options)
+    with leased(context, run, options):
+        _before_training(context, run, is_current=is_current)
+        report = fit_models(context, run)
         if not report.n_trained:
-            raise RunStopped(_why_none(place, run))
+            raise RunStopped(_why_none(context, run))
     return report
 
 
@@ -557,31 +559,31 @@ def _train_in_tasks(
     context: RunContext, options: RunOptions, origins: list[Origin], *, is_current: bool
 ) -> TrainReport:
     """One task of several. One that fails leaves the lease to the others and to its retry."""
-    require_local_families(place.use_case)
+    require_local_families(context.use_case)
     options = replace(options, run_id=shared_run_id(options.run_id))
-    ensure_tables(place)
-    named = place.new_run("train", origins, options)
+    ensure_tables(context)
+    named = context.new_run("train", origins, options)
 
     def begin() -> Run:
-        run = _begun_or_new(place, "train", origins, options)
-        with kept(_take_lease(place, run, options)):
-            _before_training(place, run, is_current=is_current)
+        run = _begun_or_new(context, "train", origins, options)
+        with kept(_take_lease(context, run, options)):
+            _before_training(context, run, is_current=is_current)
         return run
 
-    run = _prepared_by_the_first(place, named, options, begin)
-    with renewed(_take_lease(place, run, replace(options, take_over=False))):
-        _require_own_panels(place, run)
-        report = fit_models(place, run)
+    run = _prepared_by_the_first(context, named, options, begin)
+    with renewed(_take_lease(context, run, replace(options, take_over=False))):
+        _require_own_panels(context, run)
+        report = fit_models(context, run)
         if report.n_series and not report.n_trained:
-            raise RunStopped(_why_none(place, run))
-    _release_after_the_last(place, run)
+            raise RunStopped(_why_none(context, run))
+    _release_after_the_last(context, run)
     return report
 
 
-def _before_training(place: RunContext, run: Run, *, is_current: bool) -> None:
-    if is_current and not is_loaded_apart(place):
-        refresh_weather(place, run.origins[-1].as_of_at)
-    prepare(place, run)
+def _before_training(context: RunContext, run: Run, *, is_current: bool) -> None:
+    if is_current and not is_loaded_apart(context):
+        refresh_weather(context, run.origins[-1].as_of_at)
+    prepare(context, run)
 
 
 def train_step(
@@ -598,36 +600,36 @@ def train_step(
             its coefficients.
         LeaseHeld: another run of the use case is under way.
     """
-    run = recorded_run(place, options) if options.run_id else None
+    run = recorded_run(context, options) if options.run_id else None
     is_new, instant = run is None, as_of_at or datetime.now(UTC)
     if run is None:
         if which not in ("before", "coefficients") or options.shard.count > 1:
             raise RunStopped(
-                f"{place.use_case.name}: no run {options.run_id or ''} was opened. Start with "
+                f"{context.use_case.name}: no run {options.run_id or ''} was opened. Start with "
                 "`shelfcast train --step before --run-id …` in one task."
             )
-        run = place.new_run("train", [origin_at(place.use_case, instant)], options)
-    with renewed(_take_lease(place, run, options)):
+        run = context.new_run("train", [origin_at(context.use_case, instant)], options)
+    with renewed(_take_lease(context, run, options)):
         if is_new and as_of_at is None:
-            refresh_weather(place, instant)
+            refresh_weather(context, instant)
         if is_new or which == "before":
-            prepare(place, run)
+            prepare(context, run)
         if which == "coefficients":
-            pool_models(place, run)
+            pool_models(context, run)
         elif which == "priors":
-            _require_shards(place, run, "coefficients", "shelfcast train --step coefficients")
-            make_priors(place, run)
+            _require_shards(context, run, "coefficients", "shelfcast train --step coefficients")
+            make_priors(context, run)
         elif which == "fit":
-            fit_models(place, run, "run" if is_whole_portfolio(run) else "in_force")
+            fit_models(context, run, "run" if is_whole_portfolio(run) else "in_force")
     if which == "fit":
-        _release_after_the_last(place, run)
+        _release_after_the_last(context, run)
     return run
 
 
-def _require_shards(place: RunContext, run: Run, which: str, command: str) -> None:
+def _require_shards(context: RunContext, run: Run, which: str, command: str) -> None:
     """What follows is one task; how many came before stands in the log."""
-    wanted = max(_n_shards(place, run, which), 1)
-    done = read_done(place.warehouse, run).by_how_many(which)
+    wanted = max(_n_shards(context, run, which), 1)
+    done = read_done(context.warehouse, run).by_how_many(which)
     if done < wanted:
         raise RunStopped(
             f"{run.use_case.name}: {done} of {wanted} tasks of run {run.run_id} have ended "
@@ -635,9 +637,9 @@ def _require_shards(place: RunContext, run: Run, which: str, command: str) -> No
         )
 
 
-def _n_shards(place: RunContext, run: Run, which: str) -> int:
+def _n_shards(context: RunContext, run: Run, which: str) -> int:
     """In how many tasks a step was begun; 0 where it was not."""
-    rows = place.warehouse.read(
+    rows = context.warehouse.read(
         "select coalesce(max(n_shards), 0) as n from {run_log} "
         "where run_id = @run_id and use_case = @use_case and step = @step",
         run_id=run.run_id,
@@ -676,25 +678,25 @@ def tune(
     options = options or RunOptions()
     if options.shard.count > 1:
         raise SettingsError("tune is one task: a recipe is chosen over all series of a segment.")
-    families = tunable_families(place.use_case)
-    current = origin_at(place.use_case, as_of_at or datetime.now(UTC))
-    origins = validation_origins(place.use_case, current, n_origins, every)
-    run = place.new_run("tune", [*origins, current], options)
-    with leased(place, run, options):
-        prepare(place, run)
-        tuning = Tuning(place.warehouse, run, families, place.n_jobs, place.show("tune"))
+    families = tunable_families(context.use_case)
+    current = origin_at(context.use_case, as_of_at or datetime.now(UTC))
+    origins = validation_origins(context.use_case, current, n_origins, every)
+    run = context.new_run("tune", [*origins, current], options)
+    with leased(context, run, options):
+        prepare(context, run)
+        tuning = Tuning(context.warehouse, run, families, context.n_jobs, context.show("tune"))
         if any(is_pooled(family) for family in families):
-            with step(place.warehouse, run, "coefficients") as counts:
+            with step(context.warehouse, run, "coefficients") as counts:
                 counts.n_in = counts.n_out = tuning.pool()
-            make_priors(place, run)
-        with step(place.warehouse, run, "tune") as counts:
+            make_priors(context, run)
+        with step(context.warehouse, run, "tune") as counts:
             report = tuning.choose()
             counts.n_in, counts.n_out = report.n_scored, report.n_chosen
             counts.message = str(report)
     return report
 
 
-def predict_models(place: RunContext, options: RunOptions | None = None) -> PredictReport:
+def predict_models(context: RunContext, options: RunOptions | None = None) -> PredictReport:
     """The second of the weekly run's three steps, for the run that is open; opens one if none is.
 
     The open run is found by itself, in another job too. A task whose shard is done is content.
@@ -705,21 +707,21 @@ def predict_models(place: RunContext, options: RunOptions | None = None) -> Pred
         LeaseHeld: as `weekly`.
     """
     options = options or RunOptions()
-    run = _open_run(place, options)
+    run = _open_run(context, options)
     if run is not None:
-        done = read_done(place.warehouse, run)
+        done = read_done(context.warehouse, run)
         done.require_as_many()
         if done.by_this("predict"):
             _tell_task_ended(run, "its series were predicted before")
             return PredictReport()
-        with renewed(_take_lease(place, run, options)):
-            return forecast(place, run)
+        with renewed(_take_lease(context, run, options)):
+            return forecast(context, run)
     _require_one_task("predict, where no run is open,", options)
-    run, instant = _begin_weekly(place, options)
-    with leased(place, run, options):
-        _before(place, run, instant)
-        _refit(place, run)
-        return forecast(place, run)
+    run, instant = _begin_weekly(context, options)
+    with leased(context, run, options):
+        _before(context, run, instant)
+        _refit(context, run)
+        return forecast(context, run)
 
 
 def _require_one_task(what: str, options: RunOptions) -> None:
@@ -735,58 +737,58 @@ def _begin_weekly(
     context: RunContext, options: RunOptions, now: datetime | None = None
 ) -> tuple[Run, datetime]:
     """Take in the plans that were dropped, then say as of when the run is: it knows them."""
-    receive_plans(place)
+    receive_plans(context)
     instant = now or datetime.now(UTC)
-    return open_weekly(place, options, now=instant), instant
+    return open_weekly(context, options, now=instant), instant
 
 
-def _before(place: RunContext, run: Run, instant: datetime) -> None:
+def _before(context: RunContext, run: Run, instant: datetime) -> None:
     """Fetch the weather, check the models, build what the forecast is made from.
 
     A run that goes on keeps the weather that it was begun with.
     """
     if run.origins[-1].as_of_at == instant:
-        refresh_weather(place, instant)
-    if place.use_case.refit == "on_retrain":
-        check_models(place, run)
-    prepare(place, run)
+        refresh_weather(context, instant)
+    if context.use_case.refit == "on_retrain":
+        check_models(context, run)
+    prepare(context, run)
 
 
-def _refit(place: RunContext, run: Run) -> None:
-    if place.use_case.refit == "weekly":
-        fit_models(place, run)
+def _refit(context: RunContext, run: Run) -> None:
+    if context.use_case.refit == "weekly":
+        fit_models(context, run)
 
 
-def receive_plans(place: RunContext) -> None:
+def receive_plans(context: RunContext) -> None:
     """Load what lies in the inbox of promotion plans, before the run says as of when it is.
 
     An inbox that cannot be read is told; the run goes on with the plans that it has, and the gate
     says what they lack. Where sources are loaded apart, it is not read at all.
     """
-    ensure_tables(place)
-    if is_loaded_apart(place):
+    ensure_tables(context)
+    if is_loaded_apart(context):
         return
     try:
-        read_inbox(place.warehouse, place.connection, place.use_case)
+        read_inbox(context.warehouse, context.connection, context.use_case)
     except ShelfcastError as error:
         warn(Event.UPLOAD_REFUSED, f"{error} The run goes on with the plans loaded before.")
 
 
-def is_loaded_apart(place: RunContext) -> bool:
+def is_loaded_apart(context: RunContext) -> bool:
     """Whether jobs of their own load what this run reads; then it says so."""
-    if place.connection.loading != "apart":
+    if context.connection.loading != "apart":
         return False
     log(
         Event.LOADED_APART,
-        f"{place.use_case.name}: plans and weather are loaded by jobs of their own "
+        f"{context.use_case.name}: plans and weather are loaded by jobs of their own "
         "(SHELFCAST_LOADING=apart): this run reads what `shelfcast load-inbox` and "
         "`shelfcast fetch-weather` have loaded.",
-        use_case=place.use_case.name,
+        use_case=context.use_case.name,
     )
     return True
 
 
-def refresh_weather(place: RunContext, fetched_at: datetime) -> None:
+def refresh_weather(context: RunContext, fetched_at: datetime) -> None:
     """Fetch weather, where the settings say so; what fails is told in one line, and stops nothing.
 
     Where sources are loaded apart, nothing is fetched.
@@ -795,63 +797,63 @@ def refresh_weather(place: RunContext, fetched_at: datetime) -> None:
         context: the run's context.
         fetched_at: the instant of the run, so that the run knows what is fetched for it.
     """
-    weather = place.use_case.sources.weather
-    is_apart = place.connection.loading == "apart"
+    weather = context.use_case.sources.weather
+    is_apart = context.connection.loading == "apart"
     if is_apart or weather is None or not weather.fetch.is_on:
         return
     try:
-        report = fetch_missing_weather(place, fetched_at)
+        report = fetch_missing_weather(context, fetched_at)
     except Exception as error:  # noqa: BLE001 - whatever it is, the forecasts do not wait for it
         failure = f"weather: {str(error).removesuffix('.') or type(error).__name__}"
     else:
         log(Event.WEATHER_FETCHED, str(report))
         failure = report.failure
     if failure:
-        warn(Event.WEATHER_NOT_FETCHED, f"{failure}. {_weather_that_stands_in(place)}")
+        warn(Event.WEATHER_NOT_FETCHED, f"{failure}. {_weather_that_stands_in(context)}")
 
 
 def fetch_missing_weather(
     context: RunContext, fetched_at: datetime, *, dry_run: bool = False
 ) -> FetchReport:
     """Fetch the weather that is due. Arguments and errors are those of `fetch_weather`."""
-    ensure_tables(place)
+    ensure_tables(context)
     return fetch_weather(
-        place.warehouse,
-        place.connection,
-        place.use_case,
-        place.project / PLACES,
+        context.warehouse,
+        context.connection,
+        context.use_case,
+        context.project / PLACES,
         fetched_at=fetched_at,
         dry_run=dry_run,
     )
 
 
-def _weather_that_stands_in(place: RunContext) -> str:
+def _weather_that_stands_in(context: RunContext) -> str:
     try:
-        issued_at = newest_forecast(place.warehouse, place.use_case)
+        issued_at = newest_forecast(context.warehouse, context.use_case)
     except ShelfcastError:
         issued_at = None
     if issued_at is None:
         return "Climatology stands in where earlier years are known."
-    day = issued_at.astimezone(place.use_case.zone).date()
+    day = issued_at.astimezone(context.use_case.zone).date()
     return f"The forecast of {day} stands in as far as it goes, then climatology."
 
 
-def check_models(place: RunContext, run: Run) -> None:
+def check_models(context: RunContext, run: Run) -> None:
     """Verify the models that should serve.
 
     Raises:
         RunStopped: more than max_refused_share of the forecastable series have no usable model.
     """
     try:
-        found = verify(place.warehouse, place.store, place.use_case)
+        found = verify(context.warehouse, context.store, context.use_case)
     except MissingRelation as error:
         raise RunStopped(
-            f"{place.use_case.name}: nothing was ever built or trained here ({error}). "
+            f"{context.use_case.name}: nothing was ever built or trained here ({error}). "
             "Run `shelfcast train` first."
         ) from error
     if not found.findings:
         return
-    limit = place.use_case.max_refused_share
+    limit = context.use_case.max_refused_share
     if found.n_unusable > limit * found.n_forecastable:
         raise RunStopped(
             f"models: {found.n_unusable} of {found.n_forecastable} forecastable series have no "
@@ -860,18 +862,18 @@ def check_models(place: RunContext, run: Run) -> None:
     warn(Event.MODELS_FAULTY, f"models: {found}", run_id=run.run_id, n_faults=len(found.findings))
 
 
-def ensure_tables(place: RunContext) -> None:
+def ensure_tables(context: RunContext) -> None:
     """Create the log tables where they are missing; dbt owns what they look like."""
-    if not place.warehouse.exists("run_log"):
-        place.dbt.run("run-operation", "create_log_tables")
+    if not context.warehouse.exists("run_log"):
+        context.dbt.run("run-operation", "create_log_tables")
 
 
-def ensure_input_tables(place: RunContext) -> None:
+def ensure_input_tables(context: RunContext) -> None:
     """Create what people fill, or the columns it lacks; it takes the right to write `_raw`."""
-    place.dbt.run("run-operation", "create_input_tables")
+    context.dbt.run("run-operation", "create_input_tables")
 
 
-def prepare(place: RunContext, run: Run) -> None:
+def prepare(context: RunContext, run: Run) -> None:
     """The first step: say what the run looks back from, then dbt from sources to the gate.
 
     Raises:
@@ -879,24 +881,24 @@ def prepare(place: RunContext, run: Run) -> None:
             the seed has no holidays of a year that is to be forecast.
         DbtFailed: dbt did.
     """
-    ensure_tables(place)
-    check_sources(place.warehouse, place.use_case)
-    check_calendar(place.project, place.use_case, run.origins)
-    write_origins(place.warehouse, run)
-    if run.kind in ("replay", "backtest") and not place.use_case.sources.sales.known_at:
+    ensure_tables(context)
+    check_sources(context.warehouse, context.use_case)
+    check_calendar(context.project, context.use_case, run.origins)
+    write_origins(context.warehouse, run)
+    if run.kind in ("replay", "backtest") and not context.use_case.sources.sales.known_at:
         warn(
             Event.REPLAYED_AS_RESTATED,
             "sales have no known_at: replayed as restated, with every correction made since.",
             run_id=run.run_id,
         )
-    with step(place.warehouse, run, "before_forecast"):
+    with step(context.warehouse, run, "before_forecast"):
         if run.kind == "issued":
-            _check_source_freshness(place)
-        place.dbt.build("before_forecast", _dbt_progress(place, "dbt before"))
-    warn_of_untold_years(place.warehouse, place.project, place.use_case)
+            _check_source_freshness(context)
+        context.dbt.build("before_forecast", _dbt_progress(context, "dbt before"))
+    warn_of_untold_years(context.warehouse, context.project, context.use_case)
 
 
-def fit_models(place: RunContext, run: Run, priors: PriorSource | None = None) -> TrainReport:
+def fit_models(context: RunContext, run: Run, priors: PriorSource | None = None) -> TrainReport:
     """Train as of the run's origins.
 
     Args:
@@ -906,42 +908,46 @@ def fit_models(place: RunContext, run: Run, priors: PriorSource | None = None) -
     """
     source = priors or prior_source(run)
     if priors is None and source == "run":
-        pool_models(place, run)
-        make_priors(place, run)
-    with step(place.warehouse, run, "train") as counts:
-        report = train(place.warehouse, place.store, run, place.n_jobs, place.show("train"), source)
+        pool_models(context, run)
+        make_priors(context, run)
+    with step(context.warehouse, run, "train") as counts:
+        report = train(
+            context.warehouse, context.store, run, context.n_jobs, context.show("train"), source
+        )
         counts.n_in, counts.n_out = report.n_series, report.n_trained
         counts.message = f"{report.n_trained} models trained, {report.n_failed} failed"
     return report
 
 
-def pool_models(place: RunContext, run: Run) -> None:
+def pool_models(context: RunContext, run: Run) -> None:
     """Fit pooled families without priors and log what each series says of each coefficient."""
-    with step(place.warehouse, run, "coefficients") as counts:
+    with step(context.warehouse, run, "coefficients") as counts:
         counts.n_in, counts.n_out = pool_coefficients(
-            place.warehouse, run, place.n_jobs, place.show("coefficients")
+            context.warehouse, run, context.n_jobs, context.show("coefficients")
         )
 
 
-def make_priors(place: RunContext, run: Run) -> None:
+def make_priors(context: RunContext, run: Run) -> None:
     """Let dbt make the portfolio's priors of the coefficients that the run has logged."""
     if not any(is_pooled(family) for family in families_of(run.use_case)):
         return
-    with step(place.warehouse, run, "priors"):
-        place.dbt.build("priors", _dbt_progress(place, "dbt priors"))
+    with step(context.warehouse, run, "priors"):
+        context.dbt.build("priors", _dbt_progress(context, "dbt priors"))
 
 
-def forecast(place: RunContext, run: Run) -> PredictReport:
+def forecast(context: RunContext, run: Run) -> PredictReport:
     """The second step: check the gate, predict, account for every series."""
-    gate = check_gate(place.warehouse, run)
-    with step(place.warehouse, run, "predict") as counts:
+    gate = check_gate(context.warehouse, run)
+    with step(context.warehouse, run, "predict") as counts:
         report = PredictReport()
         if len(gate):
-            report = predict(place.warehouse, place.store, run, place.n_jobs, place.show("predict"))
+            report = predict(
+                context.warehouse, context.store, run, context.n_jobs, context.show("predict")
+            )
         counts.n_in, counts.n_out = len(gate), report.n_forecast
         counts.message = str(report)
         check_account("predict", len(gate), report)
-        _require_lease(place, run)
+        _require_lease(context, run)
     return report
 
 
@@ -958,12 +964,12 @@ def check_account(job: str, n_in: int, report: PredictReport) -> None:
         )
 
 
-def publish(place: RunContext, run: Run) -> None:
+def publish(context: RunContext, run: Run) -> None:
     """The third step: dbt from the logs to the marts, one run at a time."""
-    build_stage(place, run, "after_forecast", "dbt after")
+    build_stage(context, run, "after_forecast", "dbt after")
 
 
-def build_stage(place: RunContext, run: Run, stage: str, what: str) -> bool:
+def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
     """Build a stage whose tables other use cases share: one run at a time, once a run.
 
     Args:
@@ -979,12 +985,12 @@ def build_stage(place: RunContext, run: Run, stage: str, what: str) -> bool:
         LeaseHeld: another run publishes for longer than PUBLISH_PATIENCE, or has taken the lease
             of the use case meanwhile.
     """
-    _require_lease(place, run)
+    _require_lease(context, run)
     is_alone = run.shard.count == 1
     tasks = f"{run.run_id} task "
     lease = acquire_waiting(
-        place.store,
-        f"publish {place.connection.dataset}",
+        context.store,
+        f"publish {context.connection.dataset}",
         run.run_id if is_alone else f"{tasks}{run.shard.index}",
         "publish",
         patience=PUBLISH_PATIENCE,
@@ -994,59 +1000,59 @@ def build_stage(place: RunContext, run: Run, stage: str, what: str) -> bool:
     if lease is None:
         return False
     with released(lease):
-        if is_alone or not read_done(place.warehouse, run).by_any(stage):
-            with step(place.warehouse, run, stage):
-                place.dbt.build(stage, _dbt_progress(place, what))
+        if is_alone or not read_done(context.warehouse, run).by_any(stage):
+            with step(context.warehouse, run, stage):
+                context.dbt.build(stage, _dbt_progress(context, what))
     return True
 
 
-def _require_lease(place: RunContext, run: Run) -> None:
+def _require_lease(context: RunContext, run: Run) -> None:
     """Check that nobody has taken the use case from this run; what it was about to write is not
     written."""
-    require_not_lost(place.store, _lease_scope(place, run), run.run_id)
+    require_not_lost(context.store, _lease_scope(context, run), run.run_id)
 
 
-def _dbt_progress(place: RunContext, what: str) -> Callable[[int, int, str], None]:
-    return lambda done, total, _: place.progress(what, done, total)
+def _dbt_progress(context: RunContext, what: str) -> Callable[[int, int, str], None]:
+    return lambda done, total, _: context.progress(what, done, total)
 
 
-def _check_source_freshness(place: RunContext) -> None:
+def _check_source_freshness(context: RunContext) -> None:
     try:
-        place.dbt.run("source freshness", "--select", f"source:{place.use_case.name}_sales")
+        context.dbt.run("source freshness", "--select", f"source:{context.use_case.name}_sales")
     except DbtFailed as error:
         raise RunStopped(
-            f"{place.use_case.name}: the sales table is staler than error_after_days, or its "
+            f"{context.use_case.name}: the sales table is staler than error_after_days, or its "
             f"freshness cannot be read. {error}"
         ) from error
 
 
 @contextmanager
-def leased(place: RunContext, run: Run, options: RunOptions) -> Iterator[None]:
+def leased(context: RunContext, run: Run, options: RunOptions) -> Iterator[None]:
     """Hold the use case's lease for a run, and say when the run is done."""
-    with released(_take_lease(place, run, options)):
+    with released(_take_lease(context, run, options)):
         yield
     _tell_ended(run)
 
 
-def _release_after_the_last(place: RunContext, run: Run) -> None:
-    n_done = read_done(place.warehouse, run).by_how_many("train")
+def _release_after_the_last(context: RunContext, run: Run) -> None:
+    n_done = read_done(context.warehouse, run).by_how_many("train")
     if n_done < run.shard.count:
         _tell_task_ended(run, f"{n_done} of {run.shard.count} tasks have trained")
         return
-    give_back(place.store, _lease_scope(place, run), run.run_id)
+    give_back(context.store, _lease_scope(context, run), run.run_id)
     _tell_ended(run)
 
 
-def _lease_scope(place: RunContext, run: Run) -> str:
-    return f"{place.connection.dataset} {run.use_case.name}"
+def _lease_scope(context: RunContext, run: Run) -> str:
+    return f"{context.connection.dataset} {run.use_case.name}"
 
 
-def _take_lease(place: RunContext, run: Run, options: RunOptions) -> Lease:
+def _take_lease(context: RunContext, run: Run, options: RunOptions) -> Lease:
     about(run_id=run.run_id, run_kind=run.kind, use_case=run.use_case.name)
-    scope = _lease_scope(place, run)
+    scope = _lease_scope(context, run)
     job = os.environ.get("CLOUD_RUN_JOB")
     purpose = f"{run.kind}, job {job}" if job else run.kind
-    lease = acquire(place.store, scope, run.run_id, purpose, take_over=options.take_over)
+    lease = acquire(context.store, scope, run.run_id, purpose, take_over=options.take_over)
     origins = ", ".join(f"{origin.origin_date}" for origin in run.origins)
     log(
         Event.RUN_STARTED,
@@ -1055,8 +1061,8 @@ def _take_lease(place: RunContext, run: Run, options: RunOptions) -> Lease:
     return lease
 
 
-def _refuse_issued(place: RunContext, run: Run) -> None:
-    issued = place.warehouse.read(
+def _refuse_issued(context: RunContext, run: Run) -> None:
+    issued = context.warehouse.read(
         """
         select distinct origins.origin_date
         from {run_origins} as origins
@@ -1077,37 +1083,37 @@ def _refuse_issued(place: RunContext, run: Run) -> None:
         )
 
 
-def _fit_where_nothing_served(place: RunContext, run: Run) -> None:
+def _fit_where_nothing_served(context: RunContext, run: Run) -> None:
     """Train as of each origin that no model serves; a model then serves the later origins too,
     unless models are refitted every week. An origin at which no series can be trained is left to
     the baselines."""
-    missing = _origins_without_models(place, run)
+    missing = _origins_without_models(context, run)
     while missing:
-        chosen = missing if place.use_case.refit == "weekly" else missing[:1]
-        report = fit_models(place, replace(run, origins=chosen))
+        chosen = missing if context.use_case.refit == "weekly" else missing[:1]
+        report = fit_models(context, replace(run, origins=chosen))
         if not report.n_trained:
-            warn(Event.SERIES_FELL_BACK, _why_none(place, run), run_id=run.run_id)
+            warn(Event.SERIES_FELL_BACK, _why_none(context, run), run_id=run.run_id)
         tried = set(chosen)
-        still = _origins_without_models(place, run)
+        still = _origins_without_models(context, run)
         missing = [origin for origin in missing if origin in still and origin not in tried]
 
 
-def _why_none(place: RunContext, run: Run) -> str:
+def _why_none(context: RunContext, run: Run) -> str:
     condition, parameters = series_in_scope(run)
-    statement = WHY_NONE.replace("{series}", f"{{{place.use_case.name}_series}}")
-    found = place.warehouse.read(statement.replace("{scope}", condition), **parameters)
+    statement = WHY_NONE.replace("{series}", f"{{{context.use_case.name}_series}}")
+    found = context.warehouse.read(statement.replace("{scope}", condition), **parameters)
     reasons = ", ".join(f"{row.n} {row.reason}" for row in found.itertuples())
     return (
-        f"{place.use_case.name}: no model was trained as of {run.origins[-1].origin_date}; "
+        f"{context.use_case.name}: no model was trained as of {run.origins[-1].origin_date}; "
         f"{int(found['n'].sum())} series are in scope{f' ({reasons})' if reasons else ''}. Look at "
         "--series, at --as-of, and at min_observations in the settings."
     )
 
 
-def _origins_without_models(place: RunContext, run: Run) -> list[Origin]:
+def _origins_without_models(context: RunContext, run: Run) -> list[Origin]:
     """The origins that no champion serves; where each has its own, those without one."""
-    served = place.warehouse.read(
-        TRAINED_ORIGINS if place.use_case.refit == "weekly" else SERVED_ORIGINS,
+    served = context.warehouse.read(
+        TRAINED_ORIGINS if context.use_case.refit == "weekly" else SERVED_ORIGINS,
         use_case=run.use_case.name,
         model_name=run.use_case.champion,
     )
@@ -1115,34 +1121,34 @@ def _origins_without_models(place: RunContext, run: Run) -> list[Origin]:
     return [origin for origin in run.origins if origin.origin_date not in known]
 
 
-def _open_run(place: RunContext, options: RunOptions) -> Run | None:
+def _open_run(context: RunContext, options: RunOptions) -> Run | None:
     """The issued run to go on with: of this week, prepared, not predicted to its end yet.
 
     One that this task has predicted stays open as long as it has the lease (it will be published),
     and for a task of several, which another attempt of the same job may be.
     """
-    run = recorded_run(place, options)
-    if run is None or run.kind != "issued" or run.origins != [_origin_now(place, run)]:
+    run = recorded_run(context, options)
+    if run is None or run.kind != "issued" or run.origins != [_origin_now(context, run)]:
         return None
-    done = read_done(place.warehouse, run)
-    is_ready = done.is_prepared and (place.use_case.refit != "weekly" or done.by_any("train"))
+    done = read_done(context.warehouse, run)
+    is_ready = done.is_prepared and (context.use_case.refit != "weekly" or done.by_any("train"))
     if not is_ready:
         return None
     if not done.by_this("predict"):
         return None if done.is_published else run
-    is_held = holder(place.store, _lease_scope(place, run)) == run.run_id
+    is_held = holder(context.store, _lease_scope(context, run)) == run.run_id
     return run if is_held or run.shard.count > 1 else None
 
 
-def _origin_now(place: RunContext, run: Run) -> Origin:
-    now = origin_at(place.use_case, datetime.now(UTC))
+def _origin_now(context: RunContext, run: Run) -> Origin:
+    now = origin_at(context.use_case, datetime.now(UTC))
     return replace(now, as_of_at=run.origins[0].as_of_at)
 
 
-def recorded_run(place: RunContext, options: RunOptions) -> Run | None:
+def recorded_run(context: RunContext, options: RunOptions) -> Run | None:
     """The run of the given id, else the newest one of the use case, as run_origins holds it."""
-    ensure_tables(place)
-    rows = place.warehouse.read(
+    ensure_tables(context)
+    rows = context.warehouse.read(
         """
         select run_id, run_kind, origin_date, as_of_at, is_as_issued, requested_at
         from {run_origins}
@@ -1150,7 +1156,7 @@ def recorded_run(place: RunContext, options: RunOptions) -> Run | None:
         qualify dense_rank() over (order by requested_at desc, run_id) = 1
         order by origin_date
         """,
-        use_case=place.use_case.name,
+        use_case=context.use_case.name,
         run_id=options.run_id,
     )
     if rows.empty:
@@ -1159,7 +1165,7 @@ def recorded_run(place: RunContext, options: RunOptions) -> Run | None:
         Origin(row.origin_date.date(), row.as_of_at.to_pydatetime()) for row in rows.itertuples()
     ]
     first = rows.iloc[0]
-    return place.new_run(
+    return context.new_run(
         first["run_kind"],
         origins,
         replace(options, run_id=first["run_id"]),

@@ -69,22 +69,22 @@ def retrain(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    run, origins = open_retrain(place, options, tune=tune, as_of_at=as_of_at)
-    family = champion_family(place.use_case)
-    policy = read_candidates(place.warehouse, run, needed=candidates)
-    if candidates and not policy.due and not was_begun(place.store, run):
-        log(Event.RETRAINED, f"{place.use_case.name}: no series is due.", run_id=run.run_id)
+    run, origins = open_retrain(context, options, tune=tune, as_of_at=as_of_at)
+    family = champion_family(context.use_case)
+    policy = read_candidates(context.warehouse, run, needed=candidates)
+    if candidates and not policy.due and not was_begun(context.store, run):
+        log(Event.RETRAINED, f"{context.use_case.name}: no series is due.", run_id=run.run_id)
         return RetrainReport()
-    with leased(place, run, options):
-        prepare(place, run)
-        chosen = _chosen(place, run, policy, only_candidates=candidates)
-        record_refused(place.warehouse, run, family, chosen)
+    with leased(context, run, options):
+        prepare(context, run)
+        chosen = _chosen(context, run, policy, only_candidates=candidates)
+        record_refused(context.warehouse, run, family, chosen)
         if not chosen.classes:
             told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
             raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
         run = replace(run, selection=Selection(names=tuple(chosen.classes)))
-        with step(place.warehouse, run, "retrain") as counts, of_model(family.name):
-            report = _carry_through(place, run, origins, family, chosen)
+        with step(context.warehouse, run, "retrain") as counts, of_model(family.name):
+            report = _carry_through(context, run, origins, family, chosen)
             counts.n_in, counts.n_out = len(chosen.classes), len(report.decisions)
             counts.message = str(report)
     if report.lost:
@@ -111,14 +111,14 @@ def open_retrain(
     """
     if options.shard.count > 1:
         raise SettingsError("retrain is one task: it compares a few series at a time.")
-    family = champion_family(place.use_case)
+    family = champion_family(context.use_case)
     options = replace(options, run_id=options.run_id or new_run_id())
-    recorded = recorded_run(place, options)
+    recorded = recorded_run(context, options)
     instant = recorded.origins[-1].as_of_at if recorded else as_of_at or datetime.now(UTC)
-    current = origin_at(place.use_case, instant)
+    current = origin_at(context.use_case, instant)
     is_tuned = tune and has_recipes(family)
-    origins = retrain_origins(place.use_case, current, compare=tune, tune=is_tuned)
-    run = place.new_run("retrain", origins.all, options)
+    origins = retrain_origins(context.use_case, current, compare=tune, tune=is_tuned)
+    run = context.new_run("retrain", origins.all, options)
     if recorded is not None and (recorded.kind, recorded.origins) != (run.kind, run.origins):
         raise RunStopped(
             f"run {recorded.run_id} is of kind {recorded.kind} and looks back from "
@@ -129,7 +129,7 @@ def open_retrain(
         warn(
             Event.TUNED,
             f"retrain: {family.name} has no recipes to choose from, so there is no challenger: its "
-            f"series are compared with {place.use_case.retraining.baseline} and fitted again.",
+            f"series are compared with {context.use_case.retraining.baseline} and fitted again.",
             run_id=run.run_id,
         )
     return run, origins
@@ -156,23 +156,25 @@ def has_recipes(family: Family[Any]) -> bool:
     return able is not None and len(able.candidates()) > 1
 
 
-def would_retrain(place: RunContext, run: Run, *, candidates: bool) -> list[str]:
+def would_retrain(context: RunContext, run: Run, *, candidates: bool) -> list[str]:
     """The series that a retraining would look at, by what was built last; nothing is written."""
-    asked = series_asked_for(place.warehouse, run)
+    asked = series_asked_for(context.warehouse, run)
     if not candidates:
         return asked
     known = set(asked)
-    due = read_candidates(place.warehouse, run, needed=True).due
+    due = read_candidates(context.warehouse, run, needed=True).due
     return [name for name in due if name in known][: run.use_case.retraining.max_series]
 
 
-def _chosen(place: RunContext, run: Run, policy: Candidates, *, only_candidates: bool) -> Chosen:
+def _chosen(context: RunContext, run: Run, policy: Candidates, *, only_candidates: bool) -> Chosen:
     """The series of this run, the same in every attempt."""
 
     def choose() -> dict[str, Any]:
-        return asdict(choose_series(place.warehouse, run, policy, only_candidates=only_candidates))
+        return asdict(
+            choose_series(context.warehouse, run, policy, only_candidates=only_candidates)
+        )
 
-    kept = remembered(place.store, run, "series", choose)
+    kept = remembered(context.store, run, "series", choose)
     why = {name: Why(**one) for name, one in kept["why"].items()}
     return Chosen(**{**kept, "why": why})
 
@@ -180,23 +182,23 @@ def _chosen(place: RunContext, run: Run, policy: Candidates, *, only_candidates:
 def _carry_through(
     context: RunContext, run: Run, origins: RetrainOrigins, family: Family[Any], chosen: Chosen
 ) -> RetrainReport:
-    seen = seen_copies(place.store, run, family, chosen.classes)
+    seen = seen_copies(context.store, run, family, chosen.classes)
 
     def decide() -> dict[str, Any]:
         retraining = Retraining(
-            place.warehouse,
-            place.store,
+            context.warehouse,
+            context.store,
             run,
             origins,
             family,
             chosen,
-            place.n_jobs,
-            place.show("retrain"),
+            context.n_jobs,
+            context.show("retrain"),
         )
         return asdict(retraining.decide())
 
-    record = Record(**remembered(place.store, run, "decisions", decide))
-    lost = carry_out(place.warehouse, place.store, run, family, record, seen)
+    record = Record(**remembered(context.store, run, "decisions", decide))
+    lost = carry_out(context.warehouse, context.store, run, family, record, seen)
     tell(run, chosen, record, lost)
     decisions = {n: one["decision"] for n, one in record.series.items() if n not in lost}
     return RetrainReport(decisions, chosen.left_out, lost, chosen.n_over, record.chance)

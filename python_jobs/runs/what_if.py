@@ -71,39 +71,44 @@ def what_if(
         SettingsError: there is no scenario of that name (those that are known are named).
         RunStopped: no forecast was issued yet, or none is concerned by the scenario.
     """
-    run = open_what_if(place, options or RunOptions())
-    question = _ask(place, run, scenario)
+    run = open_what_if(context, options or RunOptions())
+    question = _ask(context, run, scenario)
     rows = answer(
-        place.warehouse, place.store, run, question.panel, place.n_jobs, place.show("what-if")
+        context.warehouse,
+        context.store,
+        run,
+        question.panel,
+        context.n_jobs,
+        context.show("what-if"),
     )
     if not dry_run:
-        record(place.warehouse, run, rows)
+        record(context.warehouse, run, rows)
     found = WhatIf(rows, question.unused)
     _tell(run, scenario, found)
     return found
 
 
-def open_what_if(place: RunContext, options: RunOptions) -> Run:
+def open_what_if(context: RunContext, options: RunOptions) -> Run:
     """Describe the run; its origin is that of today, whichever forecast it asks about."""
-    return place.new_run("scenario", [origin_at(place.use_case, datetime.now(UTC))], options)
+    return context.new_run("scenario", [origin_at(context.use_case, datetime.now(UTC))], options)
 
 
-def _ask(place: RunContext, run: Run, scenario: str) -> Question:
-    name = place.use_case.name
+def _ask(context: RunContext, run: Run, scenario: str) -> Question:
+    name = context.use_case.name
     try:
-        question = ask(place.warehouse, run, scenario)
+        question = ask(context.warehouse, run, scenario)
     except MissingRelation as error:
         raise RunStopped(
             f"{name}: no forecast was issued yet, so there is nothing to compare a scenario with "
             f"({error}). Run `shelfcast weekly` first."
         ) from error
     if question.panel.empty and question.unused.empty:
-        _require_seen(place, scenario)
-        known = place.warehouse.read(KNOWN.replace("{scenarios}", f"{{stg_{name}_scenarios}}"))
+        _require_seen(context, scenario)
+        known = context.warehouse.read(KNOWN.replace("{scenarios}", f"{{stg_{name}_scenarios}}"))
         there = first_few([f"{row.scenario} ({row.n} rows)" for row in known.itertuples()], 10)
         raise SettingsError(
             f"{name}: no scenario is named '{scenario}' (known: {there or 'none'}). Put its rows "
-            f"into {place.warehouse.table(f'{name}_scenarios.rows')}, or "
+            f"into {context.warehouse.table(f'{name}_scenarios.rows')}, or "
             "`shelfcast load FILE --as scenarios`."
         )
     if question.panel.empty:
@@ -114,22 +119,22 @@ def _ask(place: RunContext, run: Run, scenario: str) -> Question:
     return question
 
 
-def _require_seen(place: RunContext, scenario: str) -> None:
+def _require_seen(context: RunContext, scenario: str) -> None:
     """Check that the table of scenarios exists, and that the last build has seen it.
 
     Raises:
         RunStopped: nobody has made the table, or it was made since.
     """
-    name = place.use_case.name
+    name = context.use_case.name
     source = f"{name}_scenarios.rows"
-    if not place.warehouse.exists(source):
+    if not context.warehouse.exists(source):
         raise RunStopped(
-            f"{place.warehouse.table(source)} does not exist, so there is no scenario to ask "
+            f"{context.warehouse.table(source)} does not exist, so there is no scenario to ask "
             "about. `shelfcast load FILE --as scenarios`, by an account that may write there, "
             "makes it."
         )
     statement = f"select count(*) as n from {{{source}}} where scenario = @scenario"
-    if place.warehouse.read(statement, scenario=scenario)["n"].iloc[0]:
+    if context.warehouse.read(statement, scenario=scenario)["n"].iloc[0]:
         raise RunStopped(
             f"{name}: scenario '{scenario}' was loaded into a table that was made after the last "
             f"build. Run `dbt run --select stg_{name}_scenarios+` (the next weekly run or "
@@ -174,7 +179,7 @@ def _tell(run: Run, scenario: str, found: WhatIf) -> None:
         )
 
 
-def predict_with_observed_weather(place: RunContext, run: Run) -> int:
+def predict_with_observed_weather(context: RunContext, run: Run) -> int:
     """Make issued forecasts again with the weather that came, once all of their weeks have it.
 
     What goes wrong is told, and costs nothing but the comparison in `weather_value`.
@@ -182,21 +187,26 @@ def predict_with_observed_weather(place: RunContext, run: Run) -> int:
     Returns:
         How many rows were made.
     """
-    if not any(one.future == "weather" for one in place.use_case.regressors.values()):
+    if not any(one.future == "weather" for one in context.use_case.regressors.values()):
         return 0
-    name = f"{place.use_case.name}_observed_weather_panel"
+    name = f"{context.use_case.name}_observed_weather_panel"
     try:
-        panel = read_panel(place.warehouse, run, name, WEATHER_AS_IT_CAME)
+        panel = read_panel(context.warehouse, run, name, WEATHER_AS_IT_CAME)
     except MissingRelation:
         return 0
     if panel.empty:
         return 0
     try:
-        with step(place.warehouse, run, "observed_weather") as counts:
+        with step(context.warehouse, run, "observed_weather") as counts:
             rows = answer(
-                place.warehouse, place.store, run, panel, place.n_jobs, place.show("weather")
+                context.warehouse,
+                context.store,
+                run,
+                panel,
+                context.n_jobs,
+                context.show("weather"),
             )
-            record(place.warehouse, run, rows)
+            record(context.warehouse, run, rows)
             counts.n_in, counts.n_out = len(panel), int(rows["yhat"].notna().sum())
             counts.message = f"{counts.n_out} of {counts.n_in} forecasts with the weather that came"
     except ShelfcastError as error:

@@ -124,7 +124,7 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
     templates = {f"all_of_{name}": f"select * from {{{{ ref('{name}') }}}}" for name in ENDS}
     given = {"holidays": HOLIDAYS, "series_decisions": DECISIONS}
     rendered.macro_project(site, templates, {**models, **given})
-    pipeline.ensure_tables(site.place())
+    pipeline.ensure_tables(site.context())
     return rendered.render(
         site,
         {

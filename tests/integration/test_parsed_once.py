@@ -40,10 +40,10 @@ def test_a_site_gets_what_dbt_makes_of_its_own_dataset(make_site: Callable[[], S
     for site in sites:
         golden.sku_settings(site)
     with parsed_once() as made:
-        _, shared = (site.place().dbt._parsed_by_dbt() for site in sites)
+        _, shared = (site.context().dbt._parsed_by_dbt() for site in sites)
         assert len(made) == 1
-    dbt = sites[1].place().dbt
-    pipeline.ensure_tables(sites[1].place())
+    dbt = sites[1].context().dbt
+    pipeline.ensure_tables(sites[1].context())
     file, compiled = file_of(dbt), compiled_by(dbt, shared)
     own = dbt._invoke(None, "parse")
     assert file == file_of(dbt)
@@ -55,5 +55,5 @@ def test_other_settings_are_parsed_for_themselves(make_site: Callable[[], Site])
     second.use_cases["sku_weekly"]["horizon"] = 3
     with parsed_once() as made:
         for site in (first, second):
-            site.place().dbt._parsed_by_dbt()
+            site.context().dbt._parsed_by_dbt()
         assert len(made) == 2

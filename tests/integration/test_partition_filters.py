@@ -84,14 +84,17 @@ READS_ALL = {
 """{(model, what it reads whole): why}. Data tests are of whole tables on purpose, and not here."""
 
 PYTHON_READS_ALL = {
-    ("cli.py", "models"): REGISTRY,
-    ("jobs/export.py", "models"): REGISTRY,
-    ("jobs/verify.py", "models"): REGISTRY,
-    ("jobs/versions.py", "model_log"): REGISTRY,
-    ("jobs/predict.py", "model_log"): REGISTRY,
-    ("jobs/suppose.py", "model_log"): REGISTRY,
-    ("pipeline.py", "model_log"): "the origins at which anything was ever trained",
-    ("jobs/retraining.py", "baselines"): "of one run and the origins at which it compares recipes",
+    ("cli/models.py", "models"): REGISTRY,
+    ("fitting/export.py", "models"): REGISTRY,
+    ("registry/verify.py", "models"): REGISTRY,
+    ("registry/versions.py", "model_log"): REGISTRY,
+    ("prediction/predict.py", "model_log"): REGISTRY,
+    ("prediction/scenarios.py", "model_log"): REGISTRY,
+    ("runs/pipeline.py", "model_log"): "the origins at which anything was ever trained",
+    (
+        "selection/retraining.py",
+        "baselines",
+    ): "of one run and the origins at which it compares recipes",
 }
 """{(file of python_jobs, what a statement of it reads whole): why}."""
 
@@ -150,15 +153,15 @@ def manifest(make_site: Callable[[], Site]) -> dict[str, Any]:
     for name, query in {**UNBOUNDED, **BOUNDED}.items():
         config = "{{ config(materialized='table', contract={'enforced': false}) }}\n"
         (models / f"made_up_{name}.sql").write_text(config + query)
-    place = site.place()
-    pipeline.ensure_tables(place)
+    context = site.context()
+    pipeline.ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
-    write_origins(place.warehouse, place.new_run("replay", origins, RunOptions()))
-    for node in place.dbt.manifest()["nodes"].values():
+    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
+    for node in context.dbt.manifest()["nodes"].values():
         if node["config"].get("materialized") == "incremental":
             project, dataset, table = compiled.table_name(node)
-            place.warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
-            place.warehouse.create_table(f"{project}.{dataset}.{table}", compiled.contract(node))
+            context.warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
+            context.warehouse.create_table(f"{project}.{dataset}.{table}", compiled.contract(node))
     return compiled.compile_project(site)
 
 
@@ -246,8 +249,8 @@ def rendered(statement: str, names: dict[str, str]) -> str:
     """
 
     def relation(match: re.Match[str]) -> str:
-        places = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
-        return next((place for place in places if place), "filled_in")
+        found = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
+        return next((one for one in found if one), "filled_in")
 
     for given, filled_in in {"{scope}": "true", "{regressors}": ""}.items():
         statement = statement.replace(given, filled_in)

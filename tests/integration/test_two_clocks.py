@@ -99,9 +99,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     use_case["min_observations"] = 1
     site.write("sales", sales_frame())
     site.write("promotions", plan_frame())
-    place = site.place()
+    context = site.context()
     origins = [Origin(day(origin), as_of) for origin, as_of in AS_OF.items()]
-    pipeline.prepare(place, place.new_run("replay", origins, RunOptions()))
+    pipeline.prepare(context, context.new_run("replay", origins, RunOptions()))
     return site
 
 

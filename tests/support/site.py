@@ -94,27 +94,27 @@ class Site:
         self.profiles = Path(shutil.copytree(self.profiles, self.folder / "profiles"))
         return self.profiles / "profiles.yml"
 
-    def place(self, use_case: str | None = None) -> pipeline.RunContext:
+    def context(self, use_case: str | None = None) -> pipeline.RunContext:
         """Open the workplace, with this deployment's environment in force."""
         os.environ.update(self.environment())
         return pipeline.open_context(use_case or self.use_case, n_jobs=2)
 
     @property
     def warehouse(self) -> Warehouse:
-        return self.place().warehouse
+        return self.context().warehouse
 
     def read(self, statement: str, **parameters: Any) -> pd.DataFrame:
-        return self.place().warehouse.read(statement, **parameters)
+        return self.context().warehouse.read(statement, **parameters)
 
     def write(self, name: str, rows: pd.DataFrame, table: str | None = None) -> None:
         """Append rows to a source table, made with the frame's types if need be."""
-        place = self.place()
-        pipeline.ensure_tables(place)
+        context = self.context()
+        pipeline.ensure_tables(context)
         for column in set(NEED_NOT_SAY.get(name, ())) - set(rows):
             rows = rows.assign(**{column: pd.Series([None] * len(rows), dtype="string")})
         table = table or f"shelfcast-local.{self.dataset}_raw.{name}"
-        place.warehouse.create_table(table, {c: _type(rows[c]) for c in rows})
-        place.warehouse.append_to(table, rows, f"test-{uuid.uuid4().hex}")
+        context.warehouse.create_table(table, {c: _type(rows[c]) for c in rows})
+        context.warehouse.append_to(table, rows, f"test-{uuid.uuid4().hex}")
 
     def in_bucket(self) -> Site:
         """Put the model store into a bucket of the storage emulator, as on Google Cloud."""
