@@ -41,6 +41,13 @@ def die(*_args: object) -> None:
     raise Killed
 
 
+def test_an_upload_killed_before_its_content_left_the_object_before_it(held, tmp_path, monkeypatch):
+    monkeypatch.setattr(held._store, "write_bytes", die)
+    with pytest.raises(Killed):
+        held.create_file("b", "lease", b"two", resource("lease", 2))
+    assert Storage(tmp_path).get_file("b", "lease") == b"one"
+
+
 def test_an_upload_killed_before_its_listing_left_the_object_before_it(held, tmp_path, monkeypatch):
     monkeypatch.setattr(held._listing, "change", die)
     with pytest.raises(Killed):
