@@ -62,6 +62,15 @@ def test_a_refused_upload_leaves_nothing_of_its_body_on_the_connection(connectio
     assert answered(connection, "GET", "/") == (200, b"OK")
 
 
+def test_a_failure_is_an_answer(connection):
+    """Without one, the client retries for minutes what will fail again."""
+    headers = {"Content-Type": "application/json"}
+    for _ in range(2):
+        status, body = answered(connection, "POST", "/storage/v1/b", b"{no json", headers)
+        assert status == 400
+        assert "JSONDecodeError" in json.loads(body)["error"]["message"]
+
+
 def test_a_request_that_is_not_implemented_ends_its_connection(connection, bucket):
     body = b"GET / HTTP/1.1\r\n\r\n"
     connection.request("PATCH", f"/storage/v1/b/{bucket.name}/o", body=body)

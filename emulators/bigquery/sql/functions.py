@@ -98,9 +98,13 @@ def count_whole_units(sql: str) -> str:
     return replace_calls(sql, "timestamp_diff", replacement)
 
 
+DATE_STEPS = (count_week_boundaries, end_weeks, count_whole_units, truncate_dates)
+"""Applied in this order: no step rewrites what an earlier one wrote."""
+
+
 def rewrite_dates(sql: str) -> str:
-    """Rewrite all date functions; what one step writes, no later step rewrites."""
-    for step in (count_week_boundaries, end_weeks, count_whole_units, truncate_dates):
+    """Rewrite all date functions."""
+    for step in DATE_STEPS:
         sql = step(sql)
     return sql
 

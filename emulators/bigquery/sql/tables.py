@@ -1,5 +1,6 @@
 """CREATE TABLE and ALTER TABLE in the form that DuckDB takes."""
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -46,6 +47,7 @@ _NUMERIC = re.compile(
 def in_query(rewrite: Callable[[str], str]) -> Callable[[str], str]:
     """Apply a rewrite to a statement's query, never to a table's PARTITION BY."""
 
+    @functools.wraps(rewrite)
     def rewrite_query(sql: str) -> str:
         header = _table_header(sql)
         return header + rewrite(sql[len(header) :])
