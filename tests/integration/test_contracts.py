@@ -18,7 +18,7 @@ Nodes = dict[str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def nodes(make_site: Callable[[], Site]) -> Nodes:
-    return make_site().place().dbt.manifest()["nodes"]
+    return make_site().context().dbt.manifest()["nodes"]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
 from tests.support import rendered
 from tests.support.site import ROOT, Site
 
@@ -96,7 +96,7 @@ def site(make_site: Callable[[], Site]) -> Site:
 @pytest.fixture(scope="module")
 def results(site: Site) -> dict[str, dict[str, Any]]:
     """dbt's result of each test, by the model that it is of."""
-    dbt = site.place().dbt
+    dbt = site.context().dbt
     with suppress(DbtFailed):
         dbt.run("test")
     nodes = dbt.manifest()["nodes"]
