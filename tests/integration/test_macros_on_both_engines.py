@@ -906,7 +906,7 @@ def test_both_engines_give_the_rows_worked_out_by_hand(bigquery_client, queries,
     assert same(ordered(emulators), ordered(expected)), f"the emulator: {ordered(emulators)}"
 
 
-@pytest.mark.parametrize("folder", ["metrics", "time"])
+@pytest.mark.parametrize("folder", ["calibration", "errors", "metrics", "regressors", "time"])
 def test_every_macro_of(folder):
     macros = {path.stem for path in (ROOT / "macros" / folder).glob("*.sql")}
     called = {name for template, _ in CASES.values() for name in re.findall(r"\b(\w+)\(", template)}
