@@ -23,9 +23,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from python_jobs import pipeline
 from python_jobs.local import environment
-from python_jobs.pipeline import Workplace
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunContext
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("before_forecast", "priors", "after_forecast", "monitoring")
@@ -37,7 +37,7 @@ Widths = dict[str, float]
 """Bytes of each column of a table, null cells as nothing."""
 
 
-def nodes_of(place: Workplace, stage: str) -> list[str]:
+def nodes_of(context: RunContext, stage: str) -> list[str]:
     """Unique ids of the models and data tests of a stage."""
     from dbt.cli.main import dbtRunner
 
@@ -56,26 +56,26 @@ def nodes_of(place: Workplace, stage: str) -> list[str]:
     return [name for name in names if name.startswith(("model.", "test."))]
 
 
-def widths(place: Workplace, table: str) -> Widths:
+def widths(context: RunContext, table: str) -> Widths:
     """Logical bytes of each column of `project.dataset.table`; empty where there is no table."""
-    columns = place.warehouse.columns(table) or {}
+    columns = context.warehouse.columns(table) or {}
     if not columns:
         return {}
     sizes = ", ".join(
         f"sum(if({name} is null, 0, {WIDTHS.get(kind, '8').format(name)})) as {name}"
         for name, kind in columns.items()
     )
-    row = place.warehouse.read(f"select {sizes} from `{table}`").iloc[0].fillna(0)
+    row = context.warehouse.read(f"select {sizes} from `{table}`").iloc[0].fillna(0)
     return {str(name): float(size) for name, size in row.items()}
 
 
 class Project:
     """The compiled project and the sizes of its tables."""
 
-    def __init__(self, place: Workplace) -> None:
-        self.place = place
-        place.dbt.run("compile")
-        self.manifest = json.loads((place.dbt.target_path / "manifest.json").read_bytes())
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
+        context.dbt.run("compile")
+        self.manifest = json.loads((context.dbt.target_path / "manifest.json").read_bytes())
         self.nodes: dict[str, Any] = {**self.manifest["nodes"], **self.manifest["sources"]}
         self.sizes: dict[str, Widths] = {}
 
@@ -104,7 +104,7 @@ class Project:
         found = []
         for table in sorted(tables):
             if table not in self.sizes:
-                self.sizes[table] = widths(self.place, table)
+                self.sizes[table] = widths(self.context, table)
             found.append(sum(size for column, size in self.sizes[table].items() if column in words))
         return found
 
@@ -116,14 +116,14 @@ def main() -> None:
     counts = parser.parse_args().series
     os.chdir(ROOT)
     environment.connect(ROOT)
-    place = pipeline.open_workplace()
-    price = place.settings.prices.bigquery_tib
-    project = Project(place)
-    here = place.warehouse.read("select count(distinct series_id) as n from {sku_weekly_actuals}")
+    context = pipeline.open_context()
+    price = context.settings.prices.bigquery_tib
+    project = Project(context)
+    here = context.warehouse.read("select count(distinct series_id) as n from {sku_weekly_actuals}")
     n_here = int(here["n"].iloc[0])
     result: dict[str, Any] = {"series_here": n_here, "stages": {}}
     for stage in STAGES:
-        reads = {name: project.read_by(name) for name in nodes_of(place, stage)}
+        reads = {name: project.read_by(name) for name in nodes_of(context, stage)}
         by_count = {}
         for count in counts:
             scale = count / n_here

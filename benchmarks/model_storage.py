@@ -34,10 +34,10 @@ from google.cloud import storage
 from benchmarks.portfolio_speed import HORIZON, ORIGIN, REGRESSORS, say, synthetic_panel
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, FamilySettings
-from python_jobs.jobs.packing import pack
-from python_jobs.jobs.registry import load_models
+from python_jobs.infra.store import ModelStore, model_path, open_store, sha256_of
 from python_jobs.local import stack
-from python_jobs.model_store import ModelStore, model_path, open_store, sha256_of
+from python_jobs.registry.packing import pack
+from python_jobs.registry.serving import load_models
 
 OBJECT = "runs/R/sku_weekly/prophet/2026-11-15/shard-00000.jsonl"
 T = TypeVar("T")

@@ -35,10 +35,10 @@ from typing import Any
 
 import psutil
 
-from python_jobs import pipeline
+from python_jobs.infra.settings import project_dir
 from python_jobs.local import environment, stack
-from python_jobs.monitor import monitor
-from python_jobs.settings import project_dir
+from python_jobs.runs import pipeline
+from python_jobs.runs.monitor import monitor
 
 MONDAY = date(2026, 11, 9)
 """First day of the newest complete week."""
@@ -137,7 +137,7 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def fill(place: pipeline.Workplace, n_series: int, n_weeks: int) -> None:
+def fill(place: pipeline.RunContext, n_series: int, n_weeks: int) -> None:
     """Make every relation, empty, then write what runs would have left in it."""
     pipeline.ensure_tables(place)
     warehouse = place.warehouse
@@ -210,7 +210,7 @@ def measure(folder: Path, emulator: psutil.Process, n_series: int, n_weeks: int)
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
-    place = pipeline.open_workplace("sku_weekly")
+    place = pipeline.open_context("sku_weekly")
     say(f"{n_series} series: filling")
     fill(place, n_series, n_weeks)
     friday = datetime(2026, 11, 20, 9, tzinfo=UTC)

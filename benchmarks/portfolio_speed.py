@@ -36,7 +36,7 @@ from python_jobs.families.base import Family, FamilySettings
 from python_jobs.families.prophet.paths import recursive_forecast
 from python_jobs.families.prophet.score import evaluate, stack
 from python_jobs.families.prophet.stan import load_prophet
-from python_jobs.jobs.pool import fit_local, predict_local
+from python_jobs.fitting.pool import fit_local, predict_local
 
 REGRESSORS = ("promo_share", "log_price_ratio")
 HORIZON = 4

@@ -29,9 +29,9 @@ from google.cloud import storage
 from deploy.check import tools
 from deploy.check.container import Ended, Failed, Image, Task
 from deploy.check.image import TAG
-from python_jobs import pipeline
 from python_jobs.local import stack
 from python_jobs.local.demo_data import DemoSettings, generate
+from python_jobs.runs import pipeline
 
 FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime")
 TRUE_STILL = {
@@ -105,7 +105,7 @@ class Cycle:
     """
 
     image: Image
-    place: pipeline.Workplace
+    context: pipeline.RunContext
     bucket: storage.Bucket
     data: Path
     warehouse_clock: Path
@@ -183,7 +183,7 @@ class Cycle:
             name="retrain-models-byhand",
             TARGET_COMBINATIONS=TARGETS,
         )
-        decided = self.place.warehouse.read(DECIDED, run_id="retrain-models-byhand")
+        decided = self.context.warehouse.read(DECIDED, run_id="retrain-models-byhand")
         names = set(decided["series_id"])
         _expect(len(names) == N_TARGETS, f"{TARGETS}: decisions for {sorted(names)}")
         counts = decided["decision"].value_counts()
@@ -202,7 +202,7 @@ class Cycle:
         messages = [line["message"] for line in entries(refused) if line["severity"] == "ERROR"]
         said = f"is held by run {done}"
         _expect(any(said in line for line in messages), f"the refused run says {messages}")
-        runs = self.place.warehouse.read(RUNS_OF, origin=_origin(clock))
+        runs = self.context.warehouse.read(RUNS_OF, origin=_origin(clock))
         _expect(list(runs["run_id"]) == [done], f"forecasts of {list(runs['run_id'])}")
         self._expect_issued(clock)
 
@@ -273,9 +273,9 @@ class Cycle:
         return name
 
     def _issued(self, clock: datetime) -> Mapping[str, int]:
-        if not self.place.warehouse.exists("forecasts"):
+        if not self.context.warehouse.exists("forecasts"):
             return {"n": 0}
-        rows = self.place.warehouse.read(ISSUED, origin=_origin(clock))
+        rows = self.context.warehouse.read(ISSUED, origin=_origin(clock))
         return {str(name): int(value) for name, value in rows.iloc[0].items()}
 
     def _expect_issued(self, clock: datetime) -> None:
@@ -291,7 +291,7 @@ class Cycle:
         )
 
     def _count(self, statement: str) -> int:
-        return int(self.place.warehouse.read(statement)["n"].iloc[0])
+        return int(self.context.warehouse.read(statement)["n"].iloc[0])
 
 
 def check() -> str:
@@ -335,8 +335,8 @@ def _ready() -> Iterator[Cycle]:
         held.enter_context(_environment(given | own))
         bucket = storage.Client(project="shelfcast-local").create_bucket(BUCKET)
         image = Image(TAG, given, {FAKE_TIME: "/opt/faketime"})
-        place = pipeline.open_workplace("sku_weekly")
-        yield Cycle(image, place, bucket, folder / "data", clock)
+        context = pipeline.open_context("sku_weekly")
+        yield Cycle(image, context, bucket, folder / "data", clock)
 
 
 @contextmanager

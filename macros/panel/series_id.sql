@@ -1,5 +1,5 @@
 {# The key's parts joined with |, each with \ and | escaped by a \, so that it reads as itself
-   and splits back (python_jobs/series.py is the other half). STRING; null where a part is
+   and splits back (python_jobs/infra/series.py is the other half). STRING; null where a part is
    null. #}
 {% macro series_id(parts) -%}
     {%- set escaped = [] -%}

@@ -1,5 +1,5 @@
 {# The settings of one use case: defaults, then what `vars: use_cases:` says. The same merge as
-   python_jobs/settings.py; `validate_settings` refuses unknown and missing keys before any
+   python_jobs/infra/settings.py; `validate_settings` refuses unknown and missing keys before any
    model runs. dbt reads the models of a use case that the settings leave out, too, to find that
    they are disabled: for that the least will do. #}
 {% macro use_case_settings(use_case) -%}

@@ -1,6 +1,6 @@
 {# Refuse a settings key that nothing reads, a missing one and a value that is not allowed, by
    name, before any model is built. Runs at the start of every dbt command that builds;
-   python_jobs/settings.py checks the same for the jobs. #}
+   python_jobs/infra/settings.py checks the same for the jobs. #}
 {% macro validate_settings() -%}
     {%- set errors = [] -%}
     {%- for use_case, given in var('use_cases').items() -%}

@@ -17,22 +17,22 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.load import Kind, load_file
+from python_jobs.cli.terminal import print_table, progress_bars
+from python_jobs.data.load import Kind, load_file
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Selection
+from python_jobs.infra.schedule import Origin, scheduled_origins
+from python_jobs.infra.series import split_key
+from python_jobs.infra.settings import project_dir
+from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.local import environment, stack
 from python_jobs.local.demo_data import DemoData, DemoSettings, generate
-from python_jobs.monitor import monitor
 from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
-from python_jobs.retrain import retrain
-from python_jobs.run import Selection
-from python_jobs.schedule import Origin, scheduled_origins
-from python_jobs.series import split_key
-from python_jobs.settings import project_dir
-from python_jobs.terminal import print_table, progress_bars
-from python_jobs.warehouse import MissingRelation
-from python_jobs.what_if import what_if
+from python_jobs.runs import pipeline
+from python_jobs.runs.monitor import monitor
+from python_jobs.runs.retrain import retrain
+from python_jobs.runs.what_if import what_if
 
 WEEKS = 8
 WEEKS_BEFORE_REVIEW = 6
@@ -216,25 +216,25 @@ def play(today: date, *, keep: bool) -> None:
     _say("emulators of BigQuery and Cloud Storage")
     environment.use(stack.start(state))
     with progress_bars() as progress:
-        place = pipeline.open_workplace(USE_CASE, progress=progress)
-        origins = _last_origins(place, today)
+        context = pipeline.open_context(USE_CASE, progress=progress)
+        origins = _last_origins(context, today)
         review = origins[WEEKS_BEFORE_REVIEW - 1].as_of_at + AFTER_A_RUN
-        data = _load(place, state / "demo", today, review)
+        data = _load(context, state / "demo", today, review)
         _say(f"shelfcast train --as-of {origins[0].as_of_at:%Y-%m-%dT%H:%M}")
-        pipeline.train_models(place, as_of_at=origins[0].as_of_at)
-        _replay(place, origins[:WEEKS_BEFORE_REVIEW])
-        _judge(place, review)
+        pipeline.train_models(context, as_of_at=origins[0].as_of_at)
+        _replay(context, origins[:WEEKS_BEFORE_REVIEW])
+        _judge(context, review)
         decaying = _series_id(data)
-        _tell_candidates(place, decaying)
+        _tell_candidates(context, decaying)
         _say(f"shelfcast retrain --candidates --as-of {review:%Y-%m-%dT%H:%M}")
-        retrain(place, candidates=True, as_of_at=review)
-        before = place.warehouse.read(SCORED)
-        _load_sales(place, state / "demo" / LATER_SALES)
-        _replay(place, origins[WEEKS_BEFORE_REVIEW:])
-        _judge(place, min(datetime.now(UTC), origins[-1].as_of_at + AFTER_A_RUN))
-        _show(place, decaying, _corrected(before, place.warehouse.read(SCORED)))
-        _ask_what_if(place, state / "demo")
-        _write_report(place, state / "demo" / "report.html")
+        retrain(context, candidates=True, as_of_at=review)
+        before = context.warehouse.read(SCORED)
+        _load_sales(context, state / "demo" / LATER_SALES)
+        _replay(context, origins[WEEKS_BEFORE_REVIEW:])
+        _judge(context, min(datetime.now(UTC), origins[-1].as_of_at + AFTER_A_RUN))
+        _show(context, decaying, _corrected(before, context.warehouse.read(SCORED)))
+        _ask_what_if(context, state / "demo")
+        _write_report(context, state / "demo" / "report.html")
     _tell(f"{time.monotonic() - started:.0f} s in all")
     click.echo(NEXT)
 
@@ -253,16 +253,16 @@ def _clear(state: Path) -> None:
     if not state.is_dir():
         return
     environment.use(stack.start(state))
-    _refuse_own_rows(pipeline.open_workplace(USE_CASE))
+    _refuse_own_rows(pipeline.open_context(USE_CASE))
     stack.stop(state)
     shutil.rmtree(state, ignore_errors=True)
 
 
-def _refuse_own_rows(place: pipeline.Workplace) -> None:
+def _refuse_own_rows(context: pipeline.RunContext) -> None:
     demo = f"{project_dir() / environment.STATE_DIR / 'demo'}%"
     for kind, _ in FILES:
         with suppress(MissingRelation):
-            own = place.warehouse.read(
+            own = context.warehouse.read(
                 f"select count(*) as n from {{{USE_CASE}_{kind}.rows}} "
                 "where coalesce(loaded_from, '') not like @demo",
                 demo=demo,
@@ -275,25 +275,25 @@ def _refuse_own_rows(place: pipeline.Workplace) -> None:
                 )
 
 
-def _load(place: pipeline.Workplace, folder: Path, today: date, known_by: datetime) -> DemoData:
+def _load(context: pipeline.RunContext, folder: Path, today: date, known_by: datetime) -> DemoData:
     """Make the files; load the plan, the weather and the sales that were known by then."""
     _say("demo data: a distributor's sales, promotion plans and weather")
-    data = generate(folder, DemoSettings(today=today), place.project / "seeds" / "holidays.csv")
+    data = generate(folder, DemoSettings(today=today), context.project / "seeds" / "holidays.csv")
     early = _split_sales(folder, known_by)
-    pipeline.ensure_tables(place)
+    pipeline.ensure_tables(context)
     for done, (kind, name) in enumerate(FILES, start=1):
         report = load_file(
-            place.warehouse, place.connection, place.use_case, str(folder / name), kind
+            context.warehouse, context.connection, context.use_case, str(folder / name), kind
         )
-        place.progress("load", done, len(FILES))
+        context.progress("load", done, len(FILES))
         _tell(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows")
-    _load_sales(place, early)
+    _load_sales(context, early)
     _tell(f"  {data.facts.n_series} series; what was injected: {data.facts_json}")
     return data
 
 
-def _load_sales(place: pipeline.Workplace, path: Path) -> None:
-    report = load_file(place.warehouse, place.connection, place.use_case, str(path), "sales")
+def _load_sales(context: pipeline.RunContext, path: Path) -> None:
+    report = load_file(context.warehouse, context.connection, context.use_case, str(path), "sales")
     _tell(f"  shelfcast load {path.name} --as sales: {report.n_rows} rows")
 
 
@@ -312,25 +312,25 @@ def _split_sales(folder: Path, known_by: datetime) -> Path:
     ):
         rows = csv.reader(whole)
         header = next(rows)
-        place = header.index("loaded_at")
+        context = header.index("loaded_at")
         writers = csv.writer(first), csv.writer(second)
         for writer in writers:
             writer.writerow(header)
         for row in rows:
-            is_late = len(row) > place and row[place] > limit
+            is_late = len(row) > context and row[context] > limit
             writers[is_late].writerow(row)
     return early
 
 
-def _replay(place: pipeline.Workplace, origins: list[Origin]) -> None:
+def _replay(context: pipeline.RunContext, origins: list[Origin]) -> None:
     first, last = origins[0].as_of_at.date(), origins[-1].as_of_at.date()
     _say(f"shelfcast replay --from {first} --to {last} --as-issued")
-    pipeline.replay(place, first, last, is_as_issued=True)
+    pipeline.replay(context, first, last, is_as_issued=True)
 
 
-def _judge(place: pipeline.Workplace, as_of_at: datetime) -> None:
+def _judge(context: pipeline.RunContext, as_of_at: datetime) -> None:
     _say(f"shelfcast monitor --as-of {as_of_at:%Y-%m-%dT%H:%M}")
-    report = monitor(place, as_of_at=as_of_at)
+    report = monitor(context, as_of_at=as_of_at)
     _tell(f"  {report}")
 
 
@@ -340,9 +340,9 @@ def _series_id(data: DemoData) -> str:
     return "|".join(parts)
 
 
-def _tell_candidates(place: pipeline.Workplace, decaying: str) -> None:
+def _tell_candidates(context: pipeline.RunContext, decaying: str) -> None:
     print_table(
-        place.warehouse.read(CANDIDATES, decaying=decaying),
+        context.warehouse.read(CANDIDATES, decaying=decaying),
         "Due for retraining, the largest errors first (the table retraining_candidates)",
         {"wape": ".0%", "units_off": ".0f"},
     )
@@ -360,46 +360,46 @@ def _corrected(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return summed.reset_index()
 
 
-def _write_report(place: pipeline.Workplace, path: Path) -> None:
-    step = place.use_case.alerts.horizon_step
-    marts = read_marts(place.warehouse, place.use_case, step, Selection())
-    path.write_text(make_page(marts, place.use_case, step, datetime.now(UTC)), encoding="utf-8")
+def _write_report(context: pipeline.RunContext, path: Path) -> None:
+    step = context.use_case.alerts.horizon_step
+    marts = read_marts(context.warehouse, context.use_case, step, Selection())
+    path.write_text(make_page(marts, context.use_case, step, datetime.now(UTC)), encoding="utf-8")
     _say(f"shelfcast report: {path}")
 
 
-def _ask_what_if(place: pipeline.Workplace, folder: Path) -> None:
+def _ask_what_if(context: pipeline.RunContext, folder: Path) -> None:
     """Ask what a fifth off the price for two weeks would do to a best seller."""
-    series = place.warehouse.read(BEST_SELLER).iloc[0]
+    series = context.warehouse.read(BEST_SELLER).iloc[0]
     path = folder / f"{SCENARIO}.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        key = list(place.use_case.key)
+        key = list(context.use_case.key)
         writer.writerow(["scenario", *key, "date", "promo_share", "price"])
         for week in (series["week_2"], series["week_3"]):
             price = round(0.8 * float(series["reference_price"]), 2)
             writer.writerow([SCENARIO, *split_key(series["series_id"]), week.date(), 1, price])
-    load_file(place.warehouse, place.connection, place.use_case, str(path), "scenarios")
+    load_file(context.warehouse, context.connection, context.use_case, str(path), "scenarios")
     _say(f"shelfcast load {path.name} --as scenarios; shelfcast what-if --scenario {SCENARIO}")
-    found = what_if(place, SCENARIO)
+    found = what_if(context, SCENARIO)
     formats = {"as_issued": ".1f", "supposed": ".1f", "uplift": "+.1f", "uplift_share": "+.0%"}
     print_table(found.by_week, f"{series['series_id']} as issued, and at a fifth off", formats)
 
 
-def _last_origins(place: pipeline.Workplace, today: date) -> list[Origin]:
+def _last_origins(context: pipeline.RunContext, today: date) -> list[Origin]:
     now = min(
         datetime.now(UTC),
-        datetime.combine(today, datetime.max.time(), tzinfo=place.use_case.zone),
+        datetime.combine(today, datetime.max.time(), tzinfo=context.use_case.zone),
     )
     past = [
         origin
-        for origin in scheduled_origins(place.use_case, today - timedelta(weeks=WEEKS + 1), today)
+        for origin in scheduled_origins(context.use_case, today - timedelta(weeks=WEEKS + 1), today)
         if origin.as_of_at <= now
     ]
     return past[-WEEKS:]
 
 
-def _show(place: pipeline.Workplace, decaying: str, corrected: pd.DataFrame) -> None:
-    read = place.warehouse.read
+def _show(context: pipeline.RunContext, decaying: str, corrected: pd.DataFrame) -> None:
+    read = context.warehouse.read
     formats = {"wape": ".1%", "smape": ".1%", "bias": "+.1%", "mae": ".1f", "rmse": ".1f"}
     print_table(
         read(BY_WEEK),

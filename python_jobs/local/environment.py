@@ -7,9 +7,9 @@ from pathlib import Path
 
 from google.cloud import storage
 
-from python_jobs.errors import ConnectionFailed
+from python_jobs.infra.errors import ConnectionFailed
+from python_jobs.infra.settings import connection
 from python_jobs.local import stack
-from python_jobs.settings import connection
 
 LOCAL = "local"
 STATE_DIR = ".local"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from python_jobs.errors import SettingsError
+from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.settings import UseCase
+from python_jobs.infra.warehouse import Warehouse
 from python_jobs.report.marts import PAGES
-from python_jobs.settings import UseCase
-from python_jobs.warehouse import Warehouse
 
 CREATE = "https://lookerstudio.google.com/reporting/create"
 

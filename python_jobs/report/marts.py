@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from python_jobs.errors import SettingsError, ShelfcastError
-from python_jobs.run import Selection
-from python_jobs.settings import UseCase
-from python_jobs.warehouse import MissingRelation, Value, Warehouse
+from python_jobs.infra.errors import SettingsError, ShelfcastError
+from python_jobs.infra.run import Selection
+from python_jobs.infra.settings import UseCase
+from python_jobs.infra.warehouse import MissingRelation, Value, Warehouse
 
 PAGES = {
     "overview": "Overview: trend of WAPE, sMAPE and bias",

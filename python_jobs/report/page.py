@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from python_jobs.errors import SettingsError
+from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.settings import UseCase
 from python_jobs.report import compact
 from python_jobs.report.marts import RECENT_WEEKS, Marts
-from python_jobs.settings import UseCase
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("text.js", "tables.js", "data.js", "charts.js", "sections.js", "start.js")

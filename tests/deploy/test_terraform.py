@@ -16,10 +16,10 @@ import pytest
 from deploy.check import pages
 from deploy.check.terraform import Terraform
 from python_jobs.cli import main
-from python_jobs.logs import Event
+from python_jobs.infra.logs import Event
+from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
-from python_jobs.settings import load_settings
 from tests.support.datasets import datasets_read, datasets_written
 from tests.support.site import ROOT
 

@@ -67,7 +67,7 @@ def plan() -> pd.DataFrame:
 
 def damage(site: Site) -> None:
     """Cut one model short in the store, and change a number in another."""
-    store = site.place().store
+    store = site.context().store
     (name,) = (stored.name for stored in store.list("runs/"))
     lines = store.get(name).split(b"\n")
     (cut,) = (n for n, line in enumerate(lines) if b"|CUT_SHORT" in line)

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from python_jobs import lease
-from python_jobs.errors import LeaseHeld
-from python_jobs.model_store import open_store
+from python_jobs.infra import lease
+from python_jobs.infra.errors import LeaseHeld
+from python_jobs.infra.store import open_store
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import ROOT, Site
 
 WHEN = """
 import time
 from datetime import UTC, date, datetime, timedelta
-from python_jobs.schedule import issue_deadline, origin_at, scheduled_origins
-from python_jobs.settings import load_settings, project_dir
+from python_jobs.infra.schedule import issue_deadline, origin_at, scheduled_origins
+from python_jobs.infra.settings import load_settings, project_dir
 
 use_case = load_settings(project_dir(), {}).use_case(None)
 for hour in range(0, 24 * 8, 3):
@@ -156,7 +156,7 @@ def test_tasks_of_one_run_renew_and_give_back_the_same_lease(tmp_path: Path) -> 
 def test_a_lease_that_is_lost_at_work_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("python_jobs.logs.LOGGER.propagate", True)
+    monkeypatch.setattr("python_jobs.infra.logs.LOGGER.propagate", True)
     store = open_store(str(tmp_path))
     held = lease.acquire(store, "a", "R1", "issued", hold=timedelta(seconds=0.2))
     with lease.renewed(held):

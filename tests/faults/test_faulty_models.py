@@ -7,13 +7,13 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs import train
-from python_jobs.jobs.verify import verify
-from python_jobs.model_store import ModelStore
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
+from python_jobs.fitting import train
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.store import ModelStore
+from python_jobs.registry.verify import verify
+from python_jobs.runs import pipeline
 from tests.support import children, golden
 from tests.support.site import Site, without_data_tests
 
@@ -22,25 +22,25 @@ from tests.support.site import Site, without_data_tests
 def site(make_site: Callable[[], Site]) -> Site:
     """Trained as of the first Wednesday; the panels are those of both."""
     site = golden.make(make_site().in_bucket())
-    place = site.place()
-    pipeline.train_models(place, as_of_at=wednesdays(site)[0].as_of_at)
+    context = site.context()
+    pipeline.train_models(context, as_of_at=wednesdays(site)[0].as_of_at)
     with without_data_tests():
-        pipeline.prepare(place, new_run(site))
+        pipeline.prepare(context, new_run(site))
     return site
 
 
 def wednesdays(site: Site) -> list[Origin]:
-    return pipeline.scheduled_origins(site.place().use_case, golden.FIRST, golden.SECOND)
+    return pipeline.scheduled_origins(site.context().use_case, golden.FIRST, golden.SECOND)
 
 
 def new_run(site: Site) -> Run:
-    return site.place().new_run("replay", wednesdays(site), pipeline.RunOptions())
+    return site.context().new_run("replay", wednesdays(site), pipeline.RunOptions())
 
 
 @pytest.fixture
 def store(site: Site) -> ModelStore:
     """The site's store, put back as it was when the test ends."""
-    store = site.place().store
+    store = site.context().store
     before = {stored.name: store.get(stored.name) for stored in store.list("")}
     yield store
     for stored in list(store.list("")):
@@ -54,15 +54,15 @@ def packed(store: ModelStore) -> str:
 
 
 def findings(site: Site) -> set[tuple[str, str]]:
-    place = site.place()
-    found = verify(place.warehouse, place.store, place.use_case).findings
+    context = site.context()
+    found = verify(context.warehouse, context.store, context.use_case).findings
     return {(finding.kind, finding.what) for finding in found}
 
 
 def outcomes(site: Site) -> dict[str, tuple[str, str]]:
     """Forecast again, and read what became of each series on the second Wednesday."""
     run = new_run(site)
-    pipeline.forecast(site.place(), run)
+    pipeline.forecast(site.context(), run)
     rows = golden.table(
         site,
         f"""
@@ -117,7 +117,7 @@ def test_weekly_verifies_first_and_stops_when_too_many_are_missing(
 ) -> None:
     store.delete(packed(store))
     with pytest.raises(RunStopped, match=r"2 of 2 forecastable series have no usable model.*train"):
-        pipeline.weekly(site.place(), now=wednesdays(site)[1].as_of_at)
+        pipeline.weekly(site.context(), now=wednesdays(site)[1].as_of_at)
 
 
 def test_copies_that_people_find_are_compared_with_what_serves(
@@ -150,11 +150,11 @@ def test_a_model_trained_past_the_origin_is_refused(
         return {**event(*arguments), "as_of_at": earlier.as_of_at}
 
     monkeypatch.setattr(train, "_event", backdated)
-    place = site.place()
-    run = place.new_run("train", [later], pipeline.RunOptions())
-    train.train(place.warehouse, store, run, 1, lambda done, total: None)
+    context = site.context()
+    run = context.new_run("train", [later], pipeline.RunOptions())
+    train.train(context.warehouse, store, run, 1, lambda done, total: None)
     again = new_run(site)
-    pipeline.forecast(place, again)
+    pipeline.forecast(context, again)
     rows = golden.table(
         site,
         f"""

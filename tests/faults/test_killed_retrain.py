@@ -37,7 +37,7 @@ def logged(site: Site) -> list[tuple]:
 
 
 def level_shown(site: Site) -> float:
-    return float(json.loads(site.place().store.get("models/sku_weekly/N1/retail/A.json")))
+    return float(json.loads(site.context().store.get("models/sku_weekly/N1/retail/A.json")))
 
 
 def test_a_retraining_killed_and_run_again_ends_the_same(site: Site) -> None:

@@ -44,7 +44,7 @@ def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) ->
     )
     assert children.was_killed(second)
     assert logged(site) == {"R2": 16}
-    assert not site.place().warehouse.exists("forecasts")
+    assert not site.context().warehouse.exists("forecasts")
 
     # The same run goes on: its load job is refused the second time, so no row doubles.
     third = children.shelfcast(site, *REPLAY, "--run-id", "R2")

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline, tasks
-from python_jobs.errors import LeaseHeld
-from python_jobs.lease import acquire, give_back
-from python_jobs.run import Run, Shard, write_origins
+from python_jobs.infra.errors import LeaseHeld
+from python_jobs.infra.lease import acquire, give_back
+from python_jobs.infra.run import Run, Shard, write_origins
+from python_jobs.runs import pipeline, tasks
 from tests.support import children, golden
 from tests.support.site import Site, without_data_tests
 
@@ -33,28 +33,28 @@ def site(make_site: Callable[[], Site]) -> Site:
     for n in range(1, 11):
         units = likeness["units_sold"] * n / 7
         site.write("sales", likeness.assign(sku_id=f"E{n}", units_sold=units))
-    place = site.place()
+    context = site.context()
     with without_data_tests():
-        pipeline.prepare(place, run_of(place, "predict", "ONE"))
+        pipeline.prepare(context, run_of(context, "predict", "ONE"))
     task("train", "ONE")
     task("predict", "ONE")
     return site
 
 
-def run_of(place: pipeline.Workplace, job: str, run_id: str, shard: Shard | None = None) -> Run:
+def run_of(context: pipeline.RunContext, job: str, run_id: str, shard: Shard | None = None) -> Run:
     """The training as of the first Wednesday, or the replay of both."""
-    origins = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.SECOND)
+    origins = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.SECOND)
     options = pipeline.RunOptions(run_id=f"{job}-{run_id}", shard=shard or Shard())
     if job == "train":
-        return place.new_run("train", origins[:1], options)
-    return place.new_run("replay", origins, options, is_as_issued=True)
+        return context.new_run("train", origins[:1], options)
+    return context.new_run("replay", origins, options, is_as_issued=True)
 
 
 def task(job: str, run_id: str, index: str = "0", count: str = "1") -> None:
     """Do one task of a job, in this process."""
-    place = pipeline.open_workplace("sku_weekly", n_jobs=1)
-    run = run_of(place, job, run_id, Shard(int(index), int(count)))
-    (pipeline.fit_models if job == "train" else pipeline.forecast)(place, run)
+    context = pipeline.open_context("sku_weekly", n_jobs=1)
+    run = run_of(context, job, run_id, Shard(int(index), int(count)))
+    (pipeline.fit_models if job == "train" else pipeline.forecast)(context, run)
 
 
 def in_child(
@@ -66,7 +66,7 @@ def in_child(
 
 def published(site: Site) -> pd.DataFrame:
     """What planners get of the newest finished run: its id, and the columns of `logged`."""
-    site.place().dbt.run("run", "--select", *PUBLIC)
+    site.context().dbt.run("run", "--select", *PUBLIC)
     return site.read(
         """
         select run_id, series_id, model_name, origin_date, target_date, horizon_step, yhat
@@ -79,7 +79,7 @@ def published(site: Site) -> pd.DataFrame:
 
 def logged(site: Site, job: str, run_id: str) -> pd.DataFrame:
     """What a job wrote, without what says when and by which run."""
-    site.place()
+    site.context()
     if job == "train":
         return site.read(
             """
@@ -119,8 +119,8 @@ def test_a_task_that_is_killed_and_started_again_changes_nothing(site: Site) -> 
     Each job's tasks but one end well. That one dies before its second load (its models are stored
     by then) or after it; then it is let live.
     """
-    place = site.place()
-    write_origins(place.warehouse, run_of(place, "predict", RETRIED))
+    context = site.context()
+    write_origins(context.warehouse, run_of(context, "predict", RETRIED))
     killed = {"train": 1, "predict": 2}
     deaths = {"train": ("BEFORE_LOAD", "AFTER_LOADS"), "predict": ("AFTER_LOADS",)}
     for job, index in killed.items():
@@ -139,9 +139,9 @@ def test_a_task_that_is_killed_and_started_again_changes_nothing(site: Site) -> 
     one = logged(site, "predict", "ONE")
     same = one[one["outcome"] == "forecast"].reset_index(drop=True)[rows.columns]
     pd.testing.assert_frame_equal(rows, same, rtol=0, atol=1e-9)
-    stored = {one.name for one in site.place().store.list(f"runs/train-{RETRIED}/")}
+    stored = {one.name for one in site.context().store.list(f"runs/train-{RETRIED}/")}
     assert len(stored) == len({name.rsplit("/", 1)[1] for name in stored}) > 1
-    assert not list(site.place().store.list("models/")), "a task counted its own series only"
+    assert not list(site.context().store.list("models/")), "a task counted its own series only"
 
 
 def test_four_tasks_write_the_rows_of_one(site: Site) -> None:
@@ -160,19 +160,19 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     """The first prepares and the others take its origins; a task without a series is content."""
     prepared = []
 
-    def prepare(place: pipeline.Workplace, run: Run) -> None:
+    def prepare(context: pipeline.RunContext, run: Run) -> None:
         prepared.append(run.shard.index)
-        write_origins(place.warehouse, run)
-        with pipeline.step(place.warehouse, run, "before_forecast"):
+        write_origins(context.warehouse, run)
+        with pipeline.step(context.warehouse, run, "before_forecast"):
             pass
 
     monkeypatch.setattr(pipeline, "prepare", prepare)
-    place = site.place()
-    scope = f"{place.connection.dataset} {place.use_case.name}"
-    as_of = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.FIRST)[0].as_of_at
+    context = site.context()
+    scope = f"{context.connection.dataset} {context.use_case.name}"
+    as_of = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0].as_of_at
     reports = [
         pipeline.train_models(
-            place,
+            context,
             pipeline.RunOptions(run_id="TASKS", shard=Shard(index, 64)),
             as_of_at=as_of if index == 0 else None,
         )
@@ -180,30 +180,30 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     ]
     assert prepared == [0]
     with pytest.raises(LeaseHeld):  # sixty tasks are still to come
-        acquire(place.store, scope, "OTHER", "train")
+        acquire(context.store, scope, "OTHER", "train")
     assert min(report.n_series for report in reports) == 0
     origins = site.read("select distinct origin_date from {model_log} where run_id = 'TASKS'")
     assert [f"{day:%Y-%m-%d}" for day in origins["origin_date"]] in ([], [golden.ORIGIN_1])
     monkeypatch.setattr(tasks, "PREPARE_PATIENCE", pipeline.timedelta(0))
     with pytest.raises(pipeline.RunStopped, match="task 0 has not prepared the run"):
         alone = pipeline.RunOptions(run_id="ALONE", shard=Shard(1, 4), take_over=True)
-        pipeline.train_models(place, alone, as_of_at=as_of)
+        pipeline.train_models(context, alone, as_of_at=as_of)
 
 
 def test_the_last_task_gives_the_lease_back(site: Site) -> None:
-    place = site.place()
-    origin = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.FIRST)[0]
-    prepared = place.new_run("train", [origin], pipeline.RunOptions(run_id="PAIR"))
-    write_origins(place.warehouse, prepared)
-    with pipeline.step(place.warehouse, prepared, "before_forecast"):
+    context = site.context()
+    origin = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
+    prepared = context.new_run("train", [origin], pipeline.RunOptions(run_id="PAIR"))
+    write_origins(context.warehouse, prepared)
+    with pipeline.step(context.warehouse, prepared, "before_forecast"):
         pass
-    scope = f"{place.connection.dataset} {place.use_case.name}"
-    give_back(place.store, scope, "TASKS")
+    scope = f"{context.connection.dataset} {context.use_case.name}"
+    give_back(context.store, scope, "TASKS")
     for index, is_last in ((1, False), (0, True)):
         options = pipeline.RunOptions(run_id="PAIR", shard=Shard(index, 2))
-        pipeline.train_models(place, options, as_of_at=origin.as_of_at)
+        pipeline.train_models(context, options, as_of_at=origin.as_of_at)
         if is_last:
-            acquire(place.store, scope, "OTHER", "train").release()
+            acquire(context.store, scope, "OTHER", "train").release()
         else:
             with pytest.raises(LeaseHeld):
-                acquire(place.store, scope, "OTHER", "train")
+                acquire(context.store, scope, "OTHER", "train")

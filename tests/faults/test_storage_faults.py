@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from python_jobs.errors import ConnectionFailed
-from python_jobs.model_store import (
+from python_jobs.infra.errors import ConnectionFailed
+from python_jobs.infra.store import (
     AlreadyThere,
     ModelStore,
     ObjectCorrupt,
@@ -92,7 +92,7 @@ def test_a_bucket_that_does_not_exist_is_named(local_stack, monkeypatch):
 
 def test_a_server_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr("python_jobs.model_store.DEFAULT_RETRY", None)
+    monkeypatch.setattr("python_jobs.infra.store.DEFAULT_RETRY", None)
     store = open_store("gs://any/store")
     with pytest.raises(
         ConnectionFailed, match=r"gs://any/store cannot be reached for a: .*refused"

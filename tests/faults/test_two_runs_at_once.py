@@ -11,9 +11,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from python_jobs import lease
-from python_jobs.errors import LeaseHeld
-from python_jobs.model_store import AlreadyThere, ModelStore, open_store
+from python_jobs.infra import lease
+from python_jobs.infra.errors import LeaseHeld
+from python_jobs.infra.store import AlreadyThere, ModelStore, open_store
 from tests.support import children, golden
 from tests.support.site import Site
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from python_jobs import backtest as backtests
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.backtest import backtest as backtest_job
-from python_jobs.jobs.predict import PredictReport
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Selection
+from python_jobs.prediction.predict import PredictReport
+from python_jobs.runs import backtest as backtests
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.selection.backtesting import backtest as backtest_job
 from tests.support import golden
 from tests.support.site import Site, day, without_data_tests
 
@@ -41,7 +41,7 @@ def played(make_site: Callable[[], Site]) -> Backtested:
     with without_data_tests():
         golden.play(site, "sku_weekly")
     issued = golden.public_tables(site)
-    report = backtests.backtest(site.place(), 2, RunOptions(run_id="BACK"), last=TO)
+    report = backtests.backtest(site.context(), 2, RunOptions(run_id="BACK"), last=TO)
     return Backtested(site, issued, report)
 
 
@@ -106,35 +106,35 @@ def test_its_models_are_logged_and_never_serve(played: Backtested) -> None:
     for relation in ("model_events", "models", "serving_models"):
         versions = site.read(f"select model_version from {{{relation}}}")["model_version"]
         assert not versions.str.contains("BACK").any()
-    assert not list(site.place().store.list("runs/BACK/"))
+    assert not list(site.context().store.list("runs/BACK/"))
 
 
 def test_a_task_that_is_tried_again_adds_no_row(played: Backtested) -> None:
-    place = played.site.place()
-    run = backtests.open_backtest(place, 1, RunOptions(run_id="BACK"))
+    context = played.site.context()
+    run = backtests.open_backtest(context, 1, RunOptions(run_id="BACK"))
     assert [str(origin.origin_date) for origin in run.origins] == [golden.ORIGIN_1, golden.ORIGIN_2]
     count = "select count(*) from {forecast_log} where run_id = 'BACK'"
     before = golden.table(played.site, count)
     told: list[tuple[int, int]] = []
-    again = backtest_job(place.warehouse, run, 1, lambda *done: told.append(done))
+    again = backtest_job(context.warehouse, run, 1, lambda *done: told.append(done))
     assert str(again) == str(played.report)
     assert golden.table(played.site, count) == before == [(16,)]
     assert told[-1] == (8, 8)
 
 
 def test_the_id_of_another_kind_of_run_is_refused(played: Backtested) -> None:
-    place = played.site.place()
+    context = played.site.context()
     (other,) = golden.table(
         played.site, "select any_value(run_id) from {run_origins} where run_kind = 'train'"
     )
     with pytest.raises(RunStopped, match=r"is of kind train: give a backtest a --run-id of its"):
-        backtests.open_backtest(place, 1, RunOptions(run_id=other[0]))
+        backtests.open_backtest(context, 1, RunOptions(run_id=other[0]))
 
 
 def refitted(site: Site, **options: Any) -> PredictReport:
     site.use_cases["sku_weekly"]["refit"] = "weekly"
     with without_data_tests():
-        return backtests.backtest(site.place(), 2, RunOptions(**options), last=TO)
+        return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
 
 
 def test_the_newest_backtest_of_each_series_counts(played: Backtested) -> None:
@@ -160,5 +160,5 @@ def test_a_backtest_without_a_series_for_a_model_says_why(played: Backtested) ->
 
 def test_a_backtest_of_no_origin_is_refused(played: Backtested) -> None:
     with pytest.raises(RunStopped, match=r"--origins 0 --every 1 names no origin"):
-        backtests.backtest(played.site.place(), 0)
-    assert pipeline.recorded_run(played.site.place(), RunOptions(run_id="nobody")) is None
+        backtests.backtest(played.site.context(), 0)
+    assert pipeline.recorded_run(played.site.context(), RunOptions(run_id="nobody")) is None

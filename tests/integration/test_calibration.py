@@ -28,9 +28,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import backtest as backtests
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
+from python_jobs.runs import backtest as backtests
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import golden
 from tests.support.site import Site, day, without_data_tests
 
@@ -57,11 +57,11 @@ def sales_of_e() -> pd.DataFrame:
 
 def backtest(site: Site, run_id: str, n_origins: int, last: str) -> None:
     """A backtest up to its forecasts; nobody reads its marts here."""
-    place = site.place()
+    context = site.context()
     options = RunOptions(run_id=run_id)
-    run = backtests.open_backtest(place, n_origins, options, last=day(last))
-    pipeline.prepare(place, run)
-    backtests.forecast(place, run)
+    run = backtests.open_backtest(context, n_origins, options, last=day(last))
+    pipeline.prepare(context, run)
+    backtests.forecast(context, run)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_forecasts_take_the_factor_of_their_class_else_that_of_all(site: Site) -
 
 def test_a_residual_that_was_not_over_moves_nothing(site: Site) -> None:
     """W7 was under way at the first origin and over at the second, where 1 1 2 ... grow."""
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     w7 = (
         "update {forecast_log} set yhat = yhat + %s "
         f"where run_id = 'FIRST' and target_date = '{golden.WEEK['W7']}'"
@@ -155,5 +155,5 @@ def test_a_residual_that_was_not_over_moves_nothing(site: Site) -> None:
 
 
 def rebuilt(site: Site) -> list[tuple]:
-    site.place().dbt.run("run", "--select", "interval_calibration")
+    site.context().dbt.run("run", "--select", "interval_calibration")
     return factors(site)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.overdue import newest_due, overdue_runs
+from python_jobs.checks.overdue import newest_due, overdue_runs
+from python_jobs.runs import pipeline
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site
 
@@ -31,7 +31,7 @@ def site(make_site: Callable[[], Site]) -> Site:
 
 def trained(site: Site, at: datetime) -> None:
     row = {"run_id": "T", "use_case": "sku_weekly", "stage": "serving", "logged_at": at}
-    site.place().warehouse.append("model_events", pd.DataFrame([row]), f"trained-{at:%s}")
+    site.context().warehouse.append("model_events", pd.DataFrame([row]), f"trained-{at:%s}")
 
 
 def ran(
@@ -42,29 +42,29 @@ def ran(
     common = {"run_id": run_id, "run_kind": kind, "use_case": "sku_weekly"}
     begun = {"origin_date": origin, "as_of_at": at, "requested_at": at, "is_as_issued": False}
     ended = {"step": step, "event": "ended", "status": "done", "logged_at": at}
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     warehouse.append("run_origins", pd.DataFrame([common | begun]), f"origins-{run_id}")
     rows = pd.DataFrame([{"is_partial": False, **common, **ended, **more}])
     warehouse.append("run_log", rows, f"log-{run_id}")
 
 
 def overdue(site: Site, now: datetime, grace: timedelta = GRACE) -> list[tuple[str, datetime]]:
-    return [(one.run_kind, one.due_at) for one in overdue_runs(site.place(), now, grace)]
+    return [(one.run_kind, one.due_at) for one in overdue_runs(site.context(), now, grace)]
 
 
 def test_nothing_is_due_before_go_live(site: Site) -> None:
     now = WEDNESDAY + timedelta(hours=5)
-    place = site.place()
+    context = site.context()
     assert overdue(site, now) == []
-    assert not place.warehouse.exists("run_log"), "it only reads"
-    pipeline.ensure_tables(place)
+    assert not context.warehouse.exists("run_log"), "it only reads"
+    pipeline.ensure_tables(context)
     assert overdue(site, now) == []
     trained(site, WEDNESDAY + timedelta(hours=1))
     assert overdue(site, now) == [], "what was trained since could not have been issued"
 
 
 def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
-    pipeline.ensure_tables(site.place())
+    pipeline.ensure_tables(site.context())
     trained(site, WEDNESDAY - timedelta(days=2))
     late = WEDNESDAY + GRACE + timedelta(minutes=1)
     assert overdue(site, WEDNESDAY + GRACE - timedelta(minutes=1)) == []
@@ -75,10 +75,10 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
     ran(site, "replay", "after_forecast", WEDNESDAY)
     week_before = WEDNESDAY - timedelta(weeks=1)
     ran(site, "issued", "after_forecast", week_before, ORIGIN - timedelta(weeks=1))
-    (missing,) = overdue_runs(site.place(), late, GRACE)
+    (missing,) = overdue_runs(site.context(), late, GRACE)
     assert "the newest is of 2026-11-08" in missing.message
     assert "Start `shelfcast weekly` before 2026-11-21" in missing.message
-    found = overdue_runs(site.place(), WEDNESDAY + timedelta(days=4), GRACE)
+    found = overdue_runs(site.context(), WEDNESDAY + timedelta(days=4), GRACE)
     (missing,) = [one for one in found if one.run_kind == "issued"]
     assert "`shelfcast replay --from 2026-11-18 --to 2026-11-18 --as-issued`" in missing.message
     ran(site, "issued", "after_forecast", WEDNESDAY + timedelta(minutes=9))
@@ -86,7 +86,7 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
 
 
 def test_a_monitoring_is_overdue_after_eight_days(site: Site) -> None:
-    pipeline.ensure_tables(site.place())
+    pipeline.ensure_tables(site.context())
     ran(site, "issued", "after_forecast", WEDNESDAY)
     eight = timedelta(days=8)
     now = WEDNESDAY + eight
@@ -100,7 +100,7 @@ def test_a_monitoring_is_overdue_after_eight_days(site: Site) -> None:
 
 
 def test_the_command_tells_each_in_a_line_of_its_own(site: Site) -> None:
-    pipeline.ensure_tables(site.place())
+    pipeline.ensure_tables(site.context())
     ran(site, "issued", "after_forecast", datetime(2026, 1, 7, 22, 0, tzinfo=UTC), date(2026, 1, 4))
     told = shelfcast(site, "check-runs", "--grace", "0")
     assert told.exit_code == 0, "it could look"
@@ -115,7 +115,7 @@ def test_the_command_tells_each_in_a_line_of_its_own(site: Site) -> None:
 
 
 def test_a_warehouse_that_does_not_answer_is_an_error(site: Site) -> None:
-    site.place().dbt.manifest()
+    site.context().dbt.manifest()
     away = {"SHELFCAST_BIGQUERY_ENDPOINT": "http://127.0.0.1:9"}
     blind = shelfcast(site, "check-runs", **away)
     assert blind.exit_code == 1
@@ -124,7 +124,7 @@ def test_a_warehouse_that_does_not_answer_is_an_error(site: Site) -> None:
 
 def test_the_newest_due_run_follows_the_use_case_s_own_clock(site: Site) -> None:
     site.use_cases["sku_weekly"]["time_zone"] = "Europe/Moscow"
-    use_case = site.place().use_case
+    use_case = site.context().use_case
     due = newest_due(use_case, WEDNESDAY, timedelta(0))
     assert due is not None
     assert due.as_of_at.astimezone(UTC) == WEDNESDAY - timedelta(hours=3)

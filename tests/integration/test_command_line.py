@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.cli import main
-from python_jobs.schedule import WEEKDAYS
+from python_jobs.infra.schedule import WEEKDAYS
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, without_data_tests
@@ -157,7 +157,7 @@ def test_a_first_step_that_fails_gives_the_lease_back(site: Site):
         site.use_cases["sku_weekly"]["sources"]["promotions"]["table"] = "promotions"
     assert failed.exit_code == 1
     assert "_raw.nowhere does not exist" in error_of(failed)
-    assert list(site.place().store.list("leases/")) == []
+    assert list(site.context().store.list("leases/")) == []
 
 
 def test_a_step_of_a_run_that_nobody_opened(site: Site):
@@ -208,7 +208,7 @@ def test_doctor_finds_nothing_wrong_and_then_something(site: Site):
     result = done(site, "doctor")
     assert "FAIL" not in result.stdout
     assert f"16 rows in shelfcast-local.{site.dataset}_raw.sales" in result.stdout
-    store = site.place().store
+    store = site.context().store
     name = next(stored.name for stored in store.list("models/"))
     content = store.get(name)
     store.delete(name)

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.errors import ConnectionFailed, SettingsError
 from python_jobs.families.base import FamilySettings
-from python_jobs.jobs import pool
-from python_jobs.jobs.pool import cluster, fit_local, predict_local, run_chunks
+from python_jobs.fitting import pool
+from python_jobs.fitting.pool import cluster, fit_local, predict_local, run_chunks
+from python_jobs.infra.errors import ConnectionFailed, SettingsError
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
 from tests.support.dask_cluster import dask_cluster, refuse, whereabouts

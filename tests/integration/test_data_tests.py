@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
 from tests.support import golden
 from tests.support.played import Played
 from tests.support.site import Site
@@ -21,14 +21,14 @@ ROWS = "accepted_and_rejected_rows_are_what_came_in"
 @pytest.fixture(scope="module")
 def site(played: Played) -> Site:
     """With the three tests compiled, and green."""
-    played.site.place().dbt.run("test", "--select", MODEL, SERIES, ROWS)
+    played.site.context().dbt.run("test", "--select", MODEL, SERIES, ROWS)
     return played.site
 
 
 @contextmanager
 def table_changed(site: Site, name: str, statement: str) -> Iterator[None]:
     """Run a statement on a table, and put the table back afterwards."""
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     kept = f"{site.dataset}_raw.kept_{name.replace('.', '_')}"
     warehouse.query(f"create or replace table {kept} as select * from {{{name}}}")
     try:
@@ -42,21 +42,21 @@ def table_changed(site: Site, name: str, statement: str) -> Iterator[None]:
 @contextmanager
 def view_changed(site: Site, name: str, statement: str) -> Iterator[None]:
     """Give a view another statement, with `{old}` for its own, and put its own back afterwards."""
-    place = site.place()
-    node = place.dbt.manifest()["nodes"][f"model.shelfcast.{name}"]
-    path = place.dbt.target_path / "compiled/shelfcast" / node["original_file_path"]
+    context = site.context()
+    node = context.dbt.manifest()["nodes"][f"model.shelfcast.{name}"]
+    path = context.dbt.target_path / "compiled/shelfcast" / node["original_file_path"]
     replaced, own = f"create or replace view {{{name}}} as ", path.read_text()
-    place.warehouse.query(replaced + statement.replace("{old}", f"({own})"))
+    context.warehouse.query(replaced + statement.replace("{old}", f"({own})"))
     try:
         yield
     finally:
-        place.warehouse.query(replaced + own)
+        context.warehouse.query(replaced + own)
 
 
 def found(site: Site, test: str) -> pd.DataFrame:
     """The rows that a data test fails with, from what dbt compiled of it."""
-    place = site.place()
-    path = place.dbt.target_path / "compiled/shelfcast/tests/data" / f"{test}.sql"
+    context = site.context()
+    path = context.dbt.target_path / "compiled/shelfcast/tests/data" / f"{test}.sql"
     return site.read(path.read_text())
 
 
@@ -76,7 +76,7 @@ def test_dbt_names_each_test_that_finds_something(site: Site) -> None:
         view_changed(site, "stg_sku_weekly_sales", "select * from {old} where y != 3"),
         pytest.raises(DbtFailed) as failed,
     ):
-        site.place().dbt.run("test", "--select", MODEL, SERIES, ROWS)
+        site.context().dbt.run("test", "--select", MODEL, SERIES, ROWS)
     for name in (MODEL, SERIES, ROWS):
         assert name in str(failed.value)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.what_if import what_if
+from python_jobs.runs import pipeline
+from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.datasets import datasets_read, datasets_written
@@ -41,10 +41,10 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.use_cases["sku_weekly"]["sources"]["promotions"]["inbox"] = str(site.folder / "inbox")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELFCAST_LOADING", "apart")
-        place = site.place()
-        pipeline.ensure_tables(place)
+        context = site.context()
+        pipeline.ensure_tables(context)
         assert "raw" not in datasets_there(site), "whoever loads makes it"
-        place.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
+        context.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())
         plan = golden.plan(unit="N1", channel="*", sku_id="A")
         site.write("promotions", plan.assign(loaded_from="elsewhere", unparsed=None))
@@ -52,14 +52,14 @@ def site(make_site: Callable[[], Site]) -> Site:
 
 
 def datasets_there(site: Site) -> set[str]:
-    listed = [one.dataset_id for one in site.place().warehouse.client.list_datasets()]
+    listed = [one.dataset_id for one in site.context().warehouse.client.list_datasets()]
     mine = f"{site.dataset}_"
     return {name.removeprefix(mine) for name in listed if name.startswith(mine)}
 
 
 def sources(site: Site) -> dict[str, tuple[int, object]]:
     """Each table of the sources, with its rows and when it was changed last."""
-    client = site.place().warehouse.client
+    client = site.context().warehouse.client
     tables = client.list_tables(f"shelfcast-local.{site.dataset}_raw")
     found = [client.get_table(table.reference) for table in tables]
     return {table.table_id: (table.num_rows, table.modified) for table in found}
@@ -83,7 +83,7 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
         told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
     assert told.stderr.count('"event":"loaded_apart"') == 1
     assert sources(site) == before
-    assert not site.place().warehouse.exists("sku_weekly_scenarios.rows")
+    assert not site.context().warehouse.exists("sku_weekly_scenarios.rows")
     nothing = shelfcast(site, "what-if", "--scenario", "spring")
     assert "sku_weekly_scenarios does not exist, so there is no scenario" in error_of(nothing)
     loaded = done(site, "load-inbox")
@@ -96,8 +96,8 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
     done(site, "load", str(scenario), "--as", "scenarios")
     unseen = shelfcast(site, "what-if", "--scenario", "spring")
     assert "made after the last build" in error_of(unseen)
-    site.place().dbt.run("run", "--select", "stg_sku_weekly_scenarios+")
-    answer = what_if(site.place(), "spring", dry_run=True)
+    site.context().dbt.run("run", "--select", "stg_sku_weekly_scenarios+")
+    answer = what_if(site.context(), "spring", dry_run=True)
     assert len(answer.by_week)
 
 
@@ -106,19 +106,19 @@ def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(
 ) -> None:
     """The regressor is newer than the table of scenarios, which stays as it is."""
     monkeypatch.setenv("SHELFCAST_LOADING", "apart")
-    place = site.place()
-    table = place.warehouse.table("sku_weekly_scenarios.rows")
-    columns = place.warehouse.columns(table) or {}
-    place.warehouse.query(f"drop table `{table}`")
+    context = site.context()
+    table = context.warehouse.table("sku_weekly_scenarios.rows")
+    columns = context.warehouse.columns(table) or {}
+    context.warehouse.query(f"drop table `{table}`")
     older = {name: kind for name, kind in columns.items() if name != "promo_share"}
-    place.warehouse.create_table(table, older)
+    context.warehouse.create_table(table, older)
     row = {"scenario": "s", "unit": "*", "channel": "*", "sku_id": "*", "date": golden.WEEK["W9"]}
-    place.warehouse.append_to(table, pd.DataFrame([row]), "older")
-    place.dbt.run("run", "--select", "stg_sku_weekly_scenarios")
+    context.warehouse.append_to(table, pd.DataFrame([row]), "older")
+    context.dbt.run("run", "--select", "stg_sku_weekly_scenarios")
     rows = site.read("select promo_share, rejected_because from {stg_sku_weekly_scenarios}")
     assert rows["promo_share"].isna().all()
     assert list(rows["rejected_because"]) == ["supposes_nothing"]
-    assert "promo_share" not in (place.warehouse.columns(table) or {})
+    assert "promo_share" not in (context.warehouse.columns(table) or {})
 
 
 def test_how_sources_are_loaded_is_one_of_two(site: Site) -> None:

@@ -17,15 +17,15 @@ BIGQUERY_TYPES = {"STRING", "INT64", "FLOAT64", "BOOL", "DATE", "TIMESTAMP"}
 
 @pytest.fixture(scope="module")
 def catalog(played: Played) -> dict[str, Any]:
-    place = played.site.place()
-    place.dbt.run("docs generate")
-    return json.loads((place.dbt.target_path / "catalog.json").read_text())
+    context = played.site.context()
+    context.dbt.run("docs generate")
+    return json.loads((context.dbt.target_path / "catalog.json").read_text())
 
 
 def test_the_catalog_has_every_model_and_seed_with_the_columns_of_its_contract(
     played: Played, catalog: dict[str, Any]
 ) -> None:
-    manifest = played.site.place().dbt.manifest()
+    manifest = played.site.context().dbt.manifest()
     nodes = {
         name: node
         for name, node in manifest["nodes"].items()

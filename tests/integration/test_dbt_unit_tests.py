@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
+from python_jobs.runs import pipeline
 from tests.support.site import Site
 
 AT_LEAST = 20
@@ -23,14 +23,14 @@ AT_LEAST = 20
 def results(make_site: Callable[[], Site]) -> dict[str, str]:
     """{unit test: "" where it passed, else what dbt says}."""
     site = make_site()
-    place = site.place()
-    pipeline.ensure_tables(place)
-    for dataset in {node["schema"] for node in place.dbt.manifest()["nodes"].values()}:
+    context = site.context()
+    pipeline.ensure_tables(context)
+    for dataset in {node["schema"] for node in context.dbt.manifest()["nodes"].values()}:
         # dbt puts a test's columns there for a moment.
-        place.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)
+        context.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)
     with suppress(DbtFailed):  # its message holds the first three; the file holds all
-        place.dbt.run("test", "--select", "test_type:unit", "--no-use-colors")
-    content = json.loads((place.dbt.target_path / "run_results.json").read_text())
+        context.dbt.run("test", "--select", "test_type:unit", "--no-use-colors")
+    content = json.loads((context.dbt.target_path / "run_results.json").read_text())
     return {
         result["unique_id"].split(".")[-1]: "" if result["status"] == "pass" else result["message"]
         for result in content["results"]

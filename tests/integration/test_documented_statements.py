@@ -36,4 +36,4 @@ def test_there_are_some():
     [pytest.param(*one, id=f"{one[0]}-{i}") for i, one in enumerate(statements())],
 )
 def test_a_documented_query_runs(page: Path, statement: str, played: Played):
-    played.site.place().warehouse.read(statement)
+    played.site.context().warehouse.read(statement)

@@ -345,7 +345,7 @@ def test_a_model_that_was_damaged_in_the_store_is_refused(trained: Trained) -> N
         "select object from {models} where series_id = 'N1|retail|A' "
         "and model_name = 'prophet' and stage = 'serving' order by stage_as_of_at desc limit 1",
     )
-    store = site.place().store
+    store = site.context().store
     packed = store.get(row[0])
     damaged = packed.replace(b"n_obs", b"n_0bs")
     assert damaged != packed

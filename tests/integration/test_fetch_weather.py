@@ -21,11 +21,12 @@ import pandas as pd
 import pytest
 from google.cloud import storage
 
-from python_jobs import logs, pipeline
-from python_jobs.errors import SettingsError, ShelfcastError
-from python_jobs.jobs.fetch_weather import FetchReport
-from python_jobs.pipeline import Workplace
-from python_jobs.schedule import WEEKDAYS
+from python_jobs.data.fetch_weather import FetchReport
+from python_jobs.infra import logs
+from python_jobs.infra.errors import SettingsError, ShelfcastError
+from python_jobs.infra.schedule import WEEKDAYS
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunContext
 from tests.support import golden, weather_service
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, without_data_tests
@@ -112,7 +113,7 @@ def cache(site: Site, storage_client: storage.Client) -> storage.Bucket:
     return storage_client.create_bucket(f"raw-{uuid.uuid4().hex[:12]}")
 
 
-def changed(site: Site, *, include: str = "", fetch: Any = None, **source: Any) -> Workplace:
+def changed(site: Site, *, include: str = "", fetch: Any = None, **source: Any) -> RunContext:
     """The site with settings that SQL does not read: dbt need not parse for them."""
     place = site.place()
     weather = place.use_case.sources.weather

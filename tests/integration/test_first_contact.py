@@ -16,14 +16,14 @@ from dataclasses import replace
 import pytest
 from google.api_core.exceptions import Forbidden
 
-from python_jobs import first_contact
-from python_jobs.dbt_runner import check_answers
-from python_jobs.doctor import Check
-from python_jobs.errors import ConnectionFailed
-from python_jobs.first_contact import Contact
+from python_jobs.checks import first_contact
+from python_jobs.checks.doctor import Check
+from python_jobs.checks.first_contact import Contact
+from python_jobs.infra.dbt_runner import check_answers
+from python_jobs.infra.errors import ConnectionFailed
 from python_jobs.local import stack
 from python_jobs.local.stack import Endpoints
-from python_jobs.pipeline import Workplace
+from python_jobs.runs.pipeline import RunContext
 from tests.support.clients import bigquery_client
 from tests.support.commands import shelfcast
 from tests.support.site import ROOT, Site
@@ -57,22 +57,22 @@ def site(make_site: Callable[[], Site]) -> Site:
 
 @pytest.fixture
 def contact(site: Site) -> Iterator[Contact]:
-    contact = Contact(site.place())
+    contact = Contact(site.context())
     yield contact
     contact.clean()
 
 
 def left_of(site: Site) -> list[str]:
     """What probes left behind, in the warehouse and in the store."""
-    place = site.place()
-    client = place.warehouse.client
+    context = site.context()
+    client = context.warehouse.client
     tables = [
         table.table_id
         for part in PARTS
         for table in client.list_tables(f"{client.project}.{site.dataset}_{part}")
     ]
     return [name for name in tables if "first_contact" in name] + [
-        stored.name for stored in place.store.list("") if "first_contact" in stored.name
+        stored.name for stored in context.store.list("") if "first_contact" in stored.name
     ]
 
 
@@ -118,7 +118,7 @@ def test_scratch_tables_expire_within_a_day(
 
 
 def test_what_was_begun_is_cleaned_up_when_somebody_stops_it(site: Site):
-    checks = first_contact.examine(site.place())
+    checks = first_contact.examine(site.context())
     for _ in range(3):
         next(checks)
     assert left_of(site) != []
@@ -140,8 +140,8 @@ def test_what_cannot_be_cleaned_up_is_named(contact: Contact, monkeypatch: pytes
 
 
 def test_an_account_that_may_write_what_it_should_only_read_is_told(site: Site):
-    place = site.place()
-    checks = {check.what: check for check in first_contact.examine(place, account=MONITOR)}
+    context = site.context()
+    checks = {check.what: check for check in first_contact.examine(context, account=MONITOR)}
     grants = checks["grants that must be refused"]
     assert grants.is_fine is False
     assert grants.found.startswith(f"{MONITOR} wrote raw, forecasts, models/ of the bucket, which")
@@ -151,7 +151,7 @@ def test_an_account_that_may_write_what_it_should_only_read_is_told(site: Site):
 
 
 def test_the_loader_is_not_asked_for_what_it_has_no_right_to(site: Site):
-    loader = Contact(site.place(), "shelfcast-load@my-project.iam.gserviceaccount.com")
+    loader = Contact(site.context(), "shelfcast-load@my-project.iam.gserviceaccount.com")
     found = tried("generation preconditions", loader)
     assert found.is_fine is None
     assert "has no right to the models, as it should not" in found.found
@@ -172,10 +172,10 @@ def test_the_datasets_are_those_that_the_grants_leave_out():
 
 
 def test_a_bucket_that_is_not_there_is_told(site: Site):
-    place = site.place()
+    context = site.context()
     elsewhere = replace(
-        place,
-        connection=place.connection.model_copy(update={"models_uri": "gs://nobody-made-this"}),
+        context,
+        connection=context.connection.model_copy(update={"models_uri": "gs://nobody-made-this"}),
     )
     found = tried("generation preconditions", Contact(elsewhere))
     assert found.is_fine is False
@@ -183,16 +183,16 @@ def test_a_bucket_that_is_not_there_is_told(site: Site):
 
 
 def test_a_dataset_that_is_not_there_is_told(make_site: Callable[[], Site]):
-    found = tried("a load job id sent twice", Contact(make_site().place()))
+    found = tried("a load job id sent twice", Contact(make_site().context()))
     assert found.is_fine is False
 
 
 def test_daily_tables_by_day_are_told(site: Site):
-    place = site.place()
-    first = place.settings.use_cases["sku_weekly"]
+    context = site.context()
+    first = context.settings.use_cases["sku_weekly"]
     daily = first.model_copy(update={"name": "daily_sales", "grain": "day"})
-    settings = place.settings.model_copy(update={"use_cases": {"daily_sales": daily}})
-    found = tried("partitions of our tables", Contact(replace(place, settings=settings)))
+    settings = context.settings.model_copy(update={"use_cases": {"daily_sales": daily}})
+    found = tried("partitions of our tables", Contact(replace(context, settings=settings)))
     assert found.is_fine is False
     assert "daily_sales has a day for each: a rebuild of more than 10 years" in found.found
     assert "granularity: month" in found.found
@@ -210,7 +210,7 @@ bigquery_emulator.main(sys.argv[1:])
 
 
 @pytest.fixture
-def forgetful(site: Site) -> Iterator[Workplace]:
+def forgetful(site: Site) -> Iterator[RunContext]:
     """A place whose BigQuery runs a job id as often as it is sent."""
     rest, grpc = stack._free_ports(2)
     endpoint = f"http://127.0.0.1:{rest}"
@@ -218,10 +218,10 @@ def forgetful(site: Site) -> Iterator[Workplace]:
     with subprocess.Popen([sys.executable, "-c", FORGETFUL, *arguments]) as server:
         try:
             _wait_for(endpoint)
-            place = site.place()
+            context = site.context()
             changed = {"bigquery_endpoint": endpoint, "bigquery_grpc_endpoint": None}
-            connection = place.connection.model_copy(update=changed)
-            forgetful = replace(place, connection=connection)
+            connection = context.connection.model_copy(update=changed)
+            forgetful = replace(context, connection=connection)
             client = bigquery_client(Endpoints(endpoint, "", ""))
             client.create_dataset(f"{forgetful.warehouse.client.project}.{site.dataset}_staging")
             yield forgetful
@@ -239,12 +239,12 @@ def _wait_for(endpoint: str) -> None:
     raise TimeoutError(endpoint)
 
 
-def test_a_job_id_that_runs_twice_is_told(forgetful: Workplace):
+def test_a_job_id_that_runs_twice_is_told(forgetful: RunContext):
     found = tried("a load job id sent twice", Contact(forgetful))
     assert found.is_fine is False
     assert found.found.startswith("the same load job id was sent twice and left 2 rows, not 1.")
     assert "do not go live" in found.found
 
 
-def test_an_endpoint_without_the_read_api_is_not_checked(forgetful: Workplace):
+def test_an_endpoint_without_the_read_api_is_not_checked(forgetful: RunContext):
     assert tried("Storage Read API", Contact(forgetful)).is_fine is None

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from python_jobs import go_live
-from python_jobs.doctor import Check
-from python_jobs.pipeline import Workplace
-from python_jobs.schedule import WEEKDAYS
-from python_jobs.settings import load_settings
+from python_jobs.checks import go_live
+from python_jobs.checks.doctor import Check
+from python_jobs.infra.schedule import WEEKDAYS
+from python_jobs.infra.settings import load_settings
+from python_jobs.runs.pipeline import RunContext
 from tests.support import golden
 from tests.support.commands import done, shelfcast
 from tests.support.site import ROOT, Site, without_data_tests
@@ -79,13 +79,13 @@ def told(found: list[Check]) -> dict[str, Check]:
     return {check.what.removeprefix("sku_weekly "): check for check in found}
 
 
-def look(place: Workplace, what: str, now: datetime | None = None) -> Check:
+def look(context: RunContext, what: str, now: datetime | None = None) -> Check:
     looks = dict(go_live.DEPLOYMENT + go_live.USE_CASE)
-    return go_live._looked_at(what, looks[what], place, now or datetime.now(UTC))
+    return go_live._looked_at(what, looks[what], context, now or datetime.now(UTC))
 
 
-def with_use_case(place: Workplace, **changed: Any) -> Workplace:
-    return replace(place, use_case=place.use_case.model_copy(update=changed))
+def with_use_case(context: RunContext, **changed: Any) -> RunContext:
+    return replace(context, use_case=context.use_case.model_copy(update=changed))
 
 
 def test_a_plan_that_ends_too_early_stands_in_the_way_until_it_is_loaded(site: Site):
@@ -114,18 +114,18 @@ def test_a_plan_that_ends_too_early_stands_in_the_way_until_it_is_loaded(site: S
 
 
 def test_looking_writes_nothing(site: Site):
-    place = site.place()
+    context = site.context()
     counts = "select count(*) as n from {run_log} union all select count(*) from {run_origins}"
     before = site.read(counts)["n"].tolist()
-    list(go_live.examine([place]))
+    list(go_live.examine([context]))
     assert site.read(counts)["n"].tolist() == before
 
 
 def test_what_is_not_production_stands_in_the_way(site: Site):
-    place = site.place()
+    context = site.context()
     folder = {"models_uri": "/tmp/models"}
-    place = replace(place, connection=place.connection.model_copy(update=folder))
-    found = look(place, "environment")
+    context = replace(context, connection=context.connection.model_copy(update=folder))
+    found = look(context, "environment")
     assert found.is_fine is False
     for part in (
         *("the target is 'local'", "SHELFCAST_PROJECT is not set", "SHELFCAST_LOCATION is not set"),
@@ -135,44 +135,44 @@ def test_what_is_not_production_stands_in_the_way(site: Site):
 
 
 def test_datasets_elsewhere_stand_in_the_way(site: Site):
-    place = site.place()
-    moved = place.connection.model_copy(update={"location": "asia-south1"})
-    found = look(replace(place, connection=moved), "datasets")
+    context = site.context()
+    moved = context.connection.model_copy(update={"location": "asia-south1"})
+    found = look(replace(context, connection=moved), "datasets")
     assert found.is_fine is False
     assert "but SHELFCAST_LOCATION is asia-south1" in found.found
 
 
 def test_datasets_that_are_not_there_stand_in_the_way(make_site: Callable[[], Site]):
     fresh = make_site()
-    found = look(fresh.place(), "datasets")
+    found = look(fresh.context(), "datasets")
     assert found.is_fine is False
     prefix = fresh.dataset
     assert f"{prefix}_raw, {prefix}_logs, {prefix}_staging, and 4 more not there" in found.found
 
 
 def test_a_key_file_stands_in_the_way(site: Site):
-    place = site.place()
-    key = place.connection.model_copy(update={"keyfile": "key.json"})
-    found = look(replace(place, connection=key), "identity")
+    context = site.context()
+    key = context.connection.model_copy(update={"keyfile": "key.json"})
+    found = look(replace(context, connection=key), "identity")
     assert found.is_fine is False
     assert "SHELFCAST_KEYFILE is set" in found.found
 
 
 def test_a_bucket_that_is_not_there_stands_in_the_way(site: Site):
-    place = site.place()
-    nowhere = place.connection.model_copy(update={"models_uri": "gs://nobody-made-this"})
-    found = look(replace(place, connection=nowhere), "identity")
+    context = site.context()
+    nowhere = context.connection.model_copy(update={"models_uri": "gs://nobody-made-this"})
+    found = look(replace(context, connection=nowhere), "identity")
     assert found.is_fine is False
     assert found.found.startswith("there is no bucket nobody-made-this")
 
 
 def test_a_model_that_is_lost_stands_in_the_way(site: Site):
-    store = site.place().store
+    store = site.context().store
     name = next(stored.name for stored in store.list("models/"))
     content = store.get(name)
     store.delete(name)
     try:
-        found = look(site.place(), "models")
+        found = look(site.context(), "models")
     finally:
         store.put(name, content)
     assert found.is_fine is False
@@ -181,25 +181,25 @@ def test_a_model_that_is_lost_stands_in_the_way(site: Site):
 
 
 def test_sales_that_are_behind_stand_in_the_way(site: Site):
-    place = site.place()
-    assert f"that of {WEEKS[-1]}, {WEEKS[-1]} has ended" in look(place, "sales").found
+    context = site.context()
+    assert f"that of {WEEKS[-1]}, {WEEKS[-1]} has ended" in look(context, "sales").found
     later = datetime.now(UTC) + timedelta(weeks=3)
-    found = look(place, "sales", later)
+    found = look(context, "sales", later)
     assert found.is_fine is False
     assert "3 behind, more than max_periods_stale 2" in found.found
-    assert "2 behind" in look(place, "sales", later - timedelta(weeks=1)).found
+    assert "2 behind" in look(context, "sales", later - timedelta(weeks=1)).found
 
 
 def test_times_are_told_in_both_zones_and_lie_in_the_issue_window(site: Site):
-    place = with_use_case(site.place(), time_zone="Asia/Kolkata")
-    found = look(place, "times", datetime(2026, 3, 2, tzinfo=UTC))
+    context = with_use_case(site.context(), time_zone="Asia/Kolkata")
+    found = look(context, "times", datetime(2026, 3, 2, tzinfo=UTC))
     assert found.is_fine is True
     assert "22:00 (" in found.found
     assert "16:30 UTC) Asia/Kolkata" not in found.found.split(", of origin")[1]
     assert "16:30 UTC)" in found.found
-    late = WEEKDAYS[(WEEKDAYS.index(place.use_case.week_starts_on) + 6) % 7]
-    schedule = place.use_case.schedule.model_copy(update={"weekday": late})
-    found = look(with_use_case(place, schedule=schedule), "times")
+    late = WEEKDAYS[(WEEKDAYS.index(context.use_case.week_starts_on) + 6) % 7]
+    schedule = context.use_case.schedule.model_copy(update={"weekday": late})
+    found = look(with_use_case(context, schedule=schedule), "times")
     assert found.is_fine is False
     assert "no scheduled run would issue. Change schedule or issue_window_days." in found.found
 
@@ -209,8 +209,8 @@ def test_times_are_told_in_both_zones_and_lie_in_the_issue_window(site: Site):
     [(7, "the second would meet the first's lease"), (4, "after its issue window has closed")],
 )
 def test_a_run_that_takes_too_long_stands_in_the_way(site: Site, days: int, why: str):
-    place = site.place()
-    assert "run R1 of" in look(place, "last run").found
+    context = site.context()
+    assert "run R1 of" in look(context, "last run").found
     start = pd.Timestamp.now(UTC) + pd.Timedelta(hours=1)
     rows = pd.DataFrame(
         [
@@ -219,28 +219,28 @@ def test_a_run_that_takes_too_long_stands_in_the_way(site: Site, days: int, why:
         ],
         columns=["step", "event", "status", "logged_at"],
     ).assign(run_id="LONG", run_kind="issued", use_case="sku_weekly", shard=0, n_shards=1)
-    place.warehouse.append("run_log", rows, f"test-long-{days}")
+    context.warehouse.append("run_log", rows, f"test-long-{days}")
     try:
-        found = look(place, "last run")
+        found = look(context, "last run")
     finally:
-        place.warehouse.query("delete from {run_log} where run_id = 'LONG'")
+        context.warehouse.query("delete from {run_log} where run_id = 'LONG'")
     assert found.is_fine is False
     assert found.found.startswith("run LONG of")
     assert why in found.found
 
 
 def test_before_the_first_run_nothing_is_known_of_its_length(site: Site):
-    place = with_use_case(site.place(), name="another")
-    assert look(place, "last run").is_fine is None
+    context = with_use_case(site.context(), name="another")
+    assert look(context, "last run").is_fine is None
 
 
 def test_weather_that_was_never_fetched_stands_in_the_way(site: Site):
-    place = site.place()
-    assert look(place, "weather").found == "not used by this use case"
+    context = site.context()
+    assert look(context, "weather").found == "not used by this use case"
     weather = load_settings(ROOT, {}).use_case("sku_weekly").sources.weather
     fetch = weather.fetch.model_copy(update={"service": "open_meteo"})
     fetched = weather.model_copy(update={"fetch": fetch})
-    sources = place.use_case.sources.model_copy(update={"weather": fetched})
-    found = look(with_use_case(place, sources=sources), "weather")
+    sources = context.use_case.sources.model_copy(update={"weather": fetched})
+    found = look(with_use_case(context, sources=sources), "weather")
     assert found.is_fine is False
     assert found.found.startswith("the newest forecast of the weather is none. Run `shelfcast f")

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs import pipeline
 from tests.support import golden, second_use_case
 from tests.support.site import Site, without_data_tests
 
@@ -133,7 +133,7 @@ def nine(*values: float) -> tuple[float, ...]:
 def test_a_second_replay_gives_the_same_rows_beside_the_issued_ones(site: Site) -> None:
     before = golden.public_tables(site)
     with without_data_tests():
-        pipeline.replay(site.place(), golden.FIRST, golden.SECOND)
+        pipeline.replay(site.context(), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site) == before
     runs = site.read(
         """
@@ -151,14 +151,14 @@ def strip_index(csv: str) -> list[str]:
 
 
 def test_what_was_issued_is_not_published_over(site: Site) -> None:
-    place = site.place()
-    origin = pipeline.scheduled_origins(place.use_case, golden.FIRST, golden.FIRST)[0]
-    run = place.new_run("issued", [origin], pipeline.RunOptions(run_id="ISSUED"))
+    context = site.context()
+    origin = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
+    run = context.new_run("issued", [origin], pipeline.RunOptions(run_id="ISSUED"))
     with without_data_tests():
-        pipeline.prepare(place, run)
-    pipeline.forecast(place, run)
+        pipeline.prepare(context, run)
+    pipeline.forecast(context, run)
     with pytest.raises(RunStopped, match=r"2026-02-15 were issued"):
-        pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
+        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
 
 
 def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
@@ -170,7 +170,7 @@ def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     # 2 series x 2 Wednesdays x 3 weeks
     assert len(second["forecasts"]) == 12
     with without_data_tests():
-        pipeline.replay(site.place("sku_weekly"), golden.FIRST, golden.SECOND)
+        pipeline.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site, second_use_case.NAME) == second
     assert golden.public_tables(site, "sku_weekly") == first
 
@@ -186,5 +186,5 @@ def test_the_second_use_case_has_its_own_key_and_a_global_model(site: Site) -> N
         """,
     )
     assert models == [(None, "ridge", "serving", 8)]
-    names = [stored.name for stored in site.place().store.list("models/store_weekly/")]
+    names = [stored.name for stored in site.context().store.list("models/store_weekly/")]
     assert names == ["models/store_weekly/ridge/model.json"]

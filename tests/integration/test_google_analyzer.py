@@ -15,10 +15,10 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import write_origins
-from python_jobs.schedule import Origin
+from python_jobs.infra.run import write_origins
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import compiled, googlesql, second_use_case
 from tests.support.compiled import Analysis
 from tests.support.googlesql import Columns, TableName
@@ -266,10 +266,10 @@ def site(make_site: Callable[[], Site]) -> Site:
         (project / "analyses" / f"ddl_{table}.sql").write_text(
             f"{{{{ log_table_ddl('logs', '{table}', log_tables()['{table}']) }}}}"
         )
-    place = site.place("sku_weekly")
-    pipeline.ensure_tables(place)
+    context = site.context("sku_weekly")
+    pipeline.ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
-    write_origins(place.warehouse, place.new_run("replay", origins, RunOptions()))
+    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     return site
 
 
@@ -378,7 +378,7 @@ def test_google_accepts_the_statements_that_rebuild_a_partition(site, tables, fi
         for node in manifest["nodes"].values()
         if node["config"].get("materialized") == "incremental"
     }
-    warehouse = site.place("sku_weekly").warehouse
+    warehouse = site.context("sku_weekly").warehouse
     for node in incremental.values():
         project, dataset, table = compiled.table_name(node)
         warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
@@ -422,7 +422,7 @@ def test_a_use_case_that_the_settings_leave_out_takes_no_part(make_site, tables)
     site = make_site()
     second_use_case.add_models(site.copy_project())
     site.use_cases = {second_use_case.NAME: store_weekly()}
-    pipeline.ensure_tables(site.place(second_use_case.NAME))
+    pipeline.ensure_tables(site.context(second_use_case.NAME))
     manifest = compiled.compile_project(site, second_use_case.NAME)
     analysis = compiled.analyse(manifest, renamed(tables, site.dataset))
     assert {f"{second_use_case.NAME}_gate", "forecasts", "forecast_errors"} <= set(analysis.types)

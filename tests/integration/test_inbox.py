@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from google.cloud import storage
 
-from python_jobs import pipeline
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.inbox import read_inbox
+from python_jobs.data.inbox import read_inbox
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site
@@ -38,7 +38,7 @@ def opened(make_site: Callable[[], Site]) -> Site:
     site = make_site().in_bucket()
     golden.sku_settings(site)
     site.use_cases["sku_weekly"]["sources"]["promotions"]["inbox"] = f"{bucket_uri(site)}/plans/"
-    pipeline.ensure_tables(site.place())
+    pipeline.ensure_tables(site.context())
     return site
 
 
@@ -69,8 +69,8 @@ def drop(site: Site, name: str, content: str | bytes) -> None:
 
 
 def read(site: Site):
-    place = site.place()
-    return read_inbox(place.warehouse, place.connection, place.use_case)
+    context = site.context()
+    return read_inbox(context.warehouse, context.connection, context.use_case)
 
 
 def test_each_file_is_one_upload_and_is_loaded_once(site: Site) -> None:
@@ -117,7 +117,7 @@ def test_a_week_s_run_reads_the_inbox_before_it_says_as_of_when_it_is(site: Site
     drop(site, "plan.csv", PLAN)
     saturday = datetime(2026, 11, 21, 12, tzinfo=UTC)
     with pytest.raises(RunStopped, match="may be issued before 2026-11-21"):
-        pipeline.weekly(site.place(), now=saturday)
+        pipeline.weekly(site.context(), now=saturday)
     assert len(site.read(ROWS)) == 1
 
 
@@ -127,7 +127,7 @@ def test_an_inbox_that_cannot_be_read_is_told_and_the_run_goes_on(
     plan = site.use_cases["sku_weekly"]["sources"]["promotions"]
     monkeypatch.setitem(plan, "inbox", "gs://no-such-bucket/plans")
     with heard(caplog):
-        pipeline.receive_plans(site.place())
+        pipeline.receive_plans(site.context())
     assert [line for line in caplog.messages if "The run goes on with the plans" in line]
     assert "promotions: inbox:" in caplog.text
 

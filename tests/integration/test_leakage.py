@@ -17,10 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions, Workplace
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunContext, RunOptions
 from tests.support.played import recorded_stages
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -116,7 +116,7 @@ def residuals() -> pd.DataFrame:
 
 
 def write_residuals(site: Site) -> None:
-    warehouse, rows = site.place().warehouse, residuals()
+    warehouse, rows = site.context().warehouse, residuals()
     whose = {"run_id": "BACK", "run_kind": "backtest", "use_case": "sku_weekly"}
     ended = {**whose, "step": "predict", "shard": 0, "n_shards": 1, "event": "ended"}
     ended |= {"status": "done", "logged_at": instant("2025-07-01 10:00")}
@@ -151,11 +151,11 @@ def write_coefficients(site: Site, run: Run) -> None:
     ended |= {"event": "ended", "status": "done", "logged_at": AS_OF[SECOND]}
     for name, frame in (("coefficient_log", rows), ("run_log", [ended])):
         job_id = f"{site.dataset}-{name}-{run.run_id}"
-        site.place().warehouse.append(name, pd.DataFrame(frame), job_id)
+        site.context().warehouse.append(name, pd.DataFrame(frame), job_id)
 
 
 def write_models(site: Site, version: str, as_of: str, origin: date) -> None:
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     for name, rows in zip(
         ("model_log", "model_events"), model(version, as_of, origin), strict=True
     ):
@@ -170,12 +170,12 @@ def write_decision(site: Site, run_id: str, as_of: str, decision: str) -> None:
     event |= {"actor": "retrain", "reason": decision, "numbers": json.dumps(numbers)}
     event |= {"as_of_at": instant(as_of), "logged_at": instant(as_of)}
     job_id = f"{site.dataset}-model_events-{run_id}"
-    site.place().warehouse.append("model_events", pd.DataFrame([event]), job_id)
+    site.context().warehouse.append("model_events", pd.DataFrame([event]), job_id)
 
 
 def write_recipe(site: Site, run_id: str, as_of: str, origin: date, options: str) -> None:
     rows = recipe(run_id, instant(as_of), origin, options)
-    site.place().warehouse.append("model_log", rows, f"{site.dataset}-model_log-{run_id}")
+    site.context().warehouse.append("model_log", rows, f"{site.dataset}-model_log-{run_id}")
 
 
 def history() -> pd.DataFrame:
@@ -212,7 +212,7 @@ def write_the_world(site: Site) -> None:
 
 def move_the_future(site: Site) -> None:
     """Of the first Wednesday, on both clocks; part of it is the second one's past."""
-    raw, warehouse = f"{site.dataset}_raw", site.place().warehouse
+    raw, warehouse = f"{site.dataset}_raw", site.context().warehouse
     # Days after the origin, in versions that were known by Wednesday and in later ones.
     warehouse.query(
         f"update {raw}.sales set units_sold = units_sold * 3 + 1, price = price * 1.5 "
@@ -303,36 +303,36 @@ def moved(make_site: Callable[[], Site]) -> Moved:
         "min_calibration_residuals": 4,
         "min_pooled_series": 2,
     }
-    place = site.place()
+    context = site.context()
     write_the_world(site)
     origins = [Origin(origin, as_of) for origin, as_of in AS_OF.items()]
-    run = place.new_run("replay", origins, RunOptions())
+    run = context.new_run("replay", origins, RunOptions())
     write_coefficients(site, run)
-    before = built_by(place, run)
+    before = built_by(context, run)
     move_the_future(site)
-    return Moved(before, built_by(place, run))
+    return Moved(before, built_by(context, run))
 
 
-def built_by(place: Workplace, run: Run) -> dict[str, pd.DataFrame]:
+def built_by(context: RunContext, run: Run) -> dict[str, pd.DataFrame]:
     """Build what comes before a forecast; read each relation of it that has an origin_date."""
     with recorded_stages() as stages, without_data_tests():
-        pipeline.prepare(place, run)
+        pipeline.prepare(context, run)
     models = [name.split(".")[-1] for name in stages["before_forecast"] if name.startswith("model")]
     asked = [
         name
         for name in models
-        if name not in SEEN_FROM_TODAY | RESTATED and has_origin(place, name)
+        if name not in SEEN_FROM_TODAY | RESTATED and has_origin(context, name)
     ]
-    return {name: rows_of(place, name) for name in asked}
+    return {name: rows_of(context, name) for name in asked}
 
 
-def has_origin(place: Workplace, name: str) -> bool:
-    table = place.warehouse.relation(name).replace("`", "")
-    return "origin_date" in (place.warehouse.columns(table) or {})
+def has_origin(context: RunContext, name: str) -> bool:
+    table = context.warehouse.relation(name).replace("`", "")
+    return "origin_date" in (context.warehouse.columns(table) or {})
 
 
-def rows_of(place: Workplace, name: str) -> pd.DataFrame:
-    rows: Any = place.warehouse.read(f"select * from {{{name}}}")
+def rows_of(context: RunContext, name: str) -> pd.DataFrame:
+    rows: Any = context.warehouse.read(f"select * from {{{name}}}")
     keys = rows.map(str)
     return rows.loc[keys.sort_values(list(keys)).index].reset_index(drop=True)
 

@@ -70,7 +70,7 @@ def test_cells_that_do_not_parse_are_kept_as_text_and_their_rows_rejected(site: 
         site, "select unparsed from {sku_weekly_sales.rows} where unparsed is not null"
     )
     assert json.loads(unparsed[0]) == {"week_start": "29/01/2026", "units_sold": "many"}
-    site.place().dbt.run("build", "--select", "stg_sku_weekly_sales", "rejected_sales")
+    site.context().dbt.run("build", "--select", "stg_sku_weekly_sales", "rejected_sales")
     rejected = golden.table(site, "select rejected_because, source_row from {rejected_sales}")
     assert [reason for reason, _ in rejected] == ["bad_date"]
     assert "29/01/2026" in rejected[0][1]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
+from python_jobs.runs import pipeline
 from tests.support.site import Site, day
 
 NEW = {"half_width": "FLOAT", "transform": "STRING"}
@@ -18,15 +18,15 @@ NEW = {"half_width": "FLOAT", "transform": "STRING"}
 def site(make_site: Callable[[], Site]) -> Site:
     """With a forecast_log as it was before intervals were calibrated, one row in it."""
     site = make_site()
-    place = site.place()
-    pipeline.ensure_tables(place)
-    warehouse = place.warehouse
+    context = site.context()
+    pipeline.ensure_tables(context)
+    warehouse = context.warehouse
     columns = warehouse.columns(warehouse.table("forecast_log")) or {}
     warehouse.query("drop table {forecast_log}")
     old = {name: kind for name, kind in columns.items() if name not in NEW}
     warehouse.create_table(warehouse.table("forecast_log"), old)
     warehouse.append("forecast_log", row("old"), "old")
-    place.dbt.run("run-operation", "create_log_tables")
+    context.dbt.run("run-operation", "create_log_tables")
     return site
 
 
@@ -35,7 +35,7 @@ def row(run_id: str, **values: Any) -> pd.DataFrame:
 
 
 def test_missing_columns_are_added_and_rows_stay(site: Site) -> None:
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     columns = warehouse.columns(warehouse.table("forecast_log")) or {}
     assert {name: columns.get(name) for name in NEW} == NEW
     warehouse.append("forecast_log", row("new", half_width=0.5, transform="log1p"), "new")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from python_jobs import logs, pipeline
 from python_jobs.cli import main
-from python_jobs.errors import DbtFailed
+from python_jobs.infra import logs
+from python_jobs.infra.errors import DbtFailed
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.commands import shelfcast
 from tests.support.site import Site
@@ -112,7 +113,7 @@ def test_each_familys_part_of_a_step_is_logged_and_recorded(replayed: Result, so
 
 
 def test_what_a_run_cost_adds_up_to_its_log(replayed: Result, sound: Site) -> None:
-    sound.place().dbt.run("run", "--select", "run_costs")
+    sound.context().dbt.run("run", "--select", "run_costs")
     rows = sound.read("select * from {run_costs} order by origin_date")
     assert [f"{day:%Y-%m-%d}" for day in rows["origin_date"]] == [golden.ORIGIN_1, golden.ORIGIN_2]
     assert list(rows["n_forecasts"]) == [4, 4]
@@ -124,10 +125,10 @@ def test_what_a_run_cost_adds_up_to_its_log(replayed: Result, sound: Site) -> No
 
 def test_nodes_of_dbt_that_fail_or_warn_are_lines_with_the_run(site: Site) -> None:
     logs.set_up(stream := io.StringIO(), {})
-    place = site.place()
+    context = site.context()
     logs.about(run_id="R1", use_case="sku_weekly")
     with pytest.raises(DbtFailed, match=r"^dbt build failed\. .*; (broken|always_fails): "):
-        place.dbt.run("build", "--select", "broken", "always_fails", "always_warns")
+        context.dbt.run("build", "--select", "broken", "always_fails", "always_warns")
     entries = entries_of(stream.getvalue())
     assert {entry["run_id"] for entry in entries} == {"R1"}
     failed = {one["node"].split(".")[2]: one for one in of_event(entries, "dbt_node_failed")}
@@ -144,7 +145,7 @@ def test_nodes_of_dbt_that_fail_or_warn_are_lines_with_the_run(site: Site) -> No
 def test_an_error_of_dbt_that_is_no_nodes_is_a_line_too(site: Site) -> None:
     logs.set_up(stream := io.StringIO(), {})
     with pytest.raises(DbtFailed):
-        site.place().dbt.run("run-operation", "no_such_macro")
+        site.context().dbt.run("run-operation", "no_such_macro")
     told = of_event(entries_of(stream.getvalue()), "dbt_failed")
     assert {one["severity"] for one in told} == {"ERROR"}
     assert all("no_such_macro" in one["message"] for one in told)
@@ -154,7 +155,7 @@ def test_an_error_of_dbt_that_is_no_nodes_is_a_line_too(site: Site) -> None:
 def test_people_at_a_terminal_see_no_more_of_dbt_than_before(site: Site) -> None:
     logs.set_up(stream := io.StringIO(), {"SHELFCAST_LOG_FORMAT": "text"})
     with pytest.raises(DbtFailed):
-        site.place().dbt.run("build", "--select", "broken")
+        site.context().dbt.run("build", "--select", "broken")
     assert stream.getvalue() == ""
 
 

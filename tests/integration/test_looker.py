@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from python_jobs.errors import SettingsError
+from python_jobs.infra.errors import SettingsError
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
 from tests.support import golden, second_use_case
@@ -40,7 +40,7 @@ def test_the_recipe_has_every_page_in_their_order():
 def test_each_field_of_the_recipe_is_in_the_mart_with_its_type(played: Played, page: str):
     mart, text = f"sku_weekly_report_{page}", sections()[page]
     assert f"`{mart}`" in text
-    warehouse = played.site.place().warehouse
+    warehouse = played.site.context().warehouse
     columns = warehouse.columns(warehouse.table(mart))
     assert columns is not None
     named = fields(text)
@@ -58,7 +58,7 @@ def test_each_formula_of_the_recipe_is_made_of_fields_of_its_table(page: str):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_mart_is_partitioned_and_every_column_is_described(played: Played, page: str):
-    manifest = played.site.place().dbt.manifest()
+    manifest = played.site.context().dbt.manifest()
     node = manifest["nodes"][f"model.shelfcast.sku_weekly_report_{page}"]
     partition = node["config"]["partition_by"]
     assert partition["data_type"] == "date"
@@ -68,8 +68,8 @@ def test_each_mart_is_partitioned_and_every_column_is_described(played: Played, 
 
 
 def test_an_address_names_project_dataset_and_table_of_the_connection(played: Played):
-    place = played.site.place()
-    made = links(place.warehouse, place.use_case)
+    context = played.site.context()
+    made = links(context.warehouse, context.use_case)
     assert list(made) == list(PAGES)
     for page, url in made.items():
         address = urlsplit(url)
@@ -99,14 +99,14 @@ def test_a_template_is_copied_and_its_source_is_named_by_the_page(played: Played
 
 
 def test_a_use_case_without_page_marts_is_told_so(played: Played):
-    place = played.site.place()
-    other = place.use_case.model_copy(update={"name": "other"})
+    context = played.site.context()
+    other = context.use_case.model_copy(update={"name": "other"})
     with pytest.raises(SettingsError, match="no model named 'other_report_overview'"):
-        links(place.warehouse, other)
+        links(context.warehouse, other)
 
 
 def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
-    exposures = played.site.place().dbt.manifest()["exposures"]
+    exposures = played.site.context().dbt.manifest()["exposures"]
     marts = {f"model.shelfcast.sku_weekly_report_{page}" for page in PAGES}
     for name in EXPOSURES:
         exposure = exposures[name]
@@ -126,9 +126,9 @@ def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(
     first = site.use_cases.pop("sku_weekly")
     site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
     site.use_case = second_use_case.NAME
-    place = site.place()
-    manifest = place.dbt.manifest()
+    context = site.context()
+    manifest = context.dbt.manifest()
     assert manifest["exposures"] == {}
     models = {name for name in manifest["nodes"] if name.startswith("model.")}
     assert [name for name in models if "sku_weekly_report" in name] == []
-    assert list(links(place.warehouse, place.use_case)) == list(PAGES)
+    assert list(links(context.warehouse, context.use_case)) == list(PAGES)

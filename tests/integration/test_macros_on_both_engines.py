@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import write_origins
-from python_jobs.schedule import Origin
+from python_jobs.infra.run import write_origins
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same

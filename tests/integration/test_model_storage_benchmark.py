@@ -10,8 +10,8 @@ from benchmarks import model_storage
 from benchmarks.portfolio_speed import HORIZON, REGRESSORS
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings
+from python_jobs.infra.store import FolderStore
 from python_jobs.local.stack import Endpoints
-from python_jobs.model_store import FolderStore
 
 
 def test_it_measures_a_folder_and_a_bucket(local_stack: Endpoints, tmp_path: Path) -> None:

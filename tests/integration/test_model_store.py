@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_jobs.model_store import (
+from python_jobs.infra.series import join_key, split_key
+from python_jobs.infra.store import (
     ModelStore,
     ObjectMissing,
     decode_part,
@@ -18,7 +19,6 @@ from python_jobs.model_store import (
     open_store,
     sha256_of,
 )
-from python_jobs.series import join_key, split_key
 
 ODD_PARTS = [
     "",

@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.errors import RunStopped
-from python_jobs.jobs.alerts import AlertReport
-from python_jobs.monitor import monitor
+from python_jobs.infra.errors import RunStopped
+from python_jobs.runs.alerts import AlertReport
+from python_jobs.runs.monitor import monitor
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site, instant, without_data_tests
@@ -36,7 +36,7 @@ class Story:
     errors: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def monitor(self, name: str, as_of_at: Any) -> None:
-        self.reports[name] = monitor(self.site.place(), as_of_at=as_of_at)
+        self.reports[name] = monitor(self.site.context(), as_of_at=as_of_at)
         rows = self.site.read("select * from {forecast_errors}")
         self.errors[name] = rows.set_index(KEY).sort_index()
 
@@ -194,7 +194,7 @@ def test_a_metric_is_one_macro_and_its_line(story: Story, tmp_path: Path) -> Non
         settings.read_text().replace("  metrics:\n    wape", f"  metrics:\n{line}    wape")
     )
     marts = ["accuracy_by_week", "accuracy_by_window", "accuracy_by_segment"]
-    twin.place().dbt.run("run", "--select", *marts, "distributor_model_performance_metrics")
+    twin.context().dbt.run("run", "--select", *marts, "distributor_model_performance_metrics")
     for mart in marts:
         assert "mape" in twin.read(f"select * from {{{mart}}} limit 1")
     found = twin.read(
@@ -219,7 +219,7 @@ def test_where_nothing_was_ever_forecast_it_says_so(make_site: Callable[[], Site
     site = make_site()
     golden.make(site)
     with pytest.raises(RunStopped, match="nothing was ever forecast here"):
-        monitor(site.place())
+        monitor(site.context())
 
 
 def test_unknown_keys_of_alerts_and_retraining_are_refused_by_name(

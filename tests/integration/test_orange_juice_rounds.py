@@ -12,8 +12,8 @@ import pytest
 from google.cloud import bigquery
 
 from benchmarks import orange_juice, orange_juice_rounds, tsperf
-from python_jobs.backtest import backtest_origins
-from python_jobs.settings import UseCase, load_settings
+from python_jobs.infra.settings import UseCase, load_settings
+from python_jobs.runs.backtest import backtest_origins
 
 BEFORE, AFTER = orange_juice_rounds.BEFORE, orange_juice_rounds.AFTER
 

@@ -38,10 +38,10 @@ def make_own(make_site: Callable[[], Site]) -> Callable[..., Site]:
         dataset, _, name = f"{site.dataset}_{table}".rpartition(".")
         own = {"table": f"shelfcast-local.{dataset}.{name}", **sales}
         site.use_cases["sku_weekly"] |= NO_OTHER_SOURCE | settings | {"sources": {"sales": own}}
-        place = site.place()
-        place.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)
+        context = site.context()
+        context.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)
         site.write(name, rows, own["table"])
-        place.dbt.run("build", *BUILD)
+        context.dbt.run("build", *BUILD)
         return site
 
     return make

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
@@ -40,10 +40,10 @@ def test_a_site_gets_what_dbt_makes_of_its_own_dataset(make_site: Callable[[], S
     for site in sites:
         golden.sku_settings(site)
     with parsed_once() as made:
-        _, shared = (site.place().dbt._parsed_by_dbt() for site in sites)
+        _, shared = (site.context().dbt._parsed_by_dbt() for site in sites)
         assert len(made) == 1
-    dbt = sites[1].place().dbt
-    pipeline.ensure_tables(sites[1].place())
+    dbt = sites[1].context().dbt
+    pipeline.ensure_tables(sites[1].context())
     file, compiled = file_of(dbt), compiled_by(dbt, shared)
     own = dbt._invoke(None, "parse")
     assert file == file_of(dbt)
@@ -55,5 +55,5 @@ def test_other_settings_are_parsed_for_themselves(make_site: Callable[[], Site])
     second.use_cases["sku_weekly"]["horizon"] = 3
     with parsed_once() as made:
         for site in (first, second):
-            site.place().dbt._parsed_by_dbt()
+            site.context().dbt._parsed_by_dbt()
         assert len(made) == 2

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import names_of
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import write_origins
-from python_jobs.schedule import Origin
+from python_jobs.infra.dbt_runner import names_of
+from python_jobs.infra.run import write_origins
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import compiled
 from tests.support.partitions import Partitions, Scan, scans_of_project
 from tests.support.site import ROOT, Site, day, instant
@@ -150,15 +150,15 @@ def manifest(make_site: Callable[[], Site]) -> dict[str, Any]:
     for name, query in {**UNBOUNDED, **BOUNDED}.items():
         config = "{{ config(materialized='table', contract={'enforced': false}) }}\n"
         (models / f"made_up_{name}.sql").write_text(config + query)
-    place = site.place()
-    pipeline.ensure_tables(place)
+    context = site.context()
+    pipeline.ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
-    write_origins(place.warehouse, place.new_run("replay", origins, RunOptions()))
-    for node in place.dbt.manifest()["nodes"].values():
+    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
+    for node in context.dbt.manifest()["nodes"].values():
         if node["config"].get("materialized") == "incremental":
             project, dataset, table = compiled.table_name(node)
-            place.warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
-            place.warehouse.create_table(f"{project}.{dataset}.{table}", compiled.contract(node))
+            context.warehouse.client.create_dataset(f"{project}.{dataset}", exists_ok=True)
+            context.warehouse.create_table(f"{project}.{dataset}.{table}", compiled.contract(node))
     return compiled.compile_project(site)
 
 
@@ -247,7 +247,7 @@ def rendered(statement: str, names: dict[str, str]) -> str:
 
     def relation(match: re.Match[str]) -> str:
         places = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
-        return next((place for place in places if place), "filled_in")
+        return next((context for context in places if context), "filled_in")
 
     for given, filled_in in {"{scope}": "true", "{regressors}": ""}.items():
         statement = statement.replace(given, filled_in)

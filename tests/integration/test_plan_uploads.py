@@ -14,9 +14,9 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.jobs.load import load_file
+from python_jobs.data.load import load_file
 from python_jobs.local.demo_data import DemoSettings, generate
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.site import Site, day, instant
 
@@ -134,7 +134,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     columns = ["unit", "channel", "sku_id", "week_start", "units_sold", "price", "is_sold_out"]
     site.write("sales", pd.DataFrame(sales, columns=columns))
     site.write("promotions", plan())
-    site.place().dbt.run(
+    site.context().dbt.run(
         "build",
         *("--select", "+sku_weekly_plan_days", "rejected_promotions", "rejected_sales"),
         *("--exclude-resource-type", "unit_test"),
@@ -167,11 +167,11 @@ def demo(make_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory
     """The demo's plan with its ten broken rows, through the command that loads it."""
     site = make_site()
     data = generate(tmp_path_factory.mktemp("demo"), SMALL)
-    place = site.place()
-    pipeline.ensure_tables(place)
+    context = site.context()
+    pipeline.ensure_tables(context)
     for kind, path in (("sales", data.sales), ("promotions", data.promotions)):
-        load_file(place.warehouse, place.connection, place.use_case, str(path), kind)
-    place.dbt.run(
+        load_file(context.warehouse, context.connection, context.use_case, str(path), kind)
+    context.dbt.run(
         "build",
         *("--select", "+rejected_promotions", "rejected_sales"),
         *("--exclude-resource-type", "unit_test"),

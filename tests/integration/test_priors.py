@@ -17,12 +17,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import LeaseHeld, RunStopped
-from python_jobs.logs import LOGGER
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection, Shard, write_origins
-from python_jobs.schedule import origin_at
+from python_jobs.infra.errors import LeaseHeld, RunStopped
+from python_jobs.infra.logs import LOGGER
+from python_jobs.infra.run import Selection, Shard, write_origins
+from python_jobs.infra.schedule import origin_at
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -62,7 +62,7 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
 def train(site: Site, run_id: str, as_of_at: object, series: str = "", **rest: object) -> object:
     selection = Selection(series) if series else None
     options = RunOptions(selection=selection, run_id=run_id, **rest)
-    return pipeline.train_models(site.place(), options, as_of_at=as_of_at)
+    return pipeline.train_models(site.context(), options, as_of_at=as_of_at)
 
 
 def levels(site: Site, run_id: str) -> dict[str, float]:
@@ -129,11 +129,13 @@ def test_a_run_of_one_series_shares_the_priors_in_force(site: Site) -> None:
 
 def test_the_priors_in_force_are_those_that_an_origin_knew(site: Site) -> None:
     """An hour before the first ones there were none: a series would be fitted by itself."""
-    place, earlier = site.place(), FIRST - timedelta(hours=1)
+    context, earlier = site.context(), FIRST - timedelta(hours=1)
     for as_of_at, runs in ((earlier, []), (FIRST, ["R1"]), (SECOND, ["R2"])):
-        origin = origin_at(place.use_case, as_of_at)
-        write_origins(place.warehouse, place.new_run("train", [origin], RunOptions()))
-        assert list(place.warehouse.read("select run_id from {priors_in_force}")["run_id"]) == runs
+        origin = origin_at(context.use_case, as_of_at)
+        write_origins(context.warehouse, context.new_run("train", [origin], RunOptions()))
+        assert (
+            list(context.warehouse.read("select run_id from {priors_in_force}")["run_id"]) == runs
+        )
 
 
 def test_one_shard_of_many_without_steps_shares_the_priors_and_says_so(
@@ -159,11 +161,11 @@ def _train_shard(site: Site, index: int) -> None:
 
 
 def test_steps_in_containers_of_their_own_are_one_run(site: Site) -> None:
-    place = site.place()
+    context = site.context()
 
     def step(which: str, index: int = 0, count: int = 2) -> None:
         options = RunOptions(run_id="STEPS", shard=Shard(index, count))
-        pipeline.train_step(place, options, which, as_of_at=SECOND)
+        pipeline.train_step(context, options, which, as_of_at=SECOND)
 
     with pytest.raises(RunStopped, match="Start with `shelfcast train --step before"):
         step("fit")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from python_jobs.errors import DbtFailed
+from python_jobs.infra.errors import DbtFailed
 from tests.support import golden
 from tests.support.played import Played
 from tests.support.site import Site
@@ -37,12 +37,12 @@ def make_twin(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def twin(make_twin: Any, played: Played) -> Site:
     twin = make_twin(**{MART: f"{played.site.dataset}_rich.forecasts_by_week"})
-    twin.place().dbt.run("build", "--select", MART, "--exclude-resource-type", "unit_test")
+    twin.context().dbt.run("build", "--select", MART, "--exclude-resource-type", "unit_test")
     return twin
 
 
 def table_of(site: Site) -> bigquery.Table:
-    warehouse = site.place().warehouse
+    warehouse = site.context().warehouse
     return warehouse.client.get_table(warehouse.relation(MART).replace("`", ""))
 
 
@@ -57,7 +57,7 @@ def test_a_published_mart_holds_the_rows_of_the_mart(twin: Site, played: Played)
 def test_jobs_find_a_published_mart_where_it_is_and_nothing_else_has_moved(
     twin: Site, played: Played
 ) -> None:
-    moved, own = twin.place().warehouse.names, played.site.place().warehouse.names
+    moved, own = twin.context().warehouse.names, played.site.context().warehouse.names
     assert moved[MART].endswith(f"`{twin.dataset}_rich`.`forecasts_by_week`")
     assert {name for name in own if own[name] != moved[name]} == {MART}
 
@@ -78,6 +78,6 @@ def test_publish_refuses_a_model_that_is_not_there_and_a_place_that_is_none(
 ) -> None:
     twin = make_twin(distributor_forecast_weekly="rich.forecasts", accuracy_by_week="rich")
     with pytest.raises(DbtFailed) as refused:
-        twin.place().dbt.run("run", "--select", "accuracy_by_week")
+        twin.context().dbt.run("run", "--select", "accuracy_by_week")
     assert "publish: no model is named 'distributor_forecast_weekly'" in str(refused.value)
     assert "publish.accuracy_by_week: 'rich' is not 'dataset.name'" in str(refused.value)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from python_jobs.infra.run import Selection
+from python_jobs.infra.settings import load_settings
 from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
-from python_jobs.run import Selection
-from python_jobs.settings import load_settings
 from tests.support import browser, golden
 from tests.support.browser import Page
 from tests.support.commands import done, error_of, shelfcast

@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import retrain as runs
-from python_jobs.errors import RunStopped, SettingsError
-from python_jobs.jobs.verify import verify
-from python_jobs.pipeline import RunOptions
-from python_jobs.retrain import champion_family, has_recipes, retrain
-from python_jobs.run import Selection
+from python_jobs.infra.errors import RunStopped, SettingsError
+from python_jobs.infra.run import Selection
+from python_jobs.registry.verify import verify
+from python_jobs.runs import retrain as runs
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.retrain import champion_family, has_recipes, retrain
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, instant, without_data_tests
@@ -38,7 +38,7 @@ def retrained(make_site: Callable[[], Site]) -> Iterator[Retrained]:
     """A site where one retraining has been, by pattern, its dbt stage with its data tests."""
     site = make(make_site().in_bucket())
     options = RunOptions(selection=Selection("N1|retail|*"), run_id="R1")
-    report = retrain(site.place(), options, as_of_at=NOW)
+    report = retrain(site.context(), options, as_of_at=NOW)
     with without_data_tests():
         yield Retrained(site, report)
 
@@ -93,12 +93,13 @@ EVENTS = [
 def test_the_winner_serves_and_the_loser_stays_a_candidate(retrained: Retrained) -> None:
     site = retrained.site
     assert events(site, "R1") == EVENTS
-    place = site.place()
+    context = site.context()
     levels = {
-        sku: json.loads(place.store.get(f"models/sku_weekly/N1/retail/{sku}.json")) for sku in "ABC"
+        sku: json.loads(context.store.get(f"models/sku_weekly/N1/retail/{sku}.json"))
+        for sku in "ABC"
     }
     assert levels == {"A": 240.0, "B": 90.0, "C": 6.0}
-    assert verify(place.warehouse, place.store, place.use_case).findings == []
+    assert verify(context.warehouse, context.store, context.use_case).findings == []
 
 
 def test_the_promoted_recipe_alone_is_in_force_from_now_on(retrained: Retrained) -> None:
@@ -141,7 +142,7 @@ def test_the_same_run_again_changes_nothing(retrained: Retrained) -> None:
     counted = "select count(*) as n from {%s} where run_id = 'R1'"
     tables = ("model_log", "model_events", "run_origins")
     before = {name: site.read(counted % name)["n"][0] for name in tables}
-    report = retrain(site.place(), RunOptions(selection=Selection("N1|retail|*"), run_id="R1"))
+    report = retrain(site.context(), RunOptions(selection=Selection("N1|retail|*"), run_id="R1"))
     assert report.decisions == retrained.report.decisions
     assert {name: site.read(counted % name)["n"][0] for name in tables} == before
     assert events(site, "R1") == EVENTS
@@ -169,7 +170,7 @@ def test_the_next_week_is_forecast_by_what_was_decided(retrained: Retrained) -> 
         "forecasts_use_no_model_trained_past_its_origin",
         "every_series_of_a_run_is_accounted_for",
     )
-    site.place().dbt.run("test", "--select", *names)
+    site.context().dbt.run("test", "--select", *names)
 
 
 # Later: what the policy names, what a person names
@@ -183,10 +184,10 @@ AS_OF = "2026-07-02T13:00"
 def monitored(retrained: Retrained) -> Site:
     """A site whose policy names B, then A; C is cooling down. Nothing else cools down."""
     site = retrained.site
-    site.place().dbt.build("monitoring")
-    site.place().warehouse.query("delete from {retraining_candidates} where true")
+    site.context().dbt.build("monitoring")
+    site.context().warehouse.query("delete from {retraining_candidates} where true")
     for name, error, is_due in ((A, 100.0, True), (B, 300.0, True), (C, 900.0, False)):
-        site.place().warehouse.query(
+        site.context().warehouse.query(
             """
             insert into {retraining_candidates} (
                 use_case, series_id, rule, detail, n_scored, sum_abs_error, is_cooling_down, is_due
@@ -207,7 +208,7 @@ def set_retraining(site: Site, **settings: Any) -> None:
 
 
 def test_what_was_retrained_since_monitoring_looked_is_not_due(monitored: Site) -> None:
-    report = retrain(monitored.place(), RunOptions(run_id="R2"), candidates=True, as_of_at=LATER)
+    report = retrain(monitored.context(), RunOptions(run_id="R2"), candidates=True, as_of_at=LATER)
     assert report.decisions == {}
     assert decisions(monitored, "R2") == []
 
@@ -220,7 +221,7 @@ def test_the_worst_candidates_come_first_up_to_the_cap(monitored: Site) -> None:
         assert told.stdout.startswith(f"1 series: {B}\n")
         assert "nothing was written (--dry-run)" in told.stdout
         report = retrain(
-            monitored.place(), RunOptions(run_id="R3"), candidates=True, as_of_at=LATER
+            monitored.context(), RunOptions(run_id="R3"), candidates=True, as_of_at=LATER
         )
     finally:
         set_retraining(monitored, max_series=50)
@@ -248,7 +249,7 @@ def test_a_refit_takes_the_recipe_in_force_and_decides_nothing(monitored: Site) 
 
 
 def copy_of(site: Site, sku: str) -> bytes:
-    return site.place().store.get(f"models/sku_weekly/N1/retail/{sku}.json")
+    return site.context().store.get(f"models/sku_weekly/N1/retail/{sku}.json")
 
 
 def test_a_series_on_its_baseline_is_compared_again(monitored: Site) -> None:
@@ -258,7 +259,7 @@ def test_a_series_on_its_baseline_is_compared_again(monitored: Site) -> None:
     at weeks 23 and 25) and 24 (mean_8: 4 + 4 + 8 + 8), so C has a model again.
     """
     report = retrain(
-        monitored.place(),
+        monitored.context(),
         RunOptions(selection=Selection("*|C"), run_id="R4"),
         as_of_at=LATER,
     )
@@ -272,7 +273,7 @@ def test_a_series_on_its_baseline_is_compared_again(monitored: Site) -> None:
 def test_a_champion_chosen_on_the_weeks_compared_is_said_to_be(monitored: Site) -> None:
     """A's recipe in force was promoted as of week 24, on weeks that are compared again."""
     options = RunOptions(selection=Selection("*|A"), run_id="R5")
-    report = retrain(monitored.place(), options, as_of_at=LATER)
+    report = retrain(monitored.context(), options, as_of_at=LATER)
     assert report.decisions == {A: "kept"}
     told = numbers(monitored, A, "R5")
     assert told["champion_saw_these_weeks"] is True
@@ -283,28 +284,28 @@ def test_a_lost_race_is_told_and_nothing_is_lost(
     monitored: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody replaces A's copy while B and A are fitted; the same run, again, puts A in place."""
-    before, place = copy_of(monitored, "A"), monitored.place()
+    before, context = copy_of(monitored, "A"), monitored.context()
     theirs, path = b"theirs", "models/sku_weekly/N1/retail/A.json"
     options = RunOptions(selection=Selection("*|A,*|B"), run_id="L1")
     seen = runs.seen_copies
 
     def seen_before_another_wrote(*arguments: Any) -> dict[str, int]:
         found = seen(*arguments)
-        place.store.put(path, theirs)
+        context.store.put(path, theirs)
         return found
 
     later = LATER + timedelta(hours=1)
     with monkeypatch.context() as patch, pytest.raises(RunStopped) as stopped:
         patch.setattr(runs, "seen_copies", seen_before_another_wrote)
-        retrain(place, options, tune=False, as_of_at=later)
+        retrain(context, options, tune=False, as_of_at=later)
     assert "1 of 2 series were not promoted" in str(stopped.value)
     assert f"{path} was replaced by somebody else meanwhile; theirs stays" in str(stopped.value)
     assert "--run-id L1" in str(stopped.value)
     assert copy_of(monitored, "A") == theirs
     assert [row[0] for row in events(monitored, "L1")] == [B]
 
-    place.store.put(path, before)
-    report = retrain(place, options, tune=False)
+    context.store.put(path, before)
+    report = retrain(context, options, tune=False)
     assert report.decisions == {A: "refitted", B: "refitted"}
     assert [row[:3] for row in events(monitored, "L1")] == [
         (name, "20260628-L1-champion", "serving") for name in (A, B)
@@ -407,7 +408,7 @@ def test_what_cannot_be_retrained_says_why(monitored: Site, case: str) -> None:
     refused = shelfcast(monitored, "retrain", *arguments)
     assert refused.exit_code == code
     assert message in (refused.stderr if code == 2 and not arguments else error_of(refused))
-    assert list(monitored.place().store.list("leases/")) == []
+    assert list(monitored.context().store.list("leases/")) == []
 
 
 def test_a_series_that_cannot_be_forecast_is_a_row_with_its_reason(monitored: Site) -> None:
@@ -456,7 +457,7 @@ def test_what_cannot_serve_says_why(monitored: Site, case: str) -> None:
 
 
 def test_a_global_champion_is_no_series_to_retrain(monitored: Site) -> None:
-    use_case = monitored.place().use_case
+    use_case = monitored.context().use_case
     with pytest.raises(SettingsError, match="ridge is one model for all series"):
         champion_family(use_case.model_copy(update={"families": ("ridge",)}))
     level = champion_family(use_case.model_copy(update={"families": ("level",)}))

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from python_jobs import dbt_runner
+from python_jobs.infra import dbt_runner
 from tests.support import golden
 from tests.support.played import Played
 
 
 def nodes(played: Played, *kinds: str) -> set[str]:
     """Nodes of the project of these kinds, as the manifest has them."""
-    manifest: dict[str, Any] = played.site.place().dbt.manifest()
+    manifest: dict[str, Any] = played.site.context().dbt.manifest()
     return {
         name
         for name, node in manifest["nodes"].items()
@@ -92,7 +92,7 @@ def test_what_was_parsed_serves_every_command_of_a_use_case(
         dbt_runner, "_listener", lambda _: lambda event: told.append(event.info.name)
     )
     monkeypatch.setenv("SHELFCAST_USE_CASE", "another")
-    dbt = played.site.place().dbt
+    dbt = played.site.context().dbt
     dbt._invoke(None, "parse")
     told.clear()
     dbt._invoke(None, "build", "--selector", "priors")  # as in a process of its own

@@ -20,12 +20,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.errors import DbtFailed, RunStopped
-from python_jobs.jobs.tuning import Tuning, tunable_families
-from python_jobs.pipeline import RunOptions
-from python_jobs.run import Selection, write_origins
-from python_jobs.schedule import origin_at, validation_origins
+from python_jobs.infra.errors import DbtFailed, RunStopped
+from python_jobs.infra.run import Selection, write_origins
+from python_jobs.infra.schedule import origin_at, validation_origins
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
+from python_jobs.selection.tuning import Tuning, tunable_families
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -77,7 +77,7 @@ def tuned(make_site: Callable[[], Site]) -> Tuned:
 
 def tune(site: Site, options: RunOptions, **rest: Any) -> Any:
     return pipeline.tune(
-        site.place(), options, **{"n_origins": 2, "every": 2, "as_of_at": NOW, **rest}
+        site.context(), options, **{"n_origins": 2, "every": 2, "as_of_at": NOW, **rest}
     )
 
 
@@ -146,7 +146,7 @@ def test_the_forecasts_of_the_chosen_are_logged_as_those_of_a_tune(tuned: Tuned)
 def test_training_uses_the_recipe_of_each_series_segment(tuned: Tuned) -> None:
     """A's level is its last week; B's the mean of four. D fails."""
     with without_data_tests():
-        report = pipeline.train_models(tuned.site.place(), RunOptions(run_id="T"), as_of_at=NOW)
+        report = pipeline.train_models(tuned.site.context(), RunOptions(run_id="T"), as_of_at=NOW)
     assert (report.n_trained, report.n_failed) == (3, 1)
     assert trained(tuned.site, "T") == {
         A: (120.0, "smooth", {"run_id": "TUNE", "options": LAST_WEEK}),
@@ -156,11 +156,11 @@ def test_training_uses_the_recipe_of_each_series_segment(tuned: Tuned) -> None:
 
 
 def test_an_origin_of_the_same_week_before_the_tune_knows_no_recipe(tuned: Tuned) -> None:
-    place = tuned.site.place()
+    context = tuned.site.context()
     for hours, n_recipes in ((-1, 0), (0, 4)):
-        origin = origin_at(place.use_case, NOW + timedelta(hours=hours))
-        write_origins(place.warehouse, place.new_run("train", [origin], RunOptions()))
-        assert len(place.warehouse.read("select segment from {recipes}")) == n_recipes
+        origin = origin_at(context.use_case, NOW + timedelta(hours=hours))
+        write_origins(context.warehouse, context.new_run("train", [origin], RunOptions()))
+        assert len(context.warehouse.read("select segment from {recipes}")) == n_recipes
 
 
 def trained(site: Site, run_id: str) -> dict[str, tuple]:
@@ -214,28 +214,28 @@ def test_a_tune_of_some_series_chooses_for_these_alone(tuned: Tuned) -> None:
 
 def test_a_sample_holds_each_segment_in_proportion_and_is_always_the_same(tuned: Tuned) -> None:
     """Of four series at most two: one of the two smooth ones, and the only one of each other."""
-    place = tuned.site.place()
-    current = origin_at(place.use_case, NOW + timedelta(hours=1))
-    origins = validation_origins(place.use_case, current, 1, 1)
-    run = place.new_run("tune", [*origins, current], RunOptions())
-    families = tunable_families(place.use_case)
+    context = tuned.site.context()
+    current = origin_at(context.use_case, NOW + timedelta(hours=1))
+    origins = validation_origins(context.use_case, current, 1, 1)
+    run = context.new_run("tune", [*origins, current], RunOptions())
+    families = tunable_families(context.use_case)
     drawn = [
-        Tuning(place.warehouse, run, families, 1, lambda *_: None, max_series=2).series
+        Tuning(context.warehouse, run, families, 1, lambda *_: None, max_series=2).series
         for _ in range(2)
     ]
     assert drawn[0].equals(drawn[1])
     assert sorted(drawn[0]["segment"]) == ["erratic", "intermittent", "smooth"]
-    fingerprints = place.warehouse.read(
+    fingerprints = context.warehouse.read(
         "select id from unnest(@ids) as id order by farm_fingerprint(id)", ids=[A, D]
     )
     assert fingerprints["id"].iloc[0] in set(drawn[0]["series_id"])
-    some = place.new_run("tune", [*origins, current], RunOptions(selection=Selection("N1|*")))
+    some = context.new_run("tune", [*origins, current], RunOptions(selection=Selection("N1|*")))
     with pytest.raises(RunStopped, match=r"4 series were selected.*at most 2"):
-        _ = Tuning(place.warehouse, some, families, 1, lambda *_: None, max_series=2).series
+        _ = Tuning(context.warehouse, some, families, 1, lambda *_: None, max_series=2).series
 
 
 def test_nothing_to_tune_is_said_before_anything_is_done(tuned: Tuned) -> None:
-    use_case = tuned.site.place().use_case.model_copy(update={"families": ("level",)})
+    use_case = tuned.site.context().use_case.model_copy(update={"families": ("level",)})
     with pytest.raises(RunStopped, match=r"nothing to tune. None of its families \(level\)"):
         tunable_families(use_case)
 
@@ -250,14 +250,14 @@ def test_too_little_history_says_how_much_it_takes(tuned: Tuned) -> None:
 
 def test_a_forecast_whose_recipe_was_chosen_later_is_found(tuned: Tuned) -> None:
     """The models of week 12 serve a replay a week later; then the tunes are dated after both."""
-    place = tuned.site.place()
+    context = tuned.site.context()
     with without_data_tests():
-        pipeline.replay(place, day("2026-04-08"), day("2026-04-08"))
+        pipeline.replay(context, day("2026-04-08"), day("2026-04-08"))
     name = "forecasts_use_no_recipe_or_priors_chosen_later"
-    place.dbt.run("test", "--select", name)
-    place.warehouse.query(
+    context.dbt.run("test", "--select", name)
+    context.warehouse.query(
         "update {model_log} set as_of_at = timestamp '2026-04-20 00:00:00+00' "
         "where status = 'chosen'"
     )
     with pytest.raises(DbtFailed, match=name):
-        place.dbt.run("test", "--select", name)
+        context.dbt.run("test", "--select", name)

@@ -18,9 +18,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.pipeline import RunOptions
-from python_jobs.schedule import Origin
+from python_jobs.infra.schedule import Origin
+from python_jobs.runs import pipeline
+from python_jobs.runs.pipeline import RunOptions
 from tests.support.site import Site, day, instant
 
 A, B = "N1|retail|A17", "N1|retail|B2"
@@ -99,9 +99,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     use_case["min_observations"] = 1
     site.write("sales", sales_frame())
     site.write("promotions", plan_frame())
-    place = site.place()
+    context = site.context()
     origins = [Origin(day(origin), as_of) for origin, as_of in AS_OF.items()]
-    pipeline.prepare(place, place.new_run("replay", origins, RunOptions()))
+    pipeline.prepare(context, context.new_run("replay", origins, RunOptions()))
     return site
 
 

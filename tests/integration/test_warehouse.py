@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from google.cloud import bigquery
 
-from python_jobs.errors import ShelfcastError
-from python_jobs.settings import Connection, connection
-from python_jobs.warehouse import MissingRelation, Warehouse
+from python_jobs.infra.errors import ShelfcastError
+from python_jobs.infra.settings import Connection, connection
+from python_jobs.infra.warehouse import MissingRelation, Warehouse
 from tests.support import clients
 
 ROWS = pd.DataFrame({"a": [1, 2], "day": pd.to_datetime(["2026-01-05", None])})

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.monitor import monitor
-from python_jobs.what_if import what_if
+from python_jobs.runs import pipeline
+from python_jobs.runs.monitor import monitor
+from python_jobs.runs.what_if import what_if
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -97,9 +97,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.write("promotions", plan())
     site.write("weather_daily", weather())
     with without_data_tests():
-        place = site.place()
+        context = site.context()
         wednesdays = [WEEKS[n] + timedelta(days=2) for n in (FIRST, LAST)]
-        pipeline.replay(place, *wednesdays, every=LAST - FIRST, is_as_issued=True)
+        pipeline.replay(context, *wednesdays, every=LAST - FIRST, is_as_issued=True)
     return site
 
 
@@ -113,7 +113,7 @@ def suppose(site: Site, *rows: tuple, name: str = "s") -> None:
 
 
 def asked(site: Site, name: str = "s") -> pd.DataFrame:
-    what_if(site.place(), name)
+    what_if(site.context(), name)
     found = site.read(
         "select * from {scenario_forecasts} where scenario = @name order by series_id, target_date",
         name=name,
@@ -180,7 +180,7 @@ def test_rows_that_concern_no_forecast_are_told_and_the_others_are_answered(
     rows = [("A", TARGETS[0], 1, None), ("A", WEEKS[3], 1, None), ("Z", TARGETS[0], 1, None)]
     suppose(site, *rows, ("B", TARGETS[0], None, -1))
     with heard(caplog):
-        found = what_if(site.place(), "s")
+        found = what_if(site.context(), "s")
     assert sorted(found.unused["rejected_because"]) == [
         "bad_price",
         "no_such_week_was_forecast",
@@ -237,7 +237,7 @@ def test_the_weather_that_came_is_asked_once_and_shows_what_it_cost(site: Site):
     for n_expected in (8, 0):
         n_before = site.read("select count(*) as n from {scenario_log}")["n"].iloc[0]
         with without_data_tests():
-            monitor(site.place(), as_of_at=instant("2026-05-08 12:00"))
+            monitor(site.context(), as_of_at=instant("2026-05-08 12:00"))
         n_after = site.read("select count(*) as n from {scenario_log}")["n"].iloc[0]
         assert n_after - n_before == n_expected
     rows = site.read("select * from {weather_value} order by horizon_step")

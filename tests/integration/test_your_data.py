@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from python_jobs.settings import load_settings
+from python_jobs.infra.settings import load_settings
 from tests.support import golden
 from tests.support.commands import done
 from tests.support.site import ROOT, Site, project_vars

@@ -16,7 +16,7 @@ from tests.support.site import ROOT, Site
 PREPARE = """
 import os, signal, sys
 import tests.support.families
-from python_jobs.warehouse import Warehouse
+from python_jobs.infra.warehouse import Warehouse
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
 kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from python_jobs.cli import main
-from python_jobs.logs import LOGGER
+from python_jobs.infra.logs import LOGGER
 from tests.support.site import Site
 
 

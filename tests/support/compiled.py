@@ -21,9 +21,9 @@ def compile_project(site: Site, use_case: str = "", *arguments: str) -> dict[str
 
     The log tables must exist: dates of the active run are read while a model is rendered.
     """
-    place = site.place(use_case)
-    place.dbt.run("compile", "--exclude", "test_type:unit", *arguments)
-    return json.loads((place.dbt.target_path / "manifest.json").read_text())
+    context = site.context(use_case)
+    context.dbt.run("compile", "--exclude", "test_type:unit", *arguments)
+    return json.loads((context.dbt.target_path / "manifest.json").read_text())
 
 
 def table_name(node: Node) -> TableName:

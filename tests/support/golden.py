@@ -18,7 +18,7 @@ from datetime import timedelta
 import pandas as pd
 
 import tests.support.families
-from python_jobs import pipeline
+from python_jobs.runs import pipeline
 from tests.support.site import Site, day
 
 A, B, C, D = (f"N1|retail|{sku}" for sku in "ABCD")
@@ -109,10 +109,10 @@ def make(site: Site) -> Site:
 
 
 def play(site: Site, use_case: str) -> None:
-    place = site.place(use_case)
-    as_of = pipeline.scheduled_origins(place.use_case, FIRST, FIRST)[0].as_of_at
-    pipeline.train_models(place, as_of_at=as_of)
-    pipeline.replay(place, FIRST, SECOND, is_as_issued=True)
+    context = site.context(use_case)
+    as_of = pipeline.scheduled_origins(context.use_case, FIRST, FIRST)[0].as_of_at
+    pipeline.train_models(context, as_of_at=as_of)
+    pipeline.replay(context, FIRST, SECOND, is_as_issued=True)
 
 
 def table(site: Site, statement: str) -> list[tuple]:

@@ -18,7 +18,7 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
 
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
 
 DATASET = re.compile("t[0-9a-f]{10}")
 """What `Site` calls its dataset."""

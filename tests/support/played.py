@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
+from python_jobs.runs import pipeline
 from tests.support import golden
 from tests.support.site import Site
 
@@ -33,10 +33,10 @@ def play(site: Site) -> Played:
     """Replay both Wednesdays where nothing was ever built; then W9 arrives, and monitoring runs."""
     golden.make(site)
     with recorded_stages() as stages:
-        place = site.place()
-        pipeline.replay(place, golden.FIRST, golden.SECOND, is_as_issued=True)
+        context = site.context()
+        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())
-        place.dbt.build("monitoring")
+        context.dbt.build("monitoring")
     return Played(site, stages)
 
 

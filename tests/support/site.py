@@ -21,10 +21,10 @@ import pytest
 import yaml
 from google.cloud import storage
 
-from python_jobs import pipeline
-from python_jobs.dbt_runner import Dbt
+from python_jobs.infra.dbt_runner import Dbt
+from python_jobs.infra.warehouse import Warehouse
 from python_jobs.local.stack import Endpoints
-from python_jobs.warehouse import Warehouse
+from python_jobs.runs import pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT_PARTS = ("models", "macros", "seeds", "tests/data")
@@ -41,13 +41,13 @@ def project_vars() -> dict[str, Any]:
 
 @dataclass
 class Site:
-    """One deployment. `place()` opens it as the command line would.
+    """One deployment. `context()` opens it as the command line would.
 
     Attributes:
         folder: its files.
         endpoints: of the emulators.
-        use_cases: `vars: use_cases:`, changed freely before the first `place()`.
-        use_case: the one that `place()` opens.
+        use_cases: `vars: use_cases:`, changed freely before the first `context()`.
+        use_case: the one that `context()` opens.
         project: the dbt project, the repository's own unless a test copied it.
         profiles: the folder of profiles.yml, one for the session unless a test copied it.
     """
@@ -94,27 +94,27 @@ class Site:
         self.profiles = Path(shutil.copytree(self.profiles, self.folder / "profiles"))
         return self.profiles / "profiles.yml"
 
-    def place(self, use_case: str | None = None) -> pipeline.Workplace:
+    def context(self, use_case: str | None = None) -> pipeline.RunContext:
         """Open the workplace, with this deployment's environment in force."""
         os.environ.update(self.environment())
-        return pipeline.open_workplace(use_case or self.use_case, n_jobs=2)
+        return pipeline.open_context(use_case or self.use_case, n_jobs=2)
 
     @property
     def warehouse(self) -> Warehouse:
-        return self.place().warehouse
+        return self.context().warehouse
 
     def read(self, statement: str, **parameters: Any) -> pd.DataFrame:
-        return self.place().warehouse.read(statement, **parameters)
+        return self.context().warehouse.read(statement, **parameters)
 
     def write(self, name: str, rows: pd.DataFrame, table: str | None = None) -> None:
         """Append rows to a source table, made with the frame's types if need be."""
-        place = self.place()
-        pipeline.ensure_tables(place)
+        context = self.context()
+        pipeline.ensure_tables(context)
         for column in set(NEED_NOT_SAY.get(name, ())) - set(rows):
             rows = rows.assign(**{column: pd.Series([None] * len(rows), dtype="string")})
         table = table or f"shelfcast-local.{self.dataset}_raw.{name}"
-        place.warehouse.create_table(table, {c: _type(rows[c]) for c in rows})
-        place.warehouse.append_to(table, rows, f"test-{uuid.uuid4().hex}")
+        context.warehouse.create_table(table, {c: _type(rows[c]) for c in rows})
+        context.warehouse.append_to(table, rows, f"test-{uuid.uuid4().hex}")
 
     def in_bucket(self) -> Site:
         """Put the model store into a bucket of the storage emulator, as on Google Cloud."""

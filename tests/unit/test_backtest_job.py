@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.jobs.backtest import backtest
-from python_jobs.jobs.predict import PredictReport
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
-from python_jobs.settings import load_settings
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.settings import load_settings
+from python_jobs.prediction.predict import PredictReport
+from python_jobs.selection.backtesting import backtest
 from tests.support import families  # noqa: F401 - registers the families by its import
 from tests.support.site import ROOT, instant
 

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from python_jobs.backtest import backtest_origins
-from python_jobs.errors import RunStopped
-from python_jobs.schedule import scheduled_origins
-from python_jobs.settings import Schedule, UseCase, load_settings
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.infra.settings import Schedule, UseCase, load_settings
+from python_jobs.runs.backtest import backtest_origins
 from tests.support.site import ROOT
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)

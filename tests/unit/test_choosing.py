@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from python_jobs.jobs.choosing import choose, score, shrink
+from python_jobs.selection.choosing import choose, score, shrink
 
 NAN = float("nan")
 

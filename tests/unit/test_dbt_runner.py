@@ -6,9 +6,9 @@ import os
 import pytest
 from dbt_common import behavior_flags
 
-from python_jobs import dbt_runner
-from python_jobs.dbt_runner import Dbt, _environment, _name_callers_quickly
-from python_jobs.settings import Settings, connection
+from python_jobs.infra import dbt_runner
+from python_jobs.infra.dbt_runner import Dbt, _environment, _name_callers_quickly
+from python_jobs.infra.settings import Settings, connection
 
 
 @pytest.fixture

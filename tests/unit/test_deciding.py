@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from python_jobs.jobs.deciding import (
+from python_jobs.selection.deciding import (
     Comparison,
     Rule,
     chance_of_promotion,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from python_jobs.event_catalogue import CATALOGUE, as_markdown
-from python_jobs.logs import Event
+from python_jobs.infra.event_catalogue import CATALOGUE, as_markdown
+from python_jobs.infra.logs import Event
 from tests.support.site import ROOT
 
 OF_EVERY_LINE = {"run_id", "run_kind", "use_case", "level"}
@@ -86,4 +86,4 @@ def test_the_calls_are_found() -> None:
 
 def test_the_page_is_made_of_the_catalogue() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
-    assert page == as_markdown(), "python -m python_jobs.event_catalogue > docs/events.md"
+    assert page == as_markdown(), "python -m python_jobs.infra.event_catalogue > docs/events.md"

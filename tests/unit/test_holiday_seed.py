@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from python_jobs.errors import RunStopped, SettingsError
-from python_jobs.holiday_seed import (
+from python_jobs.data.holiday_calendar import check_calendar
+from python_jobs.data.holiday_seed import (
     MADE,
     SEED,
     Holiday,
@@ -20,10 +20,10 @@ from python_jobs.holiday_seed import (
     remake,
     write_seed,
 )
-from python_jobs.jobs.calendar import check_calendar
-from python_jobs.logs import LOGGER
-from python_jobs.schedule import Origin
-from python_jobs.settings import UseCase, load_settings
+from python_jobs.infra.errors import RunStopped, SettingsError
+from python_jobs.infra.logs import LOGGER
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.settings import UseCase, load_settings
 from tests.support.commands import done, shelfcast
 from tests.support.site import ROOT, project_vars
 

@@ -13,10 +13,10 @@ import pytest
 from google.api_core import client_logging
 from joblib.externals.loky import get_reusable_executor
 
-from python_jobs import logs
-from python_jobs.errors import SettingsError
-from python_jobs.jobs.pool import run_chunks
-from python_jobs.logs import Event
+from python_jobs.fitting.pool import run_chunks
+from python_jobs.infra import logs
+from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.logs import Event
 
 ON_CLOUD_RUN = {
     "CLOUD_RUN_JOB": "predict-weekly",

@@ -19,7 +19,7 @@ from benchmarks.orange_juice_regressors import (
     settings_of,
     tables,
 )
-from python_jobs.settings import load_settings
+from python_jobs.infra.settings import load_settings
 from tests.support.site import ROOT
 
 

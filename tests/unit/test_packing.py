@@ -2,8 +2,8 @@
 
 import pytest
 
-from python_jobs.jobs.packing import pack, unpack, unpack_whole
-from python_jobs.model_store import ObjectCorrupt
+from python_jobs.infra.store import ObjectCorrupt
+from python_jobs.registry.packing import pack, unpack, unpack_whole
 
 MODELS = {"N1|retail|A": b'{"level": 1}', "N1|retail|B/\xc3\xa9": b"\xff\x00 no text", "C": b""}
 

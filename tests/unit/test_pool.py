@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from python_jobs.families.base import FamilySettings, Fitted, FittedModel
-from python_jobs.jobs import pool
-from python_jobs.jobs.pool import fit_local, predict_local, run_chunks
+from python_jobs.fitting import pool
+from python_jobs.fitting.pool import fit_local, predict_local, run_chunks
 
 
 class LastValue:

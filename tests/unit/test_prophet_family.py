@@ -520,7 +520,7 @@ def test_a_fresh_process_fits_in_a_pool_in_silence_and_leaves_nothing(tmp_path):
 import numpy as np, pandas as pd
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings
-from python_jobs.jobs.pool import fit_local
+from python_jobs.fitting.pool import fit_local
 y = 20 + np.sin(np.arange(30.0))
 rows = pd.DataFrame({"ds": pd.date_range("2026-01-05", periods=30, freq="7D"), "y": y})
 panel = pd.concat([rows.assign(series_id=name, y_lag1=rows["y"].shift(1)) for name in "abcd"])

@@ -17,7 +17,7 @@ from python_jobs.families.prophet.paths import (
     recursive_forecast,
     simulate_paths,
 )
-from python_jobs.series import series_seed
+from python_jobs.infra.series import series_seed
 
 Z80 = NormalDist().inv_cdf(0.9)
 FINITE = st.floats(-1e4, 1e4)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from python_jobs.families.base import GLOBAL_SERIES, Fitted, FittedModel
-from python_jobs.jobs.ranges import regressor_ranges
-from python_jobs.settings import load_settings
+from python_jobs.fitting.ranges import regressor_ranges
+from python_jobs.infra.settings import load_settings
 from tests.support.families import LevelFamily, RidgeFamily
 from tests.support.site import ROOT
 

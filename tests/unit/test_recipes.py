@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.jobs.choosing import Scores, score
-from python_jobs.jobs.fitting import Learned, assign_recipes
-from python_jobs.jobs.tuning import Choices
+from python_jobs.fitting.fit import Learned, assign_recipes
+from python_jobs.selection.choosing import Scores, score
+from python_jobs.selection.tuning import Choices
 
 LOG, SHORT = '{"transform":"log"}', '{"window":1}'
 

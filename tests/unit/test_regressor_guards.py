@@ -11,13 +11,13 @@ import pytest
 
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings, Fitted, Tuned
-from python_jobs.jobs.fitting import OriginFit
-from python_jobs.jobs.signs import Contradicted, contradictions
-from python_jobs.jobs.train import model_rows
-from python_jobs.logs import LOGGER
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
-from python_jobs.settings import UseCase, load_settings
+from python_jobs.fitting.fit import OriginFit
+from python_jobs.fitting.signs import Contradicted, contradictions
+from python_jobs.fitting.train import model_rows
+from python_jobs.infra.logs import LOGGER
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.settings import UseCase, load_settings
 from tests.support.families import LevelFamily
 from tests.support.site import ROOT, day, instant
 

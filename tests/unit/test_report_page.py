@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.errors import SettingsError
+from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.settings import UseCase, load_settings
+from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.report import compact
 from python_jobs.report.charts import charts
 from python_jobs.report.marts import NothingIssued, read_marts
 from python_jobs.report.page import VEGA_LITE, content, make_page
-from python_jobs.settings import UseCase, load_settings
-from python_jobs.warehouse import MissingRelation
 from tests.support.report_marts import ODD, made_up
 from tests.support.site import ROOT
 

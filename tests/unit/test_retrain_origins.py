@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from python_jobs.jobs.retrain_series import RetrainOrigins, retrain_origins
-from python_jobs.schedule import origin_at
-from python_jobs.settings import Schedule, UseCase, load_settings
+from python_jobs.infra.schedule import origin_at
+from python_jobs.infra.settings import Schedule, UseCase, load_settings
+from python_jobs.selection.retrain_series import RetrainOrigins, retrain_origins
 from tests.support.site import ROOT, instant
 
 NOW = instant("2026-06-24 19:00")  # a Wednesday; its origin is Sunday the 21st

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from python_jobs.jobs.retrain_record import Record, _event_rows
+from python_jobs.selection.retrain_record import Record, _event_rows
 
 AT = datetime(2026, 6, 24, 19, tzinfo=UTC)
 RUN = SimpleNamespace(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_jobs.schedule import (
+from python_jobs.infra.schedule import (
     WEEKDAYS,
     issue_deadline,
     origin_at,
@@ -16,7 +16,7 @@ from python_jobs.schedule import (
     scheduled_origins,
     validation_origins,
 )
-from python_jobs.settings import Schedule, UseCase, load_settings
+from python_jobs.infra.settings import Schedule, UseCase, load_settings
 from tests.support.site import ROOT
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from python_jobs.series import join_key, pattern_to_regex, series_seed, split_key
+from python_jobs.infra.series import join_key, pattern_to_regex, series_seed, split_key
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from python_jobs.errors import SettingsError
-from python_jobs.settings import Settings, connection, load_settings, project_dir
+from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.settings import Settings, connection, load_settings, project_dir
 from tests.support.site import ROOT, project_vars
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.jobs.train import train
-from python_jobs.jobs.verify import verify
-from python_jobs.model_store import FolderStore, sha256_of
-from python_jobs.run import Run
-from python_jobs.schedule import Origin
-from python_jobs.settings import UseCase, load_settings
+from python_jobs.fitting.train import train
+from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
+from python_jobs.infra.settings import UseCase, load_settings
+from python_jobs.infra.store import FolderStore, sha256_of
+from python_jobs.registry.verify import verify
 from tests.support import families  # noqa: F401 - registers the families by its import
 from tests.support.site import ROOT, instant
 

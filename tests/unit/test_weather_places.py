@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from python_jobs.data.weather.places import Place, PlacesWrong, by_place, read_places
 from python_jobs.local.demo.catalog import UNITS
-from python_jobs.weather.places import Place, PlacesWrong, by_place, read_places
 from tests.support.site import ROOT
 
 HEADER = "location,latitude,longitude,time_zone\n"

@@ -12,11 +12,18 @@ from typing import Any
 
 import pytest
 
-from python_jobs.settings import WeatherFetch
-from python_jobs.weather.answers import AnswerUnreadable, read_answer
-from python_jobs.weather.open_meteo import CUSTOMER, FREE, OpenMeteo, Pace, Refused, Unreachable
-from python_jobs.weather.places import Place
-from python_jobs.weather.requests_due import Request, requests_due, spans
+from python_jobs.data.weather.answers import AnswerUnreadable, read_answer
+from python_jobs.data.weather.open_meteo import (
+    CUSTOMER,
+    FREE,
+    OpenMeteo,
+    Pace,
+    Refused,
+    Unreachable,
+)
+from python_jobs.data.weather.places import Place
+from python_jobs.data.weather.requests_due import Request, requests_due, spans
+from python_jobs.infra.settings import WeatherFetch
 from tests.support import weather_service
 from tests.support.site import project_vars
 from tests.support.weather_service import WeatherService, says

@@ -1,5 +1,5 @@
 {# The registry: the newest event of each model version, with what was fitted. What serves at an
-   instant is found by model_events as of that instant (python_jobs/jobs/registry.py); this
+   instant is found by model_events as of that instant (python_jobs/registry/serving.py); this
    view is the state now.
    One row per use_case, model_name, series_id, model_version. #}
 with model_log as (

@@ -13,7 +13,7 @@ from python_jobs.families.prophet.arrays import BoolArray, FloatArray, IntArray
 from python_jobs.families.prophet.model import ProphetModel
 from python_jobs.families.prophet.paths import Dynamics, path_quantiles, recursive_forecast
 from python_jobs.families.prophet.score import Portfolio, Terms, evaluate, stack
-from python_jobs.series import series_seed
+from python_jobs.infra.series import series_seed
 
 KEY = ["model_version", "series_id", "origin_date", "horizon_step"]
 INTERVAL_SOURCE = "simulated_paths"

@@ -82,7 +82,7 @@ class Dynamics:
         n_gap: periods between the last one trained on and the first one forecast, in which the
             trend may have changed unseen.
         autocorrelation: of the noise, from one period to the next; 0: each period's is its own.
-        seed: seed of the series' own random numbers, see `python_jobs.series.series_seed`.
+        seed: seed of the series' own random numbers, see `python_jobs.infra.series.series_seed`.
     """
 
     lag_effect: FloatArray

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from python_jobs.settings import load_settings
+from python_jobs.infra.settings import load_settings
 
 _SETTINGS = load_settings(Path(__file__).resolve().parents[3], environment={})
 

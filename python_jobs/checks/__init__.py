@@ -1,0 +1,1 @@
+"""Say what is missing and what to do about it."""

@@ -1,0 +1,150 @@
+"""What is missing on this machine or in this deployment, each with how to fix it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from python_jobs.data.holiday_calendar import check_calendar
+from python_jobs.data.sources import examine_source, require_rows, table_of
+from python_jobs.families import make_family
+from python_jobs.infra.errors import ShelfcastError, first_few
+from python_jobs.infra.schedule import origin_at
+from python_jobs.infra.warehouse import MissingRelation
+from python_jobs.registry.verify import verify
+from python_jobs.runs.pipeline import RunContext
+
+LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        what: its name.
+        is_fine: None where it could not be looked at, because something before it failed.
+        found: what was found, and where it is not fine, what to do.
+    """
+
+    what: str
+    is_fine: bool | None
+    found: str
+
+
+def tell(checks: Iterable[Check]) -> list[Check]:
+    """Print each check when it is there: `ok`, `FAIL`, or `--` where it could not be looked at."""
+    found = []
+    for check in checks:
+        mark = {True: "ok  ", False: "FAIL", None: "--  "}[check.is_fine]
+        click.echo(f"{mark}  {check.what}: {check.found}")
+        found.append(check)
+    return found
+
+
+def examine(open_context: Callable[[], RunContext]) -> Iterator[Check]:
+    """Look at everything that a run needs, from this machine outwards.
+
+    Args:
+        open_place: opens the workplace; its errors are the first findings.
+    """
+    yield Check("Python", sys.version_info[:2] == (3, 11), f"{sys.version.split()[0]}, 3.11 needed")
+    try:
+        context = open_context()
+    except ShelfcastError as error:
+        yield Check("settings and connection", False, str(error))
+        return
+    yield Check("settings", True, f"use case {context.use_case.name}")
+    broken = False
+    for what, look, is_vital in CHECKS:
+        if broken:
+            yield Check(what, None, "not looked at")
+            continue
+        try:
+            yield Check(what, True, look(context))
+        except ShelfcastError as error:
+            yield Check(what, False, str(error))
+            broken = is_vital
+
+
+def _families(context: RunContext) -> str:
+    for name in context.use_case.families:
+        try:
+            make_family(name, context.use_case.family_settings(name))
+        except (ImportError, ValueError) as error:
+            raise ShelfcastError(str(error)) from error
+    return ", ".join(context.use_case.families)
+
+
+def _project(context: RunContext) -> str:
+    manifest = context.dbt.manifest()
+    models = sum(node["resource_type"] == "model" for node in manifest["nodes"].values())
+    return f"{models} models for dataset {context.connection.dataset}"
+
+
+def _warehouse(context: RunContext) -> str:
+    context.warehouse.read("select 1 as one")
+    return f"project {context.warehouse.client.project} answers"
+
+
+def _log_tables(context: RunContext) -> str:
+    missing = [name for name in LOG_TABLES if not context.warehouse.exists(name)]
+    if missing:
+        raise ShelfcastError(
+            f"{first_few(missing)} missing. Any run creates them; so does "
+            "`dbt run-operation create_log_tables`."
+        )
+    return f"{len(LOG_TABLES)} there"
+
+
+def _store(context: RunContext) -> str:
+    count = sum(1 for _ in context.store.list("models/"))
+    return f"{context.store.uri} answers, {count} models at public paths"
+
+
+def _models(context: RunContext) -> str:
+    try:
+        found = verify(context.warehouse, context.store, context.use_case)
+    except MissingRelation as error:
+        raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
+    if found.findings:
+        raise ShelfcastError(f"{found} Run `shelfcast train`.")
+    return str(found)
+
+
+def _source(kind: str) -> Callable[[RunContext], str]:
+    """A check that a source table is there, filled and mapped rightly."""
+
+    def look(context: RunContext) -> str:
+        n_rows = examine_source(context.warehouse, context.use_case, kind)
+        if n_rows is None:
+            return "not used by this use case"
+        require_rows(context.warehouse, context.use_case, kind, n_rows)
+        return f"{n_rows} rows in {table_of(context.warehouse, context.use_case, kind)}"
+
+    return look
+
+
+def _calendar(context: RunContext) -> str:
+    now = origin_at(context.use_case, datetime.now(UTC))
+    found = check_calendar(context.project, context.use_case, [now])
+    return found or "not used by this use case"
+
+
+CHECKS: list[tuple[str, Callable[[RunContext], str], bool]] = [
+    ("model families", _families, False),
+    ("dbt project", _project, True),
+    ("warehouse", _warehouse, True),
+    ("sales", _source("sales"), False),
+    ("promotions", _source("promotions"), False),
+    ("weather", _source("weather"), False),
+    ("holidays", _calendar, False),
+    ("log tables", _log_tables, False),
+    ("model store", _store, False),
+    ("models", _models, False),
+]
+"""What is looked at, in order, and whether a failure makes all that follows pointless."""

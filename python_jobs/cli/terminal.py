@@ -1,0 +1,87 @@
+"""What people see: progress bars on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from python_jobs.infra.logs import is_json
+from python_jobs.runs.pipeline import Progress as OnProgress
+from python_jobs.runs.pipeline import no_progress
+
+
+@contextmanager
+def progress_bars() -> Iterator[OnProgress]:
+    """Show what goes on as bars where people read stderr on a terminal, and nothing elsewhere."""
+    console = Console(stderr=True)
+    if not (console.is_terminal and sys.stderr.isatty()) or is_json():
+        yield no_progress
+        return
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _bars_by_name(bars)
+
+
+def _bars_by_name(bars: Progress) -> OnProgress:
+    tasks: dict[str, TaskID] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in tasks or bars.tasks[tasks[what]].finished:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total, visible=done < total)
+
+    return show
+
+
+def print_table(
+    frame: pd.DataFrame, title: str = "", formats: dict[str, str] | None = None
+) -> None:
+    """Print a frame as a table for people.
+
+    Args:
+        frame: one row a line; null shows as nothing.
+        title: above the table.
+        formats: format specification by column (`{"wape": ".1%"}`).
+    """
+    table = Table(title=title or None, title_justify="left")
+    for name in frame:
+        is_number = pd.api.types.is_numeric_dtype(frame[name])
+        table.add_column(str(name), justify="right" if is_number else "left", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*_cells(row, list(frame), formats or {}))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _cells(row: Sequence[object], names: list[str], formats: dict[str, str]) -> list[str]:
+    return [_cell(value, formats.get(name, "")) for value, name in zip(row, names, strict=True)]
+
+
+def _cell(value: object, specification: str) -> str:
+    if value is None or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN alone is not itself
+        return ""
+    if isinstance(value, pd.Timestamp) and value == value.normalize() and value.tz is None:
+        return f"{value:%Y-%m-%d}"
+    return format(value, specification)
+
+
+def print_csv(frame: pd.DataFrame) -> None:
+    """Print a frame as CSV for programs."""
+    frame.to_csv(sys.stdout, index=False)

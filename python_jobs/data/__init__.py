@@ -1,0 +1,1 @@
+"""Bring sales, plans, holidays and weather into the warehouse."""

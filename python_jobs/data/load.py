@@ -1,0 +1,373 @@
+"""Load a file into a source table of a use case, so that no row and no cell is lost.
+
+A column takes the type that nearly all of its values have; a cell that does not parse becomes null
+and is kept, as text, in the row's `unparsed` (JSON). Staging then rejects the row with a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from google.cloud import storage
+
+from python_jobs.data.sources import table_of
+from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
+from python_jobs.infra.settings import Connection, UseCase
+from python_jobs.infra.warehouse import MissingRelation, Warehouse
+
+Kind = Literal["sales", "promotions", "weather", "scenarios"]
+
+ENOUGH = 0.9
+"""Share of a column's values that must parse for the column to have the type."""
+
+OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "STRING"}
+WINDOW = {"covers_from", "covers_to"}
+OPTIONAL = WINDOW | {"kind"}
+"""Columns of a promotion plan that a file need not have; so need not covers_<part of the key>."""
+
+REFUSED = """
+with uploads as (
+    select * from {promotions}
+    where json_value(source_row, '$.loaded_from') = @uri
+)
+
+select rejected_because as reason, count(*) as n, min(source_row) as first
+from uploads
+where known_at = (select max(known_at) from uploads) and rejected_because is not null
+group by reason
+order by n desc, reason
+"""
+
+NULL_TEXTS = ("", "NA", "NULL", "null")
+
+
+@dataclass(frozen=True)
+class Covers:
+    """What an upload of the promotion plan speaks for: there, no row means no promotion.
+
+    Attributes:
+        first: first day.
+        last: last day.
+        only: by part of the key, the values that it is about; all of a part that is not here.
+    """
+
+    first: date
+    last: date
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes:
+        table: where the rows are.
+        n_rows: rows of the file.
+        types: BigQuery type by column.
+        n_unparsed: cells that did not parse, by column.
+        is_new: False where this very file was loaded before.
+    """
+
+    table: str
+    n_rows: int
+    types: dict[str, str]
+    n_unparsed: dict[str, int]
+    is_new: bool
+
+
+def load_file(
+    warehouse: Warehouse,
+    connection: Connection,
+    use_case: UseCase,
+    uri: str,
+    kind: Kind,
+    *,
+    is_history: bool = False,
+    covers: Covers | None = None,
+    upload: str = "",
+    again: bool = False,
+    dry_run: bool = False,
+) -> LoadReport:
+    """Append a CSV or Parquet file to the table that the use case reads as `kind`.
+
+    Args:
+        warehouse: where to.
+        connection: whose credentials read gs://.
+        use_case: whose settings name the table and its columns.
+        uri: a local file or gs://bucket/object; CSV (also .gz) or Parquet.
+        kind: which source.
+        is_history: leave loaded_at null: the rows count as known when their period ended.
+        covers: promotions only: what this plan speaks for. With it, a file without rows is a plan
+            without promotions.
+        upload: what tells this upload from others of the same content and coverage; one that was
+            loaded is not loaded again. Empty: content and coverage alone tell.
+        again: load the file although the same upload was loaded before.
+        dry_run: read, check and infer, write nothing.
+
+    Raises:
+        SettingsError: the use case has no such source, or reads it from elsewhere.
+        ShelfcastError: the file cannot be read, has no rows, or lacks a column of the settings.
+    """
+    table = own_table(warehouse, connection, use_case, kind)
+    content = _read_bytes(uri, connection)
+    texts = _parse(uri, content, may_be_empty=covers is not None)
+    _check_columns(use_case, uri, kind, list(texts.columns))
+    schema = _schema(warehouse, table, use_case, kind, texts)
+    frame, n_unparsed = _typed(texts, schema)
+    if covers is not None:
+        frame = _covering(use_case, covers, frame)
+    frame["loaded_from"] = uri
+    if "loaded_at" not in texts:
+        frame["loaded_at"] = pd.NaT if is_history else datetime.now(UTC)
+    report = LoadReport(table, len(texts), schema, n_unparsed, is_new=not dry_run)
+    if dry_run:
+        return report
+    told = f"{upload}{covers or ''}".encode()
+    return _write(warehouse, report, frame, content + told, again=again)
+
+
+def refused_promotions(warehouse: Warehouse, use_case: UseCase, uri: str) -> pd.DataFrame | None:
+    """What the newest upload of a promotion plan from `uri` holds that no forecast will use.
+
+    Returns:
+        One row per reason: reason, n, first (the row as JSON); None where the use case was never
+        built, so that nothing can judge it yet.
+    """
+    name = f"stg_{use_case.name}_promotions"
+    try:
+        return warehouse.read(REFUSED.replace("{promotions}", f"{{{name}}}"), uri=uri)
+    except MissingRelation:
+        return None
+
+
+def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.DataFrame:
+    """Let each row say what its upload speaks for; one row of nothing else where there is none.
+
+    Raises:
+        SettingsError: the settings map no column that says so.
+    """
+    mapped = use_case.sources.promotions.columns if use_case.sources.promotions else {}
+    told: dict[str, Any] = {"covers_from": covers.first, "covers_to": covers.last}
+    told |= {f"covers_{part}": ",".join(names) for part, names in covers.only.items()}
+    unmapped = [name for name in told if not _is_column(mapped.get(name, ""))]
+    if unmapped:
+        raise SettingsError(
+            f"{use_case.name}: a plan cannot say {first_few(unmapped)} here. Map it to a column "
+            f"under vars: use_cases: {use_case.name}: sources: promotions: columns:."
+        )
+    if frame.empty:
+        frame = frame.reindex([0])
+    return frame.assign(**{mapped[name]: value for name, value in told.items()})
+
+
+def _mapping(use_case: UseCase, kind: Kind) -> Mapping[str, str]:
+    """What the settings read from the columns of a source; of scenarios, each by its own name."""
+    if kind == "scenarios":
+        return {name: name for name in ("scenario", *use_case.key, "date")}
+    mapping: Mapping[str, str] = getattr(use_case.sources, kind).columns
+    return mapping
+
+
+def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, kind: Kind) -> str:
+    """The table that the use case reads as `kind`, where it is Shelfcast's to write.
+
+    Raises:
+        SettingsError: the use case has no such source, or reads it from elsewhere.
+    """
+    if kind == "scenarios":
+        return table_of(warehouse, use_case, kind)
+    if getattr(use_case.sources, kind) is None:
+        raise SettingsError(
+            f"{use_case.name} has no source '{kind}'. Add it under vars: use_cases: "
+            f"{use_case.name}: sources: in the settings."
+        )
+    table = table_of(warehouse, use_case, kind)
+    if table.split(".")[1] != f"{connection.dataset}_raw":
+        raise SettingsError(
+            f"{use_case.name} reads {kind} from {table}, which is not Shelfcast's to write. "
+            f"Load it there yourself, or name a table of {connection.dataset}_raw in the settings."
+        )
+    return table
+
+
+def _read_bytes(uri: str, connection: Connection) -> bytes:
+    try:
+        if uri.startswith("gs://"):
+            client = storage.Client(project=connection.project or "shelfcast")
+            content: bytes = storage.Blob.from_uri(uri, client).download_as_bytes()
+            return content
+        return Path(uri).read_bytes()
+    except OSError as error:
+        raise ShelfcastError(f"{uri} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # the client's errors share no base class
+        if not uri.startswith("gs://"):
+            raise
+        raise ShelfcastError(f"{uri} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _parse(uri: str, content: bytes, *, may_be_empty: bool = False) -> pd.DataFrame:
+    """Every column as text, null where the field is empty."""
+    try:
+        if uri.removesuffix(".gz").endswith(".parquet"):
+            table = pq.read_table(io.BytesIO(content))
+        else:
+            table = _read_csv(uri, content)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ShelfcastError(f"{uri} cannot be parsed: {error}") from error
+    if table.num_rows == 0 and not may_be_empty:
+        raise ShelfcastError(f"{uri} holds no rows.")
+    texts = table.cast(pa.schema([(name, pa.string()) for name in table.column_names])).to_pandas()
+    return texts.rename(columns={name: _column_name(name) for name in texts})
+
+
+def _read_csv(uri: str, content: bytes) -> pa.Table:
+    stream = pa.BufferReader(content)
+    source = pa.CompressedInputStream(stream, "gzip") if uri.endswith(".gz") else stream
+    first = pa.csv.open_csv(
+        pa.CompressedInputStream(pa.BufferReader(content), "gzip")
+        if uri.endswith(".gz")
+        else pa.BufferReader(content)
+    )
+    columns = first.schema.names
+    return pa.csv.read_csv(
+        source,
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=list(NULL_TEXTS),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def _column_name(name: str) -> str:
+    """BigQuery's column names hold letters, digits and underscores."""
+    return re.sub(r"\W", "_", name.strip())
+
+
+def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[str]) -> None:
+    """A mapping that is a bare column name must find that column."""
+    mapping = _mapping(use_case, kind)
+    missing = [
+        f"{name} <- {expression}"
+        for name, expression in mapping.items()
+        if _is_column(expression)
+        and expression not in columns
+        and expression not in OWN_COLUMNS
+        and not (kind == "promotions" and name in OPTIONAL | _scopes(use_case))
+    ]
+    if missing:
+        remedy = f"Map them under vars: use_cases: {use_case.name}: sources: {kind}: columns:."
+        if kind == "scenarios":
+            remedy = "Name its columns so (docs/what-if.md)."
+        raise ShelfcastError(
+            f"{uri}: {len(missing)} of the columns that {use_case.name} reads from {kind} are not "
+            f"in it ({first_few(missing)}). It has: {', '.join(columns)}. {remedy}"
+        )
+
+
+def _schema(
+    warehouse: Warehouse, table: str, use_case: UseCase, kind: Kind, texts: pd.DataFrame
+) -> dict[str, str]:
+    """The table's types where it exists, else those that the file's columns have."""
+    existing = warehouse.columns(table)
+    if existing is not None:
+        unknown = [name for name in texts if name not in existing]
+        if unknown:
+            raise ShelfcastError(
+                f"{table} has no column {first_few(unknown)}, which the file has. Leave it out of "
+                "the file, or load into a new table (sources: "
+                f"{kind}: table:)."
+            )
+        return existing
+    mapping = _mapping(use_case, kind)
+    texts_stay = {mapping[part] for part in use_case.key if part in mapping}
+    inferred = {
+        name: "STRING" if name in texts_stay else _infer(values) for name, values in texts.items()
+    }
+    return {**_optional(use_case, kind), **inferred, **OWN_COLUMNS}
+
+
+def _optional(use_case: UseCase, kind: Kind) -> dict[str, str]:
+    """Columns that a plan need not have, where the settings name them plainly."""
+    if kind != "promotions":
+        return {}
+    mapping = getattr(use_case.sources, kind).columns
+    return {
+        mapping[name]: "DATE" if name in WINDOW else "STRING"
+        for name in sorted(OPTIONAL | _scopes(use_case))
+        if _is_column(mapping.get(name, ""))
+    }
+
+
+def _is_column(expression: str) -> bool:
+    """Whether a mapping is a bare column name."""
+    constants = {"null", "true", "false"}
+    return bool(re.fullmatch(r"[A-Za-z_]\w*", expression)) and expression.lower() not in constants
+
+
+def _scopes(use_case: UseCase) -> set[str]:
+    return {f"covers_{part}" for part in use_case.key}
+
+
+def _infer(values: pd.Series) -> str:
+    present = values.dropna()
+    if present.empty:
+        return "STRING"
+    if present.str.fullmatch(r"0\d+").any():
+        return "STRING"  # an article number keeps its leading zeros
+    for type_ in ("INTEGER", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP"):
+        if _convert(present, type_).notna().mean() >= ENOUGH:
+            return type_
+    return "STRING"
+
+
+def _convert(texts: pd.Series, type_: str) -> pd.Series:
+    """Parse texts; null where one does not parse."""
+    if type_ in ("INTEGER", "FLOAT"):
+        numbers = pd.to_numeric(texts, errors="coerce")
+        return numbers if type_ == "FLOAT" else numbers.where(texts.str.fullmatch(r"[+-]?\d+"))
+    if type_ == "BOOLEAN":
+        return texts.str.lower().map({"true": True, "false": False})
+    if type_ == "DATE":
+        dates = pd.to_datetime(texts, errors="coerce", format="%Y-%m-%d")
+        return dates.dt.date.where(dates.notna(), None)
+    if type_ == "TIMESTAMP":
+        return pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+    return texts
+
+
+def _typed(texts: pd.DataFrame, schema: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, int]]:
+    converted = {name: _convert(values, schema[name]) for name, values in texts.items()}
+    frame = pd.DataFrame(converted, index=texts.index)
+    failed = {
+        name: texts[name].notna() & frame[name].isna() for name in texts if schema[name] != "STRING"
+    }
+    unparsed: list[dict[str, str]] = [{} for _ in range(len(texts))]
+    for name, is_failed in failed.items():
+        for position in is_failed.to_numpy().nonzero()[0]:
+            unparsed[position][name] = texts[name].iloc[position]
+    frame["unparsed"] = [orjson.dumps(cells).decode() if cells else None for cells in unparsed]
+    return frame, {name: int(mask.sum()) for name, mask in failed.items() if mask.any()}
+
+
+def _write(
+    warehouse: Warehouse, report: LoadReport, frame: pd.DataFrame, content: bytes, *, again: bool
+) -> LoadReport:
+    warehouse.create_table(report.table, report.types)
+    digest = hashlib.sha256(report.table.encode() + b"\n" + content).hexdigest()[:32]
+    suffix = f"-{datetime.now(UTC):%Y%m%dT%H%M%S%f}" if again else ""
+    is_new = warehouse.append_to(report.table, frame, f"load-{digest}{suffix}")
+    return replace(report, is_new=is_new)

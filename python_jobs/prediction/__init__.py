@@ -1,0 +1,1 @@
+"""Forecast with the models that serve."""

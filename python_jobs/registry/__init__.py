@@ -1,0 +1,1 @@
+"""Which model version serves which series, and where its object lies."""

@@ -1,0 +1,57 @@
+"""The monitoring run: score what was issued, look for what somebody should know, tell it once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from python_jobs.data.sources import check_sources
+from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.run import Run, step, write_origins
+from python_jobs.infra.schedule import origin_at
+from python_jobs.runs.alerts import AlertReport, tell_alerts
+from python_jobs.runs.pipeline import RunContext, RunOptions, build_stage, ensure_tables, leased
+from python_jobs.runs.what_if import predict_with_observed_weather
+
+
+def monitor(
+    context: RunContext, options: RunOptions | None = None, *, as_of_at: datetime | None = None
+) -> AlertReport:
+    """Score the last weeks' forecasts, and older ones whose actuals were revised; tell new alerts.
+
+    Needs no prediction step. Issued forecasts whose weather has come are made again with it, for
+    the comparison in `weather_value`; they are issued nowhere.
+
+    Args:
+        context: the run's context.
+        options: run id, lease.
+        as_of_at: the instant that counts as now for alerts, ages and the calculation date; actuals
+            are always those that hold now.
+
+    Raises:
+        RunStopped: nothing was ever forecast here, or a source is missing.
+        LeaseHeld: another run of the use case is under way.
+    """
+    options = options or RunOptions()
+    run = open_monitor(context, options, as_of_at)
+    ensure_tables(context)
+    check_sources(context.warehouse, context.use_case)
+    if not context.warehouse.exists("forecasts"):
+        raise RunStopped(
+            f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to score. "
+            "Run `shelfcast weekly` (or `replay`, `backtest`) first."
+        )
+    with leased(context, run, options):
+        write_origins(context.warehouse, run)
+        predict_with_observed_weather(context, run)
+        build_stage(context, run, "monitoring", "dbt monitoring")
+        with step(context.warehouse, run, "alerts") as counts:
+            report = tell_alerts(context.warehouse, run)
+            counts.n_in, counts.n_out = report.n_standing, len(report.new)
+            counts.message = str(report)
+    return report
+
+
+def open_monitor(context: RunContext, options: RunOptions, as_of_at: datetime | None = None) -> Run:
+    """Describe a monitoring run; nothing is written."""
+    origin = origin_at(context.use_case, as_of_at or datetime.now(UTC))
+    return context.new_run("monitor", [origin], options)

@@ -1,0 +1,1 @@
+"""Choose recipes and models by what they are worth on past origins."""
