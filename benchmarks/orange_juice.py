@@ -36,7 +36,7 @@ import psutil
 
 from benchmarks import orange_juice_panel, orange_juice_rounds, peers
 from benchmarks import orange_juice_peers as comparison
-from python_jobs.cli import main as shelfcast_cli
+from python_jobs.cli.app import main as shelfcast_cli
 from python_jobs.local import environment, stack
 from python_jobs.runs import pipeline
 

@@ -67,12 +67,12 @@ def try_it() -> None:
     import pyarrow.parquet
     from prophet import Prophet
 
-    import python_jobs.cli
+    import python_jobs.cli.app
 
     days = pd.date_range("2026-01-05", periods=30, freq="W-MON")
     model = Prophet().fit(pd.DataFrame({"ds": days, "y": range(30)}))
     assert model.params["k"].size == 1
-    modules = (dbt.adapters.bigquery, pyarrow.dataset, pyarrow.parquet, python_jobs.cli)
+    modules = (dbt.adapters.bigquery, pyarrow.dataset, pyarrow.parquet, python_jobs.cli.app)
     names = ", ".join(module.__name__ for module in modules)
     sys.stdout.write(f"{names} and Prophet work\n")
 

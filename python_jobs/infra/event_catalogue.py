@@ -222,8 +222,8 @@ CATALOGUE: dict[Event, About] = {
 
 HEAD = """# Events of the log
 
-Made by `python -m python_jobs.infra.event_catalogue`; a test holds it to the code. Every run and command
-logs these: on Cloud Run one JSON object a line on stdout, elsewhere on stderr, as text on a
+Made by `python -m python_jobs.infra.event_catalogue`; a test holds it to the code. Every run and
+command logs these: on Cloud Run one JSON object a line on stdout, elsewhere on stderr, as text on a
 terminal (`SHELFCAST_LOG_FORMAT`: auto, json or text).
 
 Every entry has `severity`, `message`, `event` and `time`; within a run also `run_id`, `run_kind`

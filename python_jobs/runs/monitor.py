@@ -37,8 +37,8 @@ def monitor(
     check_sources(context.warehouse, context.use_case)
     if not context.warehouse.exists("forecasts"):
         raise RunStopped(
-            f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to score. "
-            "Run `shelfcast weekly` (or `replay`, `backtest`) first."
+            f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to "
+            "score. Run `shelfcast weekly` (or `replay`, `backtest`) first."
         )
     with leased(context, run, options):
         write_origins(context.warehouse, run)

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.check import pages
 from deploy.check.terraform import Terraform
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 from python_jobs.infra.logs import Event
 from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links

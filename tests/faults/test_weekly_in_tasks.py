@@ -24,7 +24,7 @@ ORIGIN = TODAY - timedelta(days=4)
 WEEKS = [ORIGIN + timedelta(days=1) - timedelta(weeks=n) for n in range(8, 0, -1)]
 N_TASKS = 3
 TASK = """
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 from tests.support.site import without_data_tests
 with without_data_tests():
     main(sys.argv[1:], prog_name="shelfcast")

@@ -16,7 +16,7 @@ import click
 import pandas as pd
 import pytest
 
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 from python_jobs.infra.schedule import WEEKDAYS
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 from python_jobs.infra import logs
 from python_jobs.infra.errors import DbtFailed
 from python_jobs.runs import pipeline

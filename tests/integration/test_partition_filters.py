@@ -84,14 +84,14 @@ READS_ALL = {
 """{(model, what it reads whole): why}. Data tests are of whole tables on purpose, and not here."""
 
 PYTHON_READS_ALL = {
-    ("cli.py", "models"): REGISTRY,
-    ("jobs/export.py", "models"): REGISTRY,
-    ("jobs/verify.py", "models"): REGISTRY,
-    ("jobs/versions.py", "model_log"): REGISTRY,
-    ("jobs/predict.py", "model_log"): REGISTRY,
-    ("jobs/suppose.py", "model_log"): REGISTRY,
-    ("pipeline.py", "model_log"): "the origins at which anything was ever trained",
-    ("jobs/retraining.py", "baselines"): "of one run and the origins at which it compares recipes",
+    ("cli/models.py", "models"): REGISTRY,
+    ("fitting/export.py", "models"): REGISTRY,
+    ("registry/verify.py", "models"): REGISTRY,
+    ("registry/versions.py", "model_log"): REGISTRY,
+    ("prediction/predict.py", "model_log"): REGISTRY,
+    ("prediction/scenarios.py", "model_log"): REGISTRY,
+    ("runs/pipeline.py", "model_log"): "the origins at which anything was ever trained",
+    ("selection/retraining.py", "baselines"): "of one run and the origins at which it compares recipes",
 }
 """{(file of python_jobs, what a statement of it reads whole): why}."""
 
@@ -246,8 +246,8 @@ def rendered(statement: str, names: dict[str, str]) -> str:
     """
 
     def relation(match: re.Match[str]) -> str:
-        places = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
-        return next((context for context in places if context), "filled_in")
+        found = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
+        return next((one for one in found if one), "filled_in")
 
     for given, filled_in in {"{scope}": "true", "{regressors}": ""}.items():
         statement = statement.replace(given, filled_in)

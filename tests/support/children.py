@@ -35,7 +35,7 @@ if kill_after or kill_before:
     Warehouse.append_to = counted
 """
 COMMAND_LINE = """
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 main(sys.argv[1:], prog_name="shelfcast")
 """
 

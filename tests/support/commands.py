@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from click.testing import CliRunner, Result
 
-from python_jobs.cli import main
+from python_jobs.cli.app import main
 from python_jobs.infra.logs import LOGGER
 from tests.support.site import Site
 

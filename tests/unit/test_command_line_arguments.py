@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from python_jobs.cli import target_first
+from python_jobs.cli.app import target_first
 
 
 @pytest.mark.parametrize(
