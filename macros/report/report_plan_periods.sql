@@ -20,6 +20,6 @@
         '' as use_case,
         '' as plan_cell,
         cast(null as date) as ds
-    from (select 1 as one)
+    from (select 1 as one) as nothing
     where one = 0
 {%- endmacro %}

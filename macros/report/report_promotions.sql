@@ -19,6 +19,6 @@
         '' as series_id,
         cast(null as date) as ds,
         0 as n_promo_days
-    from (select 1 as one)
+    from (select 1 as one) as nothing
     where one = 0
 {%- endmacro %}
