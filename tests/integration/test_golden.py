@@ -207,7 +207,10 @@ def test_ranks_and_settings_of_a_page_are_those_of_the_rows_use_case(site: Site)
     assert all(first == 1 and is_within for _, _, first, _, is_within in ranks)
     steps = golden.table(
         site,
-        "select use_case, max(horizon_step) as horizon from {report_series_weeks} group by 1 order by 1",
+        """
+        select use_case, max(horizon_step) as horizon
+        from {report_series_weeks} group by 1 order by 1
+        """,
     )
     assert steps == [("sku_weekly", 2), (second_use_case.NAME, 3)]
 
