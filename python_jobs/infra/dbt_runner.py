@@ -211,11 +211,11 @@ class Dbt:
         return all(node["schema"] == f"{self.connection.dataset}_logs" for node in logs)
 
     def _where(self) -> list[str]:
-        places = ["--project-dir", str(self.project), "--profiles-dir", str(self._profiles_dir())]
-        places += ["--target", self.connection.target, "--target-path", str(self.target_path)]
+        folders = ["--project-dir", str(self.project), "--profiles-dir", str(self._profiles_dir())]
+        folders += ["--target", self.connection.target, "--target-path", str(self.target_path)]
         if self.settings.dbt_vars:
-            places += ["--vars", orjson.dumps(self.settings.dbt_vars).decode()]
-        return places
+            folders += ["--vars", orjson.dumps(self.settings.dbt_vars).decode()]
+        return folders
 
     def _profiles_dir(self) -> Path:
         named = os.environ.get("DBT_PROFILES_DIR")
