@@ -254,7 +254,7 @@ METRICS: dict[str, Case] = {
             ("c", None, 2.0, 3.0, 3.0, None, None),
         ],
     ),
-    # The baseline's errors 1 and 3 of 16 units, as columns of other names; then sums that are there.
+    # Errors of 1 and 3 of 16 units, in columns of other names; then sums that are there already.
     "metrics_of_other_columns": (
         """
         select {{ wape('b', 'abs(a)') }} as wape, {{ bias('-b', 'abs(a)') }} as bias,
