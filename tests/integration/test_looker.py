@@ -129,6 +129,27 @@ def test_the_page_marts_and_exposures_of_two_use_cases_are_one_set(two_use_cases
     )
 
 
+def test_a_deployment_without_the_sku_forecast_has_page_marts_and_exposures_too(
+    make_site: Callable[[], Site], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SHELFCAST_USE_CASE", second_use_case.NAME)  # dbt's runner sets it, too
+    site = make_site()
+    golden.sku_settings(site)
+    second_use_case.add_models(site.copy_project())
+    first = site.use_cases.pop("sku_weekly")
+    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    site.use_case = second_use_case.NAME
+    context = site.context()
+    manifest = context.dbt.manifest()
+    assert set(EXPOSURES) <= set(manifest["exposures"])
+    models = {name for name in manifest["nodes"] if name.startswith("model.")}
+    assert [name for name in models if "sku_weekly" in name] == []
+    assert list(manifest["nodes"]["model.shelfcast.report_intervals"]["columns"])[:5] == [
+        *("use_case", "series_id", "store", "dept", "demand_class")
+    ]
+    assert list(links(context.warehouse)) == list(PAGES)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ("runs", "alerts")])
 def test_a_mart_has_the_key_of_each_use_case_between_series_and_measures(
     two_use_cases: Site, page: str
