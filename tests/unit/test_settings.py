@@ -160,8 +160,8 @@ def test_two_use_cases_give_a_key_column_one_type(load, use_cases):
     other = {**use_cases["sku_weekly"], "key": {"unit": "int64", "sku_id": "string"}}
     other["sources"]["sales"]["columns"]["unit"] = "unit"
     with pytest.raises(SettingsError) as error:
-        load({"use_cases": {**use_cases, "other": other}})
-    assert "use_cases.other.key.unit: int64, but string in sku_weekly" in str(error.value)
+        load({"use_cases": {**use_cases, "store_weekly": other}})
+    assert "use_cases.store_weekly.key.unit: int64, but string in sku_weekly" in str(error.value)
     assert "sku_id" not in str(error.value)
 
 
