@@ -37,7 +37,7 @@ from python_jobs.infra.use_case import (
     WeatherFetch,
     WeatherSource,
 )
-from python_jobs.infra.use_case_rules import inconsistencies
+from python_jobs.infra.use_case_rules import inconsistencies, key_faults
 
 __all__ = [
     "Alerts",
@@ -158,6 +158,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         for name, given in variables["use_cases"].items()
         if (use_case := _use_case(name, given, variables, faults)) is not None
     }
+    faults.extend(key_faults(use_cases))
     prices = _section("prices", Prices, variables, faults)
     job_size = _section("job_size", JobSize, variables, faults)
     if faults or prices is None or job_size is None:

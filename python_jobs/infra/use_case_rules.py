@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from python_jobs.infra.use_case import Regressor, Sources, UseCase, WeatherSource
 
@@ -34,6 +35,21 @@ def inconsistencies(where: str, use_case: UseCase) -> list[str]:
         faults += _regressor_faults(where, name, regressor, sources)
     if sources.weather and sources.weather.fetch.is_on:
         faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
+    return faults
+
+
+def key_faults(use_cases: Mapping[str, UseCase]) -> list[str]:
+    """Key columns of one name and two types: a mart of all use cases shows them as one column."""
+    first: dict[str, tuple[str, str]] = {}
+    faults = []
+    for name, use_case in use_cases.items():
+        for part, type_ in use_case.key.items():
+            other, known = first.setdefault(part, (name, type_))
+            if known != type_:
+                faults.append(
+                    f"use_cases.{name}.key.{part}: {type_}, but {known} in {other}; the marts "
+                    "show both in one column. Rename one."
+                )
     return faults
 
 

@@ -1,39 +1,55 @@
+{{
+    config(
+        partition_by={'field': 'period_date', 'data_type': 'date'},
+        cluster_by=['use_case', 'period', 'series_id']
+    )
+}}
 {# The page of the worst series: what was served of each series in each named period, all horizon
    steps together, what it was worth beside the baseline (on comparable rows), its rank, and whether
    it should be trained again. Ratios are the row's own: a page shows and sorts them, and divides
    sums where it puts series together.
-   Grain: series_id, period. #}
-{% macro report_worst_series(use_case) -%}
-{%- set settings = use_case_settings(use_case) -%}
-with served as (
+   One row per use_case, series_id, period. #}
+with accuracy as (
     select * from {{ ref('accuracy_by_window') }}
-    where use_case = '{{ use_case }}' and run_kind = 'issued' and basis = 'served'
+    where run_kind = 'issued'
+),
+
+settings as (
+    {{ settings_rows() }}
+),
+
+served as (
+    select * from accuracy
+    where basis = 'served'
 ),
 
 compared as (
-    select * from {{ ref('accuracy_by_window') }}
-    where
-        use_case = '{{ use_case }}'
-        and run_kind = 'issued'
-        and basis = 'comparable'
-        and model_name = '{{ settings.families[0] }}'
+    select accuracy.*
+    from accuracy
+    inner join settings
+        on
+            accuracy.use_case = settings.use_case
+            and accuracy.model_name = settings.champion
+    where accuracy.basis = 'comparable'
 ),
 
 periods as (
     select
+        use_case,
         period,
         max(target_date) as period_date
     from {{ ref('scored_periods') }}
-    where use_case = '{{ use_case }}' and run_kind = 'issued'
-    group by period
+    where run_kind = 'issued'
+    group by use_case, period
 ),
 
 keys as (
-    {{ report_keys(use_case) }}
+    {{ report_keys() }}
 ),
 
 candidates as (
     select
+        use_case,
         series_id,
         string_agg(rule, ', ' order by rule) as rules,
         string_agg(
@@ -46,22 +62,23 @@ candidates as (
         ) as reason,
         logical_or(is_due) as is_due
     from {{ ref('retraining_candidates') }}
-    where use_case = '{{ use_case }}'
-    group by series_id
+    group by use_case, series_id
 ),
 
 retrained as (
     select
+        use_case,
         series_id,
         max(decided_at) as last_retrained_at
     from {{ ref('retraining_log') }}
-    where use_case = '{{ use_case }}' and decision != 'refused'
-    group by series_id
+    where decision != 'refused'
+    group by use_case, series_id
 )
 
 select
+    served.use_case,
     served.series_id,
-    {%- for part in settings.key %}
+    {%- for part in key_columns() %}
     keys.{{ part }},
     {%- endfor %}
     keys.demand_class,
@@ -83,10 +100,14 @@ select
     compared.forecast_value_added,
     compared.forecast_value_added < 0 as is_worse_than_baseline,
     rank() over (
-        partition by served.period order by served.sum_abs_error desc
+        partition by served.use_case, served.period order by served.sum_abs_error desc
     ) as rank_by_abs_error,
-    rank() over (partition by served.period order by served.wape desc) as rank_by_wape,
-    rank() over (partition by served.period order by served.smape desc) as rank_by_smape,
+    rank() over (
+        partition by served.use_case, served.period order by served.wape desc
+    ) as rank_by_wape,
+    rank() over (
+        partition by served.use_case, served.period order by served.smape desc
+    ) as rank_by_smape,
     candidates.series_id is not null as is_candidate,
     coalesce(candidates.is_due, false) as is_due,
     candidates.rules as candidate_rules,
@@ -94,15 +115,23 @@ select
     retrained.last_retrained_at
 from served
 inner join keys
-    on served.series_id = keys.series_id
+    on
+        served.use_case = keys.use_case
+        and served.series_id = keys.series_id
 inner join periods
-    on served.period = periods.period
+    on
+        served.use_case = periods.use_case
+        and served.period = periods.period
 left join compared
     on
-        served.series_id = compared.series_id
+        served.use_case = compared.use_case
+        and served.series_id = compared.series_id
         and served.period = compared.period
 left join candidates
-    on served.series_id = candidates.series_id
+    on
+        served.use_case = candidates.use_case
+        and served.series_id = candidates.series_id
 left join retrained
-    on served.series_id = retrained.series_id
-{%- endmacro %}
+    on
+        served.use_case = retrained.use_case
+        and served.series_id = retrained.series_id

@@ -1,50 +1,58 @@
+{{
+    config(
+        partition_by={'field': 'origin_date', 'data_type': 'date'},
+        cluster_by=['use_case', 'run_kind']
+    )
+}}
 {# The page of the runs: what became of every series of each run and origin, why some got no
    forecast of their own, and how good what it issued has been since.
-   Grain: run_id, origin_date. #}
-{% macro report_runs(use_case) -%}
+   One row per use_case, run_id, origin_date. #}
 with run_accounts as (
     select * from {{ ref('run_accounts') }}
-    where use_case = '{{ use_case }}'
 ),
 
 {# A reason ends at its first colon; what follows is of the one series. #}
 reasons as (
     select
+        use_case,
         run_id,
         origin_date,
         split(reason, ':')[offset(0)] as why,
         count(distinct series_id) as n_series
     from {{ ref('forecast_exceptions') }}
-    where use_case = '{{ use_case }}'
-    group by run_id, origin_date, why
+    group by use_case, run_id, origin_date, why
 ),
 
 exceptions as (
     select
+        use_case,
         run_id,
         origin_date,
         string_agg(
             concat(why, ' ', cast(n_series as string)), ', ' order by n_series desc, why asc
         ) as exceptions
     from reasons
-    group by run_id, origin_date
+    group by use_case, run_id, origin_date
 ),
 
 scored as (
     select
+        use_case,
         run_id,
         origin_date,
         countif(is_scored) as n_scored,
         countif(not is_scored) as n_unscored,
         sum(abs_error) as sum_abs_error,
         sum(abs_y) as sum_abs_y,
-        sum(error) as sum_error
+        sum(error) as sum_error,
+        {{ wape() }} as wape
     from {{ ref('forecast_errors') }}
-    where use_case = '{{ use_case }}' and is_champion
-    group by run_id, origin_date
+    where is_champion
+    group by use_case, run_id, origin_date
 )
 
 select
+    run_accounts.use_case,
     run_accounts.run_id,
     run_accounts.run_kind,
     run_accounts.is_as_issued,
@@ -68,14 +76,15 @@ select
     scored.sum_abs_error,
     scored.sum_abs_y,
     scored.sum_error,
-    safe_divide(scored.sum_abs_error, scored.sum_abs_y) as wape
+    scored.wape
 from run_accounts
 left join exceptions
     on
-        run_accounts.run_id = exceptions.run_id
+        run_accounts.use_case = exceptions.use_case
+        and run_accounts.run_id = exceptions.run_id
         and run_accounts.origin_date = exceptions.origin_date
 left join scored
     on
-        run_accounts.run_id = scored.run_id
+        run_accounts.use_case = scored.use_case
+        and run_accounts.run_id = scored.run_id
         and run_accounts.origin_date = scored.origin_date
-{%- endmacro %}

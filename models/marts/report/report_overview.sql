@@ -1,29 +1,38 @@
+{{
+    config(
+        partition_by={'field': 'target_date', 'data_type': 'date'},
+        cluster_by=['use_case', 'series_id']
+    )
+}}
 {# The overview page: what planners were served, in parts that add up, so that a page filters by
-   key and week and divides sums. Parts are null where a row is not scored: SUM leaves them out of
-   numerator and denominator together.
-   Grain: series_id, target_date, horizon_step. #}
-{% macro report_overview(use_case) -%}
-{%- set settings = use_case_settings(use_case) -%}
+   use case, key and week and divides sums. Parts are null where a row is not scored: SUM leaves them
+   out of numerator and denominator together.
+   One row per use_case, series_id, target_date, horizon_step. #}
 with served as (
-    {{ report_served(use_case) }}
+    {{ report_served() }}
+),
+
+settings as (
+    {{ settings_rows() }}
 ),
 
 reference as (
-    {{ report_reference(use_case) }}
+    {{ report_reference() }}
 ),
 
 keys as (
-    {{ report_keys(use_case) }}
+    {{ report_keys() }}
 ),
 
 scored_weeks as (
     select * from {{ ref('scored_weeks') }}
-    where use_case = '{{ use_case }}' and run_kind = 'issued'
+    where run_kind = 'issued'
 )
 
 select
+    served.use_case,
     served.series_id,
-    {%- for part in settings.key %}
+    {%- for part in key_columns() %}
     keys.{{ part }},
     {%- endfor %}
     keys.demand_class,
@@ -49,16 +58,22 @@ select
     if(reference.is_comparable, served.abs_error, null) as sum_comparable_abs_error,
     if(reference.is_comparable, reference.abs_error, null) as sum_reference_abs_error,
     if(reference.is_comparable, served.abs_y, null) as sum_comparable_abs_y,
-    cast({{ settings.alerts.wape }} as float64) as target_wape,
-    cast({{ settings.interval }} as float64) as nominal_coverage
+    settings.alert_wape as target_wape,
+    settings.nominal_coverage
 from served
+inner join settings
+    on served.use_case = settings.use_case
 inner join keys
-    on served.series_id = keys.series_id
+    on
+        served.use_case = keys.use_case
+        and served.series_id = keys.series_id
 inner join scored_weeks
-    on served.target_date = scored_weeks.target_date
+    on
+        served.use_case = scored_weeks.use_case
+        and served.target_date = scored_weeks.target_date
 left join reference
     on
-        served.series_id = reference.series_id
+        served.use_case = reference.use_case
+        and served.series_id = reference.series_id
         and served.target_date = reference.target_date
         and served.origin_date = reference.origin_date
-{%- endmacro %}

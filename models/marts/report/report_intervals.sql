@@ -1,26 +1,35 @@
+{{
+    config(
+        partition_by={'field': 'target_date', 'data_type': 'date'},
+        cluster_by=['use_case', 'series_id']
+    )
+}}
 {# The page that asks whether intervals hold, of what is scored: coverage = sum(n_covered) /
-   sum(n_with_interval), to be held against nominal_coverage; the rest lies below or above.
-   Grain: series_id, target_date, horizon_step. #}
-{% macro report_intervals(use_case) -%}
-{%- set settings = use_case_settings(use_case) -%}
+   sum(n_with_interval), to be compared with nominal_coverage; the rest lies below or above.
+   One row per use_case, series_id, target_date, horizon_step. #}
 with served as (
-    {{ report_served(use_case) }}
+    {{ report_served() }}
+),
+
+settings as (
+    {{ settings_rows() }}
 ),
 
 keys as (
-    {{ report_keys(use_case) }}
+    {{ report_keys() }}
 )
 
 select
+    served.use_case,
     served.series_id,
-    {%- for part in settings.key %}
+    {%- for part in key_columns() %}
     keys.{{ part }},
     {%- endfor %}
     keys.demand_class,
     served.target_date,
     served.horizon_step,
     served.model_name,
-    cast({{ settings.interval }} as float64) as nominal_coverage,
+    settings.nominal_coverage,
     1 as n_scored,
     if(served.is_covered is null, 0, 1) as n_with_interval,
     if(served.is_covered, 1, 0) as n_covered,
@@ -30,7 +39,10 @@ select
     if(served.is_covered is null, null, served.abs_y) as sum_abs_y,
     served.interval_score as sum_interval_score
 from served
+inner join settings
+    on served.use_case = settings.use_case
 inner join keys
-    on served.series_id = keys.series_id
+    on
+        served.use_case = keys.use_case
+        and served.series_id = keys.series_id
 where served.is_scored
-{%- endmacro %}

@@ -6,11 +6,7 @@
    with the columns added where it has not got them.
    Grain: use_case, run_kind, the columns, basis, model_name. #}
 {% macro accuracy_by(columns, errors=none) -%}
-{%- set parts = [
-    'y', 'yhat', 'yhat_lower', 'yhat_upper', 'error', 'abs_error', 'squared_error', 'abs_y',
-    'smape_term', 'is_covered', 'interval_score', 'pinball_term', 'scaled_error', 'abs_change',
-    'abs_previous'
-] -%}
+{%- set parts = ['y', 'yhat', 'yhat_lower', 'yhat_upper'] + error_part_names() -%}
 {%- set columns = ['use_case', 'run_kind'] + columns -%}
 {%- set grain = columns | join(', ') -%}
 with errors as (
