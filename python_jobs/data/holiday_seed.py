@@ -60,7 +60,7 @@ class Remade:
         n_made: rows that the package made for these countries and years.
         own: rows of people, kept.
         n_other: rows of the package for other countries or years, kept.
-        untold: `country: years` of which the package knows no holiday.
+        without_holidays: `country: years` of which the package knows no holiday.
     """
 
     rows: list[Holiday]
