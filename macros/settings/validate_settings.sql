@@ -18,9 +18,15 @@
             {%- do check_keys(errors, at, rule, var('regressor_defaults')) -%}
         {%- endfor -%}
         {%- for part, defaults in {
-            'alerts': 'alert_defaults', 'retraining': 'retraining_defaults'
+            'alerts': 'alert_defaults', 'retraining': 'retraining_defaults',
+            'features': 'feature_defaults',
         }.items() -%}
             {%- do check_keys(errors, where ~ '.' ~ part, given.get(part) or {}, var(defaults)) -%}
+        {%- endfor -%}
+        {%- for rolling in (given.get('features') or {}).get('rolling', []) -%}
+            {%- do check_keys(
+                errors, where ~ '.features.rolling', rolling, var('rolling_defaults')
+            ) -%}
         {%- endfor -%}
         {%- if not errors -%}
             {%- do check_values(errors, where, use_case_settings(use_case)) -%}
@@ -69,6 +75,7 @@
             'sales': settings.key.keys() | list + ['date', 'quantity'],
             'promotions': settings.key.keys() | list + ['start_date', 'end_date'],
             'weather': ['location', 'date'],
+            'attributes': settings.features.attributes,
         }.get(name, []) -%}
         {%- for column in needed if column not in source.columns -%}
             {%- do errors.append(at ~ ".columns: '" ~ column ~ "' is missing") -%}

@@ -34,6 +34,7 @@ from pydantic import (
 
 from python_jobs.families.base import FamilySettings
 from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.features import Features, TrainingGrain, attribute_faults, feature_faults
 
 INLINE = "SHELFCAST_SETTINGS"
 """Where settings stand that are no file's."""
@@ -45,6 +46,8 @@ MAPPINGS = (
     "alert_defaults",
     "retraining_defaults",
     "fetch_defaults",
+    "feature_defaults",
+    "rolling_defaults",
     "prices",
     "job_size",
 )
@@ -150,6 +153,14 @@ class WeatherSource(_Frozen):
     fetch: WeatherFetch
 
 
+class AttributesSource(_Frozen):
+    """How a dimension maps onto some of the key's columns and the attributes."""
+
+    table: str
+    columns: dict[str, str]
+    known_at: str
+
+
 class CalendarSource(_Frozen):
     """Which countries' holidays count."""
 
@@ -162,6 +173,7 @@ class Sources(_Frozen):
     sales: SalesSource
     promotions: PromotionsSource | None = None
     weather: WeatherSource | None = None
+    attributes: AttributesSource | None = None
     calendar: CalendarSource | None = None
 
 
@@ -246,6 +258,9 @@ class UseCase(_Frozen):
     include: str
     include_table: str
     regressors: dict[str, Regressor]
+    features: Features
+    training_grain: TrainingGrain
+    context_length: int = Field(ge=0)
     sources: Sources
 
     @property
@@ -259,6 +274,11 @@ class UseCase(_Frozen):
         return 7 if self.grain == "week" else 1
 
     @property
+    def panel_columns(self) -> tuple[str, ...]:
+        """The columns of the panels that a model may learn from, beside y_lag1."""
+        return (*self.regressors, *self.features.names)
+
+    @property
     def champion(self) -> str:
         """The family whose forecast is served."""
         return self.families[0]
@@ -270,6 +290,7 @@ class UseCase(_Frozen):
             horizon=self.horizon,
             season=self.season,
             regressors=tuple(self.regressors),
+            features=self.features.names,
             is_nonnegative=self.measure == "quantity",
             interval=self.interval,
             seed=self.seed,
@@ -530,7 +551,11 @@ def _use_case(
             for key, value in section.items()
             if defaults is None or _is_known(f"{where}.{part}", key, list(defaults), faults)
         }
-    for part, defaults in (("alerts", "alert_defaults"), ("retraining", "retraining_defaults")):
+    for part, defaults in (
+        ("alerts", "alert_defaults"),
+        ("retraining", "retraining_defaults"),
+        ("features", "feature_defaults"),
+    ):
         if isinstance(merged.get(part), dict):
             merged[part] = _merge(f"{where}.{part}", merged[part], variables[defaults], faults)
     weather = merged["sources"].get("weather") if isinstance(merged.get("sources"), dict) else None
@@ -613,6 +638,9 @@ def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
         ]
     for name, regressor in use_case.regressors.items():
         faults += _regressor_faults(where, name, regressor, sources)
+    faults += feature_faults(where, use_case.features, {*use_case.key, *use_case.regressors})
+    columns = sources.attributes.columns if sources.attributes else None
+    faults += attribute_faults(where, use_case.features, columns, use_case.key)
     if sources.weather and sources.weather.fetch.is_on:
         faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
     return faults
