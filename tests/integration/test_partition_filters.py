@@ -91,7 +91,10 @@ PYTHON_READS_ALL = {
     ("prediction/predict.py", "model_log"): REGISTRY,
     ("prediction/scenarios.py", "model_log"): REGISTRY,
     ("runs/pipeline.py", "model_log"): "the origins at which anything was ever trained",
-    ("selection/retraining.py", "baselines"): "of one run and the origins at which it compares recipes",
+    (
+        "selection/retraining.py",
+        "baselines",
+    ): "of one run and the origins at which it compares recipes",
 }
 """{(file of python_jobs, what a statement of it reads whole): why}."""
 
