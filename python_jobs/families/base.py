@@ -113,9 +113,10 @@ class Family(Protocol[ModelT]):
 
     A family that fits each step of the horizon by itself sets `is_direct = True`: where the use
     case's training grain is the horizon step, it is given a row a step. All others are given the
-    rows of step 1. A family reads the features or leaves them out; it says in its own docstring
-    what it makes of a null, because a feature may be null in training and in the future (a lag that
-    is not known yet, a window without an observation, a dimension without a row).
+    rows of step 1. A family that reads no features sets `uses_features = False`; one that does says
+    in its own docstring what it makes of a null, because a feature may be null in training and in
+    the future (a lag that is not known yet, a window without an observation, a dimension without a
+    row).
     """
 
     name: str

@@ -17,7 +17,7 @@ import pandas as pd
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
 from python_jobs.fitting.pool import OnProgress, fit_local
-from python_jobs.infra.logs import Event, log
+from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, of_model
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.scope import is_whole_portfolio, series_in_scope
@@ -199,6 +199,7 @@ def fit_origins(
         Origin by origin, each family's fit; what was yielded before may be thrown away.
     """
     chosen = families_of(run.use_case) if families is None else families
+    _warn_of_unused_features(run, chosen)
     for origin in run.origins:
         panel = read_panel(warehouse, run, origin)
         for family in chosen:
@@ -211,6 +212,19 @@ def fit_origins(
                 rows = rows_for(family, panel)
                 fitted = fit(family, rows, n_jobs, on_progress, tuned)
             yield OriginFit(origin, family, fitted, rows, learned)
+
+
+def _warn_of_unused_features(run: Run, families: Sequence[Family[Any]]) -> None:
+    features = run.use_case.features.names
+    for family in families:
+        if features and not getattr(family, "uses_features", True):
+            warn(
+                Event.FEATURES_UNUSED,
+                f"{run.use_case.name}: {family.name} reads no features, so it does without "
+                f"{', '.join(features)}.",
+                run_id=run.run_id,
+                model_name=family.name,
+            )
 
 
 def read_panel(

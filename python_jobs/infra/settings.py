@@ -639,8 +639,8 @@ def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
     for name, regressor in use_case.regressors.items():
         faults += _regressor_faults(where, name, regressor, sources)
     faults += feature_faults(where, use_case.features, {*use_case.key, *use_case.regressors})
-    columns = sources.attributes.columns if sources.attributes else None
-    faults += attribute_faults(where, use_case.features, columns, use_case.key)
+    mapped = sources.attributes.columns if sources.attributes else None
+    faults += attribute_faults(where, use_case.features, mapped, use_case.key)
     if sources.weather and sources.weather.fetch.is_on:
         faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
     return faults
