@@ -154,7 +154,7 @@ def test_the_panel_is_read_with_its_features_and_steps(make: Make) -> None:
     warehouse = Panel()
     read_panel(warehouse, run(make(training_grain="horizon_step")), ORIGIN)  # type: ignore[arg-type]
     read_panel(warehouse, run(make()), ORIGIN)  # type: ignore[arg-type]
-    by_step, by_period = warehouse.statements
+    by_step, by_period = (" ".join(one.split()) for one in warehouse.statements)
     listed = ", ".join(f"panel.{name}" for name in NAMES)
     assert f"panel.holiday_share, {listed}, panel.left_out_reason" in by_period
     assert "horizon_step" not in by_period
