@@ -135,11 +135,24 @@ def expected(*parts: dict[tuple[str, str, int], tuple[float | None, ...]]) -> li
     ]
 
 
+KNOWN = """(
+    select x.*
+    from unnest(array<struct<id int64, known string, ranges string>>[
+        (1, '{"y_lag2": 1.5, "month": 13}', '{"y_lag2": [2, 9], "month": [1, 12]}'),
+        (2, '{"y_lag2": 2, "month": null}', '{"y_lag2": [2, 9], "month": [1, 12]}'),
+        (3, '{"y_lag2": 2}', null)
+    ]) as x
+)"""
 PARTS = ("day_of_week", "day_of_month", "day_of_year", "week_of_year", "month", "quarter", "year")
 OTHERS = "week_of_year, month, day_of_week, store_size"
 SELECT = f"select series_id, ds, horizon_step, {NAMES}, {OTHERS}"
 DAYS = "unnest(generate_date_array('2024-12-29', '2025-01-05')) as ds"
 CASES: dict[str, tuple[str, list[tuple]]] = {
+    # Drift is a feature's as it is a regressor's; one that is null says nothing.
+    "outside": (
+        f"select id, {{{{ regressors_outside('by_step', 'known', 'ranges') }}}} from {KNOWN}",
+        [(1, "y_lag2 month"), (2, ""), (3, None)],
+    ),
     "by_period": (f"{SELECT} from ({{{{ panel_features('sku_weekly') }}}})", expected(ROWS)),
     "by_horizon_step": (
         f"{SELECT} from ({{{{ panel_features('by_step') }}}})",

@@ -75,7 +75,7 @@ def _with_own_key(text: str) -> str:
         if isinstance(model.get("columns"), list):
             model["columns"] = [c for column in model["columns"] if (c := _column(column))]
         for test in model.get("data_tests", []):
-            for arguments in test.values():
+            for arguments in test.values() if isinstance(test, dict) else ():
                 columns = arguments.get("arguments", {}).get("columns")
                 if columns:
                     renamed = [KEY.get(name, name) for name in columns]
