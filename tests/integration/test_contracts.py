@@ -25,7 +25,6 @@ def nodes(make_site: Callable[[], Site]) -> Nodes:
 def models(nodes: Nodes) -> Nodes:
     """Models of the folders that others read, by unique_id."""
     found = {key: n for key, n in nodes.items() if n["resource_type"] == "model"}
-    found = {key: node for key, node in found.items() if "_report_" not in node["name"]}
     return {key: node for key, node in found.items() if node["fqn"][1] in FOLDERS}
 
 
