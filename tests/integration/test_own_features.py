@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.runs import pipeline
-from tests.support import own_features, second_use_case
+from tests.support import commands, own_features, second_use_case
 from tests.support.families import ridge_coefficients
 from tests.support.site import Site, day, without_data_tests
 
@@ -101,8 +101,11 @@ def write_sales(site: Site) -> None:
     site.write(
         "store_sales", pd.DataFrame(rows, columns=["store", "dept", "week_start", "dollars"])
     )
-    stores = [{"shop": str(store), "square_feet": size * 10} for store, size in SIZES.items()]
-    site.write("attributes", pd.DataFrame(stores))
+    stores = pd.DataFrame(
+        [{"shop": shop, "square_feet": size * 10} for shop, size in SIZES.items()]
+    )
+    stores.to_csv(site.folder / "stores.csv", index=False)
+    commands.done(site, "load", str(site.folder / "stores.csv"), "--as", "attributes")
     nothing_planned = {
         **{"store": ["*"], "dept": ["*"]},
         **{name: [day("2030-01-07")] for name in ("start_date", "end_date")},
