@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from google.cloud import storage
+from google.cloud.storage import Blob, Client
 
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.settings import Connection
@@ -29,8 +29,8 @@ def read_bytes(uri: str, connection: Connection) -> bytes:
     """
     try:
         if uri.startswith("gs://"):
-            client = storage.Client(project=connection.project or "shelfcast")
-            content: bytes = storage.Blob.from_uri(uri, client).download_as_bytes()
+            client = Client(project=connection.project or "shelfcast")
+            content: bytes = Blob.from_uri(uri, client).download_as_bytes()
             return content
         return Path(uri).read_bytes()
     except OSError as error:

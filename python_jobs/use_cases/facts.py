@@ -136,12 +136,12 @@ def describe(facts: Facts, look: Look, key: Sequence[str]) -> list[str]:
     if facts.n_gaps:
         lines.append(
             f"{facts.gap_share:.1%} of the {period} between a series' first and last have no row"
-            + (f"; {facts.n_closed:,} {period} have none of any series" if facts.n_closed else "")
+            + (f"; {facts.n_closed:,} {period} have none of any" if facts.n_closed else "")
         )
     if facts.n_repeated:
-        lines.append(f"{facts.n_repeated:,} rows repeat the key and date of another")
+        lines.append(f"rows that repeat the key and date of another: {facts.n_repeated:,}")
     if facts.n_negative:
-        lines.append(f"{facts.n_negative:,} rows have a quantity below 0")
+        lines.append(f"rows with a quantity below 0: {facts.n_negative:,}")
     for what, texts in (("date", facts.bad_dates), ("quantity", facts.bad_quantities)):
         if texts:
             lines.append(f"some rows will be rejected, their {what} is none: {first_few(texts)}")

@@ -119,7 +119,7 @@ def look_at(where: str, key: Sequence[str], connection: Connection, warehouse: O
         if is_file(where):
             texts = parse(where, read_bytes(where, connection))
             return _look(where, {name: column_type(texts[name]) for name in texts}, texts, 1)
-        return _look_at_table(where, key, warehouse(where.split(".")[0]))
+        return _look_at_table(where, key, warehouse(where.split(".", maxsplit=1)[0]))
     except ShelfcastError as error:
         raise error if isinstance(error, SettingsError) else SettingsError(str(error)) from error
 

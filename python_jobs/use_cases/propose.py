@@ -25,8 +25,9 @@ HORIZON: dict[Grain, int] = {"week": 4, "day": 14}
 SEASON: dict[Grain, int] = {"week": 52, "day": 7}
 LATER_THAN_DEFAULT = {"min_observations": 28, "inactive_after": 91, "max_periods_stale": 7}
 """Settings that count periods and whose defaults are meant for weeks, for days."""
-MANY_GAPS = 0.1
-"""Share of periods without a row from which on, without any zero, no row means nothing sold."""
+MANY_GAPS, FEW_ZEROS = 0.1, 0.05
+"""Where this share of the periods has no row, and rows with the quantity 0 are fewer than this
+share of them, a source seems to write no zeros: no row means nothing sold."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def propose(wish: Wish, look: Look) -> Proposal:
     taken = list(key.values())
     date, why_date = needed_column(look, "date", wish.columns, _is_day, taken)
     quantity, why_quantity = needed_column(
-        look, "quantity", wish.columns, _is_quantity, [*taken, date.name, *_prices(look, wish)]
+        look, "quantity", wish.columns, is_number, [*taken, date.name, *_prices(look, wish)]
     )
     columns = [name for name in key.values() if name in look.columns]
     facts = facts_of(look, columns, date, quantity)
@@ -116,14 +117,17 @@ def _is_day(column: Column) -> bool:
     return column.is_date and column.name.lower() not in NAMES["known_at"]
 
 
-def _is_quantity(column: Column) -> bool:
+def is_number(column: Column) -> bool:
+    """Whether quantities and prices may stand in a column."""
     return column.is_number
 
 
 def _prices(look: Look, wish: Wish) -> list[str]:
     """Columns that are prices, unless one of them is what is forecast."""
     given = wish.columns.get("quantity", "").lower()
-    return [name for name in look.columns if name.lower() in NAMES["price"] and name.lower() != given]
+    return [
+        name for name in look.columns if name.lower() in NAMES["price"] and name.lower() != given
+    ]
 
 
 def _grains(wish: Wish, look: Look, facts: Facts) -> tuple[Grain, Grain]:
@@ -218,19 +222,18 @@ def _decide_gaps(proposal: Proposal) -> None:
     facts = proposal.facts
     if not facts.n_gaps:
         return
-    is_zero = facts.n_zero == 0 and facts.gap_share >= MANY_GAPS and not _is_price(proposal)
+    has_few_zeros = facts.n_zero <= FEW_ZEROS * facts.n_gaps
+    is_zero = has_few_zeros and facts.gap_share >= MANY_GAPS and not _is_price(proposal)
     proposal.settings["gaps_mean"] = "zero" if is_zero else "unknown"
     share = f"{facts.gap_share:.0%}" if facts.gap_share >= 0.01 else "below 1%"
     why = (
-        f"{share} have no row and none has a 0: no row is read as nothing sold"
+        f"{share} have no row, hardly any a 0: nothing sold"
         if is_zero
-        else f"{share} have no row: nobody knows what was sold then"
+        else f"{share} have no row: nobody knows what was sold"
     )
     proposal.say("gaps_mean", why)
     other = "unknown" if is_zero else "zero"
-    closed = (
-        f" {facts.n_closed:,} have no row of any series (closed?)." if facts.n_closed else ""
-    )
+    closed = f" Without a row of any series (closed?): {facts.n_closed:,}." if facts.n_closed else ""
     proposal.to_decide.append(
         f"gaps_mean: {proposal.settings['gaps_mean']}, or {other} if a {proposal.grain} without a "
         f"row means {'that nobody recorded it' if is_zero else 'that nothing was sold'}.{closed}"
@@ -259,7 +262,7 @@ def _sales(
             f"date: every value of {date.name} reads as {' and as '.join(date.date_formats)}; "
             f"{date.date_formats[0]} was taken."
         )
-    price = optional_column(look, "price", wish.columns, _is_quantity)
+    price = optional_column(look, "price", wish.columns, is_number)
     if price is not None and price.name != quantity.name:
         columns["price"] = price.name
     sold_out = optional_column(
@@ -308,9 +311,7 @@ def _decide_labels(proposal: Proposal, sales: dict[str, Any], wish: Wish) -> Non
     """Whether a week's date is its first day or its last, and so where weeks start."""
     weekday = proposal.facts.weekdays[0]
     name = str(sales["columns"]["date"]).lower()
-    is_end = "end" in name or (
-        weekday in ("friday", "saturday", "sunday") and "start" not in name
-    )
+    is_end = "end" in name or (weekday in ("friday", "saturday", "sunday") and "start" not in name)
     means = wish.date_means or ("period_end" if is_end else "period_start")
     after = WEEKDAYS[(WEEKDAYS.index(weekday) + 1) % 7]
     starts = weekday if means == "period_start" else after
@@ -318,7 +319,9 @@ def _decide_labels(proposal: Proposal, sales: dict[str, Any], wish: Wish) -> Non
     proposal.settings["week_starts_on"] = starts
     many = "every" if len(proposal.facts.weekdays) == 1 else "nearly every"
     of = "first" if means == "period_start" else "last"
-    proposal.say("sources.sales.date_means", f"{many} date is a {weekday.capitalize()}: its {of} day")
+    proposal.say(
+        "sources.sales.date_means", f"{many} date is a {weekday.capitalize()}: its {of} day"
+    )
     other = "period_end" if means == "period_start" else "period_start"
     if wish.date_means is None:
         proposal.to_decide.append(
@@ -336,7 +339,7 @@ def _decide_negative(proposal: Proposal, sales: dict[str, Any]) -> None:
     if not n:
         return
     sales["negative_quantity"] = "keep" if _is_price(proposal) else "return"
-    proposal.say("sources.sales.negative_quantity", f"{n:,} rows are below 0: returns, subtracted")
+    proposal.say("sources.sales.negative_quantity", f"rows below 0: {n:,}; returns, subtracted")
     proposal.to_decide.append(
         "negative_quantity: return subtracts them (a period is at least 0); reject leaves these "
         "rows out."
@@ -357,8 +360,7 @@ def _decide_repeated(proposal: Proposal, sales: dict[str, Any], look: Look) -> N
     finer = _finer_part(look, sales["columns"])
     hint = f" {finer} tells them apart: is it a part of the key?" if finer else ""
     proposal.to_decide.append(
-        f"duplicates: {facts.n_repeated:,} rows repeat a key and date; {how}, equal ones "
-        f"too.{hint}"
+        f"duplicates: {facts.n_repeated:,} rows repeat a key and date; {how}, equal ones too.{hint}"
     )
 
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from python_jobs.infra.errors import SettingsError
 from python_jobs.use_cases.look import Column, Look
-from python_jobs.use_cases.propose import Proposal, known_at_setting, table_setting
+from python_jobs.use_cases.propose import (
+    Proposal,
+    is_number,
+    known_at_setting,
+    table_setting,
+)
 from python_jobs.use_cases.roles import date_expression, optional_column
 
 
@@ -20,10 +25,10 @@ def add_promotions(proposal: Proposal, name: str, look: Look) -> None:
     settings = proposal.settings
     columns = _plan_keys(proposal, look)
     columns |= _plan_window(proposal, look)
-    for role in ("price", "discount", "kind"):
-        column = optional_column(look, role, {}, lambda one: one.is_number or role == "kind")
-        if column is not None:
-            columns[role] = column.name
+    numbers = {role: optional_column(look, role, {}, is_number) for role in ("price", "discount")}
+    kind = optional_column(look, "kind", {}, lambda one: one.type == "STRING")
+    found = {**numbers, "kind": kind}
+    columns |= {role: column.name for role, column in found.items() if column is not None}
     covers = ["covers_from", "covers_to", *(f"covers_{part}" for part in settings["key"])]
     columns |= {one: column.name for one in covers if (column := look.named([one]))}
     columns["promo_share"] = "1"
@@ -74,7 +79,7 @@ def _plan_window(proposal: Proposal, look: Look) -> dict[str, str]:
 
 
 def _is_weekly(look: Look, column: Column) -> bool:
-    return look.days(column).dropna().dt.weekday.nunique() == 1
+    return bool(look.days(column).dropna().dt.weekday.nunique() == 1)
 
 
 def _day(column: Column, proposal: Proposal) -> str:
