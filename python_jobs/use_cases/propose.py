@@ -233,7 +233,9 @@ def _decide_gaps(proposal: Proposal) -> None:
     )
     proposal.say("gaps_mean", why)
     other = "unknown" if is_zero else "zero"
-    closed = f" Without a row of any series (closed?): {facts.n_closed:,}." if facts.n_closed else ""
+    closed = (
+        f" Without a row of any series (closed?): {facts.n_closed:,}." if facts.n_closed else ""
+    )
     proposal.to_decide.append(
         f"gaps_mean: {proposal.settings['gaps_mean']}, or {other} if a {proposal.grain} without a "
         f"row means {'that nobody recorded it' if is_zero else 'that nothing was sold'}.{closed}"
