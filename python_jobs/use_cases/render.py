@@ -14,6 +14,7 @@ from python_jobs.infra.settings import UseCase
 TEMPLATES = Path(__file__).parent / "templates"
 IN_NAMES = "USE_CASE"
 """Stands for the use case in the names of templates."""
+SAID = "Rendered by shelfcast use-case"
 MARKER = re.compile(
     r"(?:\{#|#) Rendered by shelfcast use-case \((?P<digest>[0-9a-f]{12})\)[^\n]*\n"
 )
