@@ -170,9 +170,9 @@ def score(portfolio: list, row_of: np.ndarray, future: pd.DataFrame) -> np.ndarr
     day = (future["target_date"].to_numpy() - np.datetime64("1970-01-01")) // np.timedelta64(1, "D")
     last = future["y_lag1"].to_numpy()
     yhat = np.full((len(future) // HORIZON, HORIZON), np.nan)
-    for places, models in portfolio:
+    for indices, models in portfolio:
         owner = np.full(row_of.max() + 1, -1)
-        owner[places] = np.arange(len(places))
+        owner[indices] = np.arange(len(indices))
         rows = np.flatnonzero(owner[row_of] >= 0)
         x = np.column_stack([future[name].to_numpy()[rows] for name in models.regressors])
         terms = evaluate(models, owner[row_of[rows]], day[rows], x)

@@ -26,6 +26,7 @@
             {%- do check_values(errors, where, use_case_settings(use_case)) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- do check_key_types(errors) if not errors -%}
     {%- for section, least in {
         'prices': {'bigquery_tib': 0, 'vcpu_second': 0, 'gib_second': 0},
         'job_size': {'vcpu': 0.000001, 'memory_gib': 0.000001},
@@ -85,6 +86,20 @@
                 at ~ ": future is '" ~ rule.future ~ "' but sources has no '" ~ source ~ "'"
             ) -%}
         {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# One name of a key's column has one type: marts of all use cases show it as one column. #}
+{% macro check_key_types(errors) -%}
+    {%- for use_case in use_cases() -%}
+        {%- for part, type in use_case_settings(use_case).key.items()
+            if type != key_columns()[part] -%}
+            {%- do errors.append(
+                'use_cases.' ~ use_case ~ '.key.' ~ part ~ ': ' ~ type ~ ', but '
+                ~ key_columns()[part]
+                ~ ' in an earlier use case; the marts show both in one column. Rename one.'
+            ) -%}
+        {%- endfor -%}
     {%- endfor -%}
 {%- endmacro %}
 

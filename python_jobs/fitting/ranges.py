@@ -51,8 +51,8 @@ def regressor_ranges(
         least, greatest = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
         bounds[name] = np.column_stack([least, greatest]).tolist()
     return {
-        name: orjson.dumps({one: _known(values[place]) for one, values in bounds.items()}).decode()
-        for place, name in enumerate(names)
+        name: orjson.dumps({one: _known(values[i]) for one, values in bounds.items()}).decode()
+        for i, name in enumerate(names)
         if name in fitted.models
     }
 

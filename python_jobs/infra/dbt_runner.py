@@ -30,12 +30,10 @@ LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 """What is told of dbt's own events, by dbt's level."""
 
 TOLD_ELSEWHERE = re.compile(
-    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace"
-    r"|UnsupportedConstraintMaterialization|BehaviorChangeEvent"
+    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace|BehaviorChangeEvent"
 )
-"""Events that repeat what became of a node or of a command, and two that are meant: columns of
-views say which of them are never null, for readers; what a later dbt will do otherwise is read when
-dbt is updated, and not in each run."""
+"""Events that repeat what became of a node or of a command, and one that is meant: what a later dbt
+will do otherwise is read when dbt is updated, and not in each run."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -211,11 +209,11 @@ class Dbt:
         return all(node["schema"] == f"{self.connection.dataset}_logs" for node in logs)
 
     def _where(self) -> list[str]:
-        places = ["--project-dir", str(self.project), "--profiles-dir", str(self._profiles_dir())]
-        places += ["--target", self.connection.target, "--target-path", str(self.target_path)]
+        folders = ["--project-dir", str(self.project), "--profiles-dir", str(self._profiles_dir())]
+        folders += ["--target", self.connection.target, "--target-path", str(self.target_path)]
         if self.settings.dbt_vars:
-            places += ["--vars", orjson.dumps(self.settings.dbt_vars).decode()]
-        return places
+            folders += ["--vars", orjson.dumps(self.settings.dbt_vars).decode()]
+        return folders
 
     def _profiles_dir(self) -> Path:
         named = os.environ.get("DBT_PROFILES_DIR")

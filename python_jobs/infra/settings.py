@@ -442,6 +442,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         for name, given in variables["use_cases"].items()
         if (use_case := _use_case(name, given, variables, faults)) is not None
     }
+    faults.extend(_key_faults(use_cases))
     prices = _section("prices", Prices, variables, faults)
     job_size = _section("job_size", JobSize, variables, faults)
     if faults or prices is None or job_size is None:
@@ -586,6 +587,21 @@ def _unknown_key(where: str, key: object, known: list[str]) -> str:
 def _describe(where: str, fault: Mapping[str, Any]) -> str:
     place = ".".join([where, *(str(part) for part in fault["loc"])])
     return f"{place}: {fault['msg']} (found {fault['input']!r})"
+
+
+def _key_faults(use_cases: Mapping[str, UseCase]) -> list[str]:
+    """Key columns of one name and two types: a mart of all use cases shows them as one column."""
+    first: dict[str, tuple[str, str]] = {}
+    faults = []
+    for name, use_case in use_cases.items():
+        for part, type_ in use_case.key.items():
+            other, known = first.setdefault(part, (name, type_))
+            if known != type_:
+                faults.append(
+                    f"use_cases.{name}.key.{part}: {type_}, but {known} in {other}; the marts "
+                    "show both in one column. Rename one."
+                )
+    return faults
 
 
 def _inconsistencies(where: str, use_case: UseCase) -> list[str]:

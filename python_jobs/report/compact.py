@@ -1,7 +1,7 @@
 """Frames as columns of small integers: what 525 series of three years weigh in one HTML file.
 
 The page decodes them (`decode` in static/data.js): a number is an integer over a power of ten, a
-text its place in a list, a date the number of periods since the first, and the whole is gzip in
+text its index in a list, a date the number of periods since the first, and the whole is gzip in
 base64. Null stays null.
 """
 
@@ -67,7 +67,7 @@ def integers(values: pd.Series[Any], decimals: int) -> list[int | None]:
 
 
 def coded(values: pd.Series[Any]) -> dict[str, Any]:
-    """Texts as places in the list of the different ones, in their order."""
+    """Texts as indices into the list of the different ones, in their order."""
     codes, names = pd.factorize(values.astype("string"), sort=True)
     return {"codes": [int(code) for code in codes], "names": [str(name) for name in names]}
 
@@ -85,10 +85,10 @@ def series_weeks(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> d
         columns of all series one after another) and `newest` (the forecasts of weeks to come).
     """
     first = frame["ds"].min()
-    places = (frame["ds"] - first).dt.days // period_days
-    by_series = frame.assign(place=places).groupby("series_id", sort=False)
-    starts = by_series["place"].first()
-    dense = _dense(frame.assign(place=places), starts, by_series["place"].last())
+    positions = (frame["ds"] - first).dt.days // period_days
+    by_series = frame.assign(position=positions).groupby("series_id", sort=False)
+    starts = by_series["position"].first()
+    dense = _dense(frame.assign(position=positions), starts, by_series["position"].last())
     decimals = decimals_of(frame["y"])
     one = by_series.first()
     return {
@@ -100,7 +100,7 @@ def series_weeks(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> d
             "key": {part: coded(one[part].reset_index(drop=True)) for part in key},
             "demand_class": coded(one["demand_class"].fillna("unknown").reset_index(drop=True)),
             "start": [int(start) for start in starts],
-            "length": [int(n) for n in by_series["place"].last() - starts + 1],
+            "length": [int(n) for n in by_series["position"].last() - starts + 1],
         },
         "weeks": {
             **{name: integers(dense[name], decimals) for name in NUMBERS},
@@ -112,14 +112,14 @@ def series_weeks(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> d
 
 
 def _dense(frame: pd.DataFrame, starts: pd.Series[int], ends: pd.Series[int]) -> pd.DataFrame:
-    """One row for each series and place between its first and last."""
+    """One row for each series and position between its first and last."""
     lengths = (ends - starts + 1).to_numpy()
     names = np.repeat(starts.index.to_numpy(), lengths)
-    places = np.concatenate(
+    positions = np.concatenate(
         [np.arange(s, e + 1) for s, e in zip(starts, ends, strict=True)] or [np.array([], int)]
     )
-    grid = pd.DataFrame({"series_id": names, "place": places})
-    return grid.merge(frame, on=["series_id", "place"], how="left")
+    grid = pd.DataFrame({"series_id": names, "position": positions})
+    return grid.merge(frame, on=["series_id", "position"], how="left")
 
 
 def _flags(dense: pd.DataFrame) -> list[int]:
@@ -140,10 +140,10 @@ def _is_true(values: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _sparse(dense: pd.DataFrame, decimals: int) -> dict[str, list[Any]]:
-    """The rows with a newest forecast: `at` is the row's place in `weeks`."""
+    """The rows with a newest forecast: `at` is the row's index in `weeks`."""
     rows = dense[dense["newest_yhat"].notna()]
     columns = {name.removeprefix("newest_"): integers(rows[name], decimals) for name in NEWEST}
-    return {"at": [int(place) for place in rows.index], **columns}
+    return {"at": [int(position) for position in rows.index], **columns}
 
 
 def table(frame: pd.DataFrame, series: Sequence[str] | None = None) -> dict[str, list[Any]]:
@@ -151,12 +151,12 @@ def table(frame: pd.DataFrame, series: Sequence[str] | None = None) -> dict[str,
 
     Args:
         frame: one row a line.
-        series: where given, series_id becomes its place in this list; rows of others are left out.
+        series: where given, series_id becomes its index in this list; rows of others are left out.
     """
     if series is not None:
-        places = {name: place for place, name in enumerate(series)}
-        frame = frame[frame["series_id"].isin(places)]
-        frame = frame.assign(series=frame["series_id"].map(places)).drop(columns="series_id")
+        positions = {name: position for position, name in enumerate(series)}
+        frame = frame[frame["series_id"].isin(positions)]
+        frame = frame.assign(series=frame["series_id"].map(positions)).drop(columns="series_id")
     return {str(name): [plain(value) for value in frame[name]] for name in frame}
 
 

@@ -49,7 +49,7 @@ def as_subquery(manifest: dict[str, Any], name: str) -> str:
     nodes = {key: node for key, node in manifest["nodes"].items() if node["name"] != name}
     (root,) = manifest["nodes"].keys() - nodes.keys()
     chain = [key for key in _in_order(manifest, root) if _looks_back(manifest, key)]
-    places = {
+    subqueries = {
         manifest["nodes"][key]["relation_name"]: f"as_of_{manifest['nodes'][key]['name']}"
         for key in chain
     }
@@ -57,7 +57,7 @@ def as_subquery(manifest: dict[str, Any], name: str) -> str:
     for key in chain:
         node = manifest["nodes"][key]
         query = node["compiled_code"]
-        for relation, subquery in places.items():
+        for relation, subquery in subqueries.items():
             query = query.replace(relation, subquery)
         parts.append(f"as_of_{node['name']} as (\n{query}\n)")
     return f"(with {', '.join(parts)}\nselect * from as_of_{name})"

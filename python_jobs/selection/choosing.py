@@ -48,7 +48,7 @@ class Scores:
     @property
     def best(self) -> int | None:
         """The candidate of the lowest WAPE, the first of equals; None where none has one."""
-        known = [(value, place) for place, value in enumerate(self.wape) if value is not None]
+        known = [(value, i) for i, value in enumerate(self.wape) if value is not None]
         return min(known)[1] if known else None
 
     def metrics(self, candidate: int) -> dict[str, Any]:
@@ -79,10 +79,10 @@ def score(y: FloatArray, yhat: FloatArray) -> Scores:
     out: dict[str, list[float | None]] = {
         name: [None] * n_candidates for name in ("wape", "smape", "rmse", "bias")
     }
-    for place in np.flatnonzero(is_in) if n_scored else ():
-        values = _metrics(y[common], yhat[common, place])
+    for i in np.flatnonzero(is_in) if n_scored else ():
+        values = _metrics(y[common], yhat[common, i])
         for name, value in values.items():
-            out[name][place] = value
+            out[name][i] = value
     return Scores(n_scored, n_rows - n_scored, **out)
 
 
@@ -119,9 +119,9 @@ def choose(wapes: Sequence[float | None]) -> int | None:
     """
     chosen: int | None = None
     best = float("inf")
-    for place, wape in enumerate(wapes):
+    for i, wape in enumerate(wapes):
         if wape is not None and (chosen is None or wape < best * (1 - MIN_GAIN)):
-            chosen, best = place, wape
+            chosen, best = i, wape
     return chosen
 
 

@@ -162,10 +162,10 @@ def _copies(
     for name, version in winners.items():
         if version is None or name in later:
             continue
-        place = objects[name, version]
-        if place not in packed:
-            packed[place] = unpack_whole(store.get(place), place)
-        found[name] = packed[place][name]
+        object_name = objects[name, version]
+        if object_name not in packed:
+            packed[object_name] = unpack_whole(store.get(object_name), object_name)
+        found[name] = packed[object_name][name]
     return found
 
 

@@ -266,8 +266,8 @@ class Retraining:
         for row in rows:
             outcome = outcomes[row["series_id"]]
             if row["status"] == "trained" and outcome.comparison is not None:
-                place = CHAMPION if part == "champion" else CHALLENGER
-                validation = _metrics(outcome.comparison, place)
+                index = CHAMPION if part == "champion" else CHALLENGER
+                validation = _metrics(outcome.comparison, index)
                 row["metrics"] = to_json(orjson.loads(row["metrics"]) | {"validation": validation})
         return rows
 
@@ -410,8 +410,8 @@ class Outcome:
 
     def of(self, part: str, recipe: Options) -> dict[str, Any]:
         """What the numbers say of champion or challenger."""
-        place = CHAMPION if part == "champion" else CHALLENGER
-        metrics = _metrics(self.comparison, place) if self.comparison is not None else {}
+        index = CHAMPION if part == "champion" else CHALLENGER
+        metrics = _metrics(self.comparison, index) if self.comparison is not None else {}
         return {
             "recipe": recipe,
             "hyperparameters": {**(self.hyperparameters[part] or {}), **recipe},
@@ -446,6 +446,6 @@ def _comparison(rows: pd.DataFrame) -> Comparison:
 DAYS = ("origin_date", "target_date")
 
 
-def _metrics(comparison: Comparison, place: int) -> dict[str, Any]:
-    values = comparison.scores.metrics(place)
+def _metrics(comparison: Comparison, index: int) -> dict[str, Any]:
+    values = comparison.scores.metrics(index)
     return {name: values[name] for name in METRICS}

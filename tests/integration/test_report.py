@@ -32,9 +32,9 @@ select
     safe_divide(sum(sum_abs_error), sum(sum_abs_y)) as wape,
     safe_divide(sum(sum_smape_term), sum(n_scored)) as smape,
     safe_divide(sum(sum_error), sum(sum_abs_y)) as bias
-from {sku_weekly_report_overview}
-where horizon_step = 1 and target_date = (
-    select max(target_date) from {sku_weekly_report_overview} where is_complete
+from {report_overview}
+where use_case = 'sku_weekly' and horizon_step = 1 and target_date = (
+    select max(target_date) from {report_overview} where use_case = 'sku_weekly' and is_complete
 )
 """
 

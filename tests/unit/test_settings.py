@@ -156,6 +156,15 @@ def test_what_is_missing_or_does_not_fit_is_named(load, use_cases, spoil, messag
     assert message in str(error.value)
 
 
+def test_two_use_cases_give_a_key_column_one_type(load, use_cases):
+    other = {**use_cases["sku_weekly"], "key": {"unit": "int64", "sku_id": "string"}}
+    other["sources"]["sales"]["columns"]["unit"] = "unit"
+    with pytest.raises(SettingsError) as error:
+        load({"use_cases": {**use_cases, "other": other}})
+    assert "use_cases.other.key.unit: int64, but string in sku_weekly" in str(error.value)
+    assert "sku_id" not in str(error.value)
+
+
 def test_every_mistake_is_told_at_once(load, use_cases):
     use_cases["sku_weekly"] |= {"horizn": 4, "sesson": 52}
     with pytest.raises(SettingsError, match=r"'horizn'.*; .*'sesson'"):

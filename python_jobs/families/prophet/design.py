@@ -100,7 +100,7 @@ def fourier(day: IntArray, seasons: list[Season]) -> FloatArray:
 
 
 def season_of_term(seasons: list[Season]) -> IntArray:
-    """The place of the season that each wave belongs to, shape (n_waves,)."""
+    """The index of the season that each wave belongs to, shape (n_waves,)."""
     return np.repeat(np.arange(len(seasons)), [2 * season.order for season in seasons])
 
 
@@ -177,9 +177,9 @@ def _changepoints(histories: Histories) -> IntArray:
         n_early = int(np.floor(n_rows * CHANGEPOINT_RANGE))
         n_points = CHANGEPOINTS if n_early >= CHANGEPOINTS + 1 else n_early - 1
         if n_points > 0:
-            places = np.linspace(0, n_early - 1, n_points + 1).round().astype(int)[1:]
+            indices = np.linspace(0, n_early - 1, n_points + 1).round().astype(int)[1:]
             first = histories.day[rows, 0]
-            days[rows, :n_points] = histories.day[rows][:, places] - first[:, None]
+            days[rows, :n_points] = histories.day[rows][:, indices] - first[:, None]
         else:
             days[rows, 0] = 0
     return days
@@ -196,11 +196,11 @@ def n_deviating(x: FloatArray, is_row: BoolArray) -> IntArray:
         Shape (n_series, n_features).
     """
     values = np.sort(np.where(is_row[:, :, None], x, np.inf), axis=1)
-    place = np.arange(values.shape[1])[None, :, None]
+    i = np.arange(values.shape[1])[None, :, None]
     is_new = np.ones(values.shape, dtype=bool)
     is_new[:, 1:] = values[:, 1:] != values[:, :-1]
-    first = np.maximum.accumulate(np.where(is_new, place, 0), axis=1)
-    most_common = np.where(np.isfinite(values), place - first + 1, 0).max(axis=1)
+    first = np.maximum.accumulate(np.where(is_new, i, 0), axis=1)
+    most_common = np.where(np.isfinite(values), i - first + 1, 0).max(axis=1)
     return np.asarray(is_row.sum(axis=1)[:, None] - most_common)
 
 

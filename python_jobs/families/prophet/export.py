@@ -186,12 +186,12 @@ def _differing_scales(model: ProphetModel, prophet: Prophet, rows: pd.DataFrame)
     items = [prophet.extra_regressors[columns[name]] for name in model.regressors]
     assert prophet.y_scale is not None  # it has preprocessed
     pairs = [("scale of y", float(prophet.y_scale), model.y_scale, model.y_scale)]
-    for place, (name, item) in enumerate(zip(model.regressors, items, strict=True)):
-        std = float(model.std[place])
+    for i, (name, item) in enumerate(zip(model.regressors, items, strict=True)):
+        std = float(model.std[i])
         # Prophet leaves a constant as it is; a model with a prior of its effect takes it off.
         mean = item["mu"] if rows[name].nunique() > 1 else float(rows[name].iloc[0])
         pairs += [
-            (f"mean of {name}", mean, model.mu[place], std),
+            (f"mean of {name}", mean, model.mu[i], std),
             (f"deviation of {name}", item["std"], std, std),
         ]
     return [

@@ -126,19 +126,19 @@ def _fit_batch(
         mode.put(again, solve(scaled.problem[again]))
     memory = _autocorrelation(histories.day, histories.is_row, mode.residual, recipe)
     left = []
-    for place, series in enumerate(chosen.tolist()):
-        if not mode.is_converged[place]:
+    for i, series in enumerate(chosen.tolist()):
+        if not mode.is_converged[i]:
             left.append(series)
             continue
-        model = _stored(histories, scaled, mode, place, recipe, seasons, is_pooled)
+        model = _stored(histories, scaled, mode, i, recipe, seasons, is_pooled)
         if recipe.options.ar1:
-            last = mode.residual[place, histories.n_rows[place] - 1]
-            model = _with_memory(model, memory[place], last)
-        n_rows = int(histories.n_rows[place])
-        reasons = recipe.reasons(deviating[place], n_rows, model.regressors)
+            last = mode.residual[i, histories.n_rows[i] - 1]
+            model = _with_memory(model, memory[i], last)
+        n_rows = int(histories.n_rows[i])
+        reasons = recipe.reasons(deviating[i], n_rows, model.regressors)
         fitted = _fitted(panel, series, model, reasons)
-        fitted.metrics["objective"] = float(mode.objective[place])
-        fitted.metrics["autocorrelation"] = float(memory[place])
+        fitted.metrics["objective"] = float(mode.objective[i])
+        fitted.metrics["autocorrelation"] = float(memory[i])
         fit.models[panel.series_id[series]] = fitted
     return left
 
@@ -196,13 +196,13 @@ def _has_season(
     n_series = len(histories.series_id)
     span = histories.day[np.arange(n_series), histories.n_rows - 1] - histories.day[:, 0]
     has = np.ones((n_series, len(seasons)), dtype=bool)
-    for place, season in enumerate(seasons):
+    for i, season in enumerate(seasons):
         if season.name == "yearly" and recipe.options.yearly == "auto":
-            has[:, place] = (span >= TWO_YEARS) | (f"{season.name}_sin1" in priors)
+            has[:, i] = (span >= TWO_YEARS) | (f"{season.name}_sin1" in priors)
         if season.name == "weekly" and recipe.options.weekly == "auto":
             gaps = np.diff(histories.day, axis=1)
             gaps = np.where(gaps > 0, gaps, WEEK)
-            has[:, place] = (span >= TWO_WEEKS) & (gaps.min(axis=1) < WEEK)
+            has[:, i] = (span >= TWO_WEEKS) & (gaps.min(axis=1) < WEEK)
     return has
 
 
@@ -210,38 +210,36 @@ def _stored(
     histories: Histories,
     scaled: Scaled,
     mode: Mode,
-    place: int,
+    i: int,
     recipe: Recipe,
     seasons: list[Season],
     is_pooled: BoolArray,
 ) -> ProphetModel:
     """Take one series' parameters out of the batch, without the terms that it does not have."""
-    has_effect = scaled.varies[place] | is_pooled
-    keeps = np.concatenate([scaled.has_season[place][season_of_term(seasons)], has_effect])
-    changes = scaled.changepoint_day[place] >= 0
-    start = EPOCH + scaled.start[place]
+    has_effect = scaled.varies[i] | is_pooled
+    keeps = np.concatenate([scaled.has_season[i][season_of_term(seasons)], has_effect])
+    changes = scaled.changepoint_day[i] >= 0
+    start = EPOCH + scaled.start[i]
     return ProphetModel(
         family=cast(FamilyName, recipe.family),
         options=recipe.options,
         features=tuple(recipe.features),
         train_start=start.item(),
-        train_end=(start + scaled.span[place]).item(),
-        n_obs=int(histories.n_rows[place]),
-        y_scale=float(scaled.y_scale[place]),
-        k=float(mode.k[place]),
-        m=float(mode.m[place]),
-        sigma_obs=float(mode.sigma[place]),
-        changepoint_days=scaled.changepoint_day[place][changes] if changes.any() else NO_CHANGE,
-        delta=mode.delta[place][changes] if changes.any() else np.zeros(1),
-        seasonalities=tuple(
-            s for s, has in zip(seasons, scaled.has_season[place], strict=True) if has
-        ),
+        train_end=(start + scaled.span[i]).item(),
+        n_obs=int(histories.n_rows[i]),
+        y_scale=float(scaled.y_scale[i]),
+        k=float(mode.k[i]),
+        m=float(mode.m[i]),
+        sigma_obs=float(mode.sigma[i]),
+        changepoint_days=scaled.changepoint_day[i][changes] if changes.any() else NO_CHANGE,
+        delta=mode.delta[i][changes] if changes.any() else np.zeros(1),
+        seasonalities=tuple(s for s, has in zip(seasons, scaled.has_season[i], strict=True) if has),
         regressors=tuple(
             name for name, has in zip(recipe.features, has_effect, strict=True) if has
         ),
-        mu=scaled.mean[place][has_effect],
-        std=scaled.sd[place][has_effect],
-        beta=mode.beta[place][keeps],
+        mu=scaled.mean[i][has_effect],
+        std=scaled.sd[i][has_effect],
+        beta=mode.beta[i][keeps],
     )
 
 

@@ -115,7 +115,7 @@ def _score(
 
     Args:
         models: the models of the panel.
-        codes: place of each row's model in the list, shape (n_rows,).
+        codes: index of each row's model in the list, shape (n_rows,).
         future: the panel.
         layout: its forecasts.
         settings: of the family.

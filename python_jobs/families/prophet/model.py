@@ -258,9 +258,9 @@ class ProphetModel:
         """Change of yhat per unit of y_lag1, both in model space; 0 without a lag."""
         if "y_lag1" not in self.regressors:
             return 0.0
-        place = self.regressors.index("y_lag1")
-        beta = self.beta[len(self.beta) - len(self.regressors) + place]
-        return float(beta / self.std[place] * self.y_scale)
+        i = self.regressors.index("y_lag1")
+        beta = self.beta[len(self.beta) - len(self.regressors) + i]
+        return float(beta / self.std[i] * self.y_scale)
 
 
 def _is_finite(values: FloatArray | float) -> bool:
@@ -393,6 +393,6 @@ def _check_head(content: object, family: str) -> None:
 def _explain(error: ValidationError) -> str:
     """Put the first thing that is wrong in one sentence and count the others."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "content"
+    where = ".".join(str(part) for part in first["loc"]) or "content"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{place}: {first['msg']}, got {str(first['input'])[:80]!r}{more}"
+    return f"{where}: {first['msg']}, got {str(first['input'])[:80]!r}{more}"

@@ -75,9 +75,9 @@ class Recipe:
         """
         found = {}
         hardly = self.hardly_varies(n_deviating)
-        for place, name in enumerate(self.features):
-            n = int(n_deviating[place])
-            if n and not hardly[place]:
+        for i, name in enumerate(self.features):
+            n = int(n_deviating[i])
+            if n and not hardly[i]:
                 continue
             reason = f"hardly varies ({n} of {n_rows} rows)" if n else "never varies"
             found[name] = reason + (": the portfolio's effect is used" if name in kept else "")

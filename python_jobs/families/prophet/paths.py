@@ -97,8 +97,8 @@ class Dynamics:
     def __getitem__(self, chosen: slice | IntArray) -> Dynamics:
         """Keep some of the series."""
         arrays = {name: values[chosen] for name, values in vars(self).items() if name != "seed"}
-        places = np.arange(len(self.seed))[chosen].tolist()
-        return Dynamics(**arrays, seed=[self.seed[place] for place in places])
+        indices = np.arange(len(self.seed))[chosen].tolist()
+        return Dynamics(**arrays, seed=[self.seed[i] for i in indices])
 
 
 def path_quantiles(

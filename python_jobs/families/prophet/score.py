@@ -80,14 +80,14 @@ def stack(models: Sequence[ProphetModel]) -> Iterator[tuple[IntArray, Portfolio]
     """Gather models with the same options, features and terms into arrays.
 
     Yields:
-        The places of the models in the sequence, and their parameters in that order.
+        The indices of the models in the sequence, and their parameters in that order.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
-    for place, model in enumerate(models):
+    for i, model in enumerate(models):
         key = (_code(model.options), model.features, model.seasonalities, model.regressors)
-        groups.setdefault(key, []).append(place)
-    for places in groups.values():
-        yield np.array(places), _portfolio([models[place] for place in places])
+        groups.setdefault(key, []).append(i)
+    for indices in groups.values():
+        yield np.array(indices), _portfolio([models[i] for i in indices])
 
 
 @lru_cache(maxsize=256)
@@ -130,8 +130,8 @@ def _padded(rows: Sequence[FloatArray | IntArray], width: int, fill: float) -> F
     if all(len(row) == width for row in rows):
         return np.stack(rows).astype(float)
     padded = np.full((len(rows), width), fill)
-    for place, row in enumerate(rows):
-        padded[place, : len(row)] = row
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
     return padded
 
 
@@ -156,14 +156,14 @@ def evaluate(portfolio: Portfolio, owner: IntArray, day: IntArray, x: FloatArray
         is_multiplicative = portfolio.is_multiplicative[0]
         wave = _season_effect(portfolio, owner, day, n_waves)
         (times if is_multiplicative else added)[:] += wave
-    for place, name in enumerate(portfolio.regressors):
-        term = n_waves + place
-        slope = (portfolio.beta[:, term] / portfolio.std[:, place])[owner]
-        mean = portfolio.mu[owner, place]
+    for i, name in enumerate(portfolio.regressors):
+        term = n_waves + i
+        slope = (portfolio.beta[:, term] / portfolio.std[:, i])[owner]
+        mean = portfolio.mu[owner, i]
         is_multiplicative = portfolio.is_multiplicative[term]
         if name == "y_lag1":
             (lag_times if is_multiplicative else lag_added)[:] += slope
-        effect = slope * (-mean if name == "y_lag1" else x[:, place] - mean)
+        effect = slope * (-mean if name == "y_lag1" else x[:, i] - mean)
         (times if is_multiplicative else added)[:] += effect
     scale = portfolio.y_scale[owner]
     return Terms(
