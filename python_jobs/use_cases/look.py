@@ -160,14 +160,26 @@ def _look(where: str, types: Mapping[str, str], texts: pd.DataFrame, one_in: int
 
 
 def _date_formats(texts: pd.Series, type_: str) -> tuple[str, ...]:
-    """The other formats in which every value of a text or whole number is a date since 1900."""
+    """The other formats in which every value of a text or whole number is a date since 1900.
+
+    Of two, the one that puts the dates closer together comes first: day and month in each
+    other's place scatter them over the year.
+    """
     if type_ not in ("STRING", "INTEGER"):
         return ()
     values = pd.Series(texts.dropna().unique())
     if values.empty or not values.str.fullmatch(r"[\d./-]{8,10}").all():
         return ()
     formats = ("%Y%m%d",) if type_ == "INTEGER" else OTHER_DATES
-    return tuple(one for one in formats if _are_dates(values, one))
+    return tuple(sorted((one for one in formats if _are_dates(values, one)), key=_spread(values)))
+
+
+def _spread(values: pd.Series) -> Callable[[str], float]:
+    def days_between(format_: str) -> float:
+        dates = pd.to_datetime(values, format=format_).sort_values()
+        return float(dates.diff().dt.days.median())
+
+    return days_between
 
 
 def _are_dates(values: pd.Series, format_: str) -> bool:

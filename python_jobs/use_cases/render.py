@@ -36,7 +36,7 @@ def render(use_case: UseCase) -> dict[str, str]:
         body = _environment().get_template(template).render(_context(use_case))
         if body.strip():
             path = f"{folders[folder]}/{use_case.name}/{name.replace(IN_NAMES, use_case.name)}"
-            files[path] = marked(body, path)
+            files[path] = marked(body.rstrip("\n") + "\n", path)
     return files
 
 
@@ -47,6 +47,7 @@ def _context(use_case: UseCase) -> dict[str, object]:
         "has_promotions": sources.promotions is not None,
         "has_weather": sources.weather is not None,
         "has_price": "price" in sources.sales.columns,
+        "has_regressors": bool(use_case.regressors),
     }
 
 
