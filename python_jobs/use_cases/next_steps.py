@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ def next_commands(
         *(["shelfcast local start"] if _is_local(environment) else []),
         *(["shelfcast make-holidays"] if _lacks_holidays(planned.project, sources) else []),
         *(
-            f"shelfcast load {where} --as {kind} --history"
+            f"shelfcast load {shlex.quote(where)} --as {kind} --history"
             for kind, where in sources.files().items()
         ),
         f"shelfcast backtest --origins 3 --to {facts.last + timedelta(days=_to_end(planned))}",

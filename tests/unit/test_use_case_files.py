@@ -12,7 +12,7 @@ from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import UseCase, load_settings
 from python_jobs.use_cases import files
 from python_jobs.use_cases.names import COLUMNS, check_name, parse_key
-from python_jobs.use_cases.render import TEMPLATES, render, split_marker
+from python_jobs.use_cases.render import TEMPLATES, render
 from python_jobs.use_cases.settings_text import block, insert
 from tests.support.site import ROOT
 
@@ -184,7 +184,7 @@ def test_all_files_are_written_or_none(tmp_path, monkeypatch):
 
     original = Path.replace
     monkeypatch.setattr(Path, "replace", fails_the_third_time)
-    with pytest.raises(SettingsError, match="No space left.*nothing was"):
+    with pytest.raises(SettingsError, match=r"No space left.*nothing was"):
         files.write_all(
             {tmp_path / "a" / "b" / "new.sql": "x", old: "after", tmp_path / "c.sql": "y"}
         )

@@ -103,10 +103,8 @@ def test_days_can_be_forecast_by_week(look):
 
 
 def test_weeks_cannot_be_forecast_by_day(look):
-    with pytest.raises(SettingsError, match="7 days apart.*--grain week"):
-        propose(
-            Wish("uc", KEY, grain="day"), look("store,dept,date,units", sales(weeks(MONDAY)))
-        )
+    with pytest.raises(SettingsError, match=r"7 days apart.*--grain week"):
+        propose(Wish("uc", KEY, grain="day"), look("store,dept,date,units", sales(weeks(MONDAY))))
 
 
 def test_months_are_refused(look):
@@ -116,7 +114,7 @@ def test_months_are_refused(look):
 
 
 def test_one_date_does_not_say_the_grain(look):
-    with pytest.raises(SettingsError, match="one date.*--grain"):
+    with pytest.raises(SettingsError, match=r"one date.*--grain"):
         propose(Wish("uc", KEY), look("store,dept,date,units", sales([MONDAY])))
 
 
@@ -148,9 +146,9 @@ def test_several_possible_quantities_are_named(look):
     with pytest.raises(SettingsError, match=r"hl, kg.*--column quantity=hl"):
         propose(Wish("uc", KEY), look("store,dept,date,hl,kg", rows))
     wish = Wish("uc", KEY, columns={"quantity": "kg"})
-    assert the_sales(propose(wish, look("store,dept,date,hl,kg", rows)))["columns"][
-        "quantity"
-    ] == "kg"
+    assert (
+        the_sales(propose(wish, look("store,dept,date,hl,kg", rows)))["columns"]["quantity"] == "kg"
+    )
 
 
 def test_a_price_is_mapped_and_is_no_quantity(look):
@@ -169,7 +167,7 @@ def test_a_price_that_is_forecast_is_averaged(look):
 
 def test_a_part_of_the_key_that_is_not_in_the_file(look):
     here = look("store,dept,date,units", sales(weeks(MONDAY)))
-    with pytest.raises(SettingsError, match="no column 'region'.*it has store, dept, date, units"):
+    with pytest.raises(SettingsError, match=r"no column 'region'.*it has store, dept, date, units"):
         propose(Wish("uc", {"region": "string"}), here)
     with pytest.raises(SettingsError, match="no column 'area'"):
         propose(Wish("uc", {"region": ""}, columns={"region": "area"}), here)
@@ -233,7 +231,7 @@ def test_an_instant_is_a_day_of_the_time_zone(look):
 
 def test_no_date_at_all_shows_what_there_is(look):
     rows = [(1, 2, "W07", 4)]
-    with pytest.raises(SettingsError, match="no column can be the date.*'W07'"):
+    with pytest.raises(SettingsError, match=r"no column can be the date.*'W07'"):
         propose(Wish("uc", KEY), look("store,dept,week,units", rows))
 
 
@@ -246,9 +244,7 @@ def test_negative_quantities_are_returns(look):
 
 def test_receipts_are_summed_and_equal_ones_kept(look):
     rows = [(*row, receipt) for row in sales(weeks(MONDAY)) for receipt in (7, 8)]
-    found = propose(
-        Wish("uc", {"store": "int64"}), look("store,dept,date,units,receipt", rows)
-    )
+    found = propose(Wish("uc", {"store": "int64"}), look("store,dept,date,units,receipt", rows))
     assert the_sales(found)["duplicates"] == "keep"
     assert decides(found, "duplicates")
 
@@ -323,7 +319,7 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path, name, content, message)
 
 @pytest.mark.parametrize("where", ["nowhere.csv", "folder/nowhere", "nowhere", "a.b"])
 def test_what_is_no_source_is_named(where):
-    with pytest.raises(SettingsError, match="no such file|neither a file"):
+    with pytest.raises(SettingsError, match=r"no such file|neither a file"):
         look_at(where, [], connection({}), no_warehouse)
 
 
@@ -342,7 +338,9 @@ def test_a_plan_a_price_and_holidays_become_regressors(look):
 
 def test_a_plan_of_single_days(look):
     found = propose(Wish("uc", KEY), look("store,dept,date,units", sales(weeks(MONDAY))))
-    add_promotions(found, "uc", look("store,dept,date", [(1, 1, day) for day in weeks(MONDAY, 9, 1)]))
+    add_promotions(
+        found, "uc", look("store,dept,date", [(1, 1, day) for day in weeks(MONDAY, 9, 1)])
+    )
     columns = found.settings["sources"]["promotions"]["columns"]
     assert columns["start_date"] == columns["end_date"] == "date"
     with pytest.raises(SettingsError, match="first day"):
