@@ -136,7 +136,7 @@ def _show(planned: NewUseCase, sources: Sources) -> None:
     if planned.proposal.to_decide:
         click.echo("\nLeft for you to decide")
         for number, line in enumerate(planned.proposal.to_decide, start=1):
-            click.echo(f"  {number}. {line}")
+            click.echo(click.wrap_text(f"{number}. {line}", 100, "  ", "     "))
 
 
 def _show_files(planned: NewUseCase) -> None:
@@ -154,7 +154,7 @@ def _show_next(planned: NewUseCase, sources: Sources) -> None:
     for command in next_commands(planned, sources, os.environ):
         click.echo(f"  {command}")
     for remark in remarks(planned, datetime.now(UTC)):
-        click.echo(remark)
+        click.echo(click.wrap_text(remark, 100))
 
 
 @use_case.command()

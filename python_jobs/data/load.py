@@ -17,7 +17,7 @@ import orjson
 import pandas as pd
 
 from python_jobs.data.files import column_type, convert, parse, read_bytes
-from python_jobs.data.sources import table_of
+from python_jobs.data.sources import require_regressors, table_of
 from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.infra.settings import Connection, UseCase
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
@@ -174,9 +174,11 @@ def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, k
     """The table that the use case reads as `kind`, where it is Shelfcast's to write.
 
     Raises:
-        SettingsError: the use case has no such source, or reads it from elsewhere.
+        SettingsError: the use case has no such source, or reads it from elsewhere; scenarios of a
+            use case without regressors.
     """
     if kind == "scenarios":
+        require_regressors(use_case)
         return table_of(warehouse, use_case, kind)
     if getattr(use_case.sources, kind) is None:
         raise SettingsError(

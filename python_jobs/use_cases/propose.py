@@ -176,7 +176,7 @@ def _decide_periods(proposal: Proposal, wish: Wish) -> None:
             "less than two seasons, so nothing seasonal can be learnt from them."
         )
     if not wish.horizon:
-        proposal.to_decide.append(f"horizon: {settings['horizon']} {grain}s ahead, if not others.")
+        proposal.to_decide.append(f"horizon: {settings['horizon']} {grain}s ahead is a guess (--horizon).")
 
 
 def _season(grain: Grain) -> str:
