@@ -2,7 +2,7 @@
    rejected with a reason. Grain: use_case. #}
 {% macro unaccounted_rows(kind) -%}
 with counts as (
-    {%- for use_case in built_use_cases('stg_', '_' ~ kind, with_source=kind) %}
+    {%- for use_case in built_use_cases('stg_', '_' ~ kind, or_all=false, with_source=kind) %}
     select
         '{{ use_case }}' as use_case,
         (select count(*) from {{ source(use_case ~ '_' ~ kind, 'rows') }}) as n_came_in,

@@ -1,6 +1,6 @@
 {# Rows of a promotion plan that no forecast knows of, each with its reason. One row per rejected
    row of a source. #}
-{% for use_case in built_use_cases('stg_', '_promotions', with_source='promotions') %}
+{% for use_case in built_use_cases('stg_', '_promotions', or_all=false, with_source='promotions') %}
 select
     '{{ use_case }}' as use_case,
     series_id,

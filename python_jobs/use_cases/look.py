@@ -20,6 +20,9 @@ MOST_ROWS = 1_000_000
 OTHER_DATES = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
 """Ways to write a date that BigQuery does not cast by itself."""
 
+UNREAD = ("RECORD", "STRUCT", "BYTES", "GEOGRAPHY", "JSON", "RANGE")
+"""Types of columns that are not one plain value a row."""
+
 Open = Callable[[str], Warehouse]
 """Connects to the warehouse of a Google Cloud project."""
 
@@ -134,17 +137,11 @@ def _look_at_table(table: str, key: Sequence[str], warehouse: Warehouse) -> Look
     parts = [name for name in types if name.lower() in {part.lower() for part in key}]
     one_in = -(-n_rows // MOST_ROWS) if parts else 1
     chosen = f"where {_one_series_in(one_in, parts)}" if one_in > 1 else ""
-    rows = warehouse.query(f"select {_scalars(types)} from `{table}` {chosen}")
-    texts = as_texts(rows.to_arrow(bqstorage_client=warehouse.read_client))
+    names = [name for name, type_ in types.items() if type_ not in UNREAD]
+    columns = ", ".join(f"`{name}`" for name in names)
+    rows = warehouse.query(f"select {columns} from `{table}` {chosen}")
+    texts = as_texts(rows.to_arrow(bqstorage_client=warehouse.read_client)).set_axis(names, axis=1)
     return _look(table, types, texts, one_in)
-
-
-def _scalars(types: Mapping[str, str]) -> str:
-    """The columns that are one value a row: no records, arrays or bytes."""
-    return ", ".join(f"`{name}`" for name, type_ in types.items() if type_ not in UNREAD)
-
-
-UNREAD = ("RECORD", "STRUCT", "BYTES", "GEOGRAPHY", "JSON", "RANGE")
 
 
 def _one_series_in(one_in: int, parts: Sequence[str]) -> str:
