@@ -1,5 +1,5 @@
-{# The key's columns of all use cases: {name: type}, each once, in the order of the settings. Two use
-   cases that give one name two types are refused by `validate_settings`. #}
+{# The key's columns of all use cases: {name: type}, each once, in the order of the settings. One name
+   has one type: python_jobs/infra/settings.py refuses two. #}
 {% macro key_columns() -%}
     {%- set columns = {} -%}
     {%- for use_case in use_cases() -%}

@@ -903,13 +903,13 @@ def site(make_site: Callable[[], Site]) -> Site:
             "origins": ORIGINS,
         },
     )
-    place = site.place("sku_weekly")
-    pipeline.ensure_tables(place)
+    context = site.context("sku_weekly")
+    pipeline.ensure_tables(context)
     origins = [
         Origin(day(at), instant(f"{at} 19:00") + dt.timedelta(days=3))
         for at in ("2026-01-04", "2026-01-11")
     ]
-    write_origins(place.warehouse, place.new_run("replay", origins, RunOptions()))
+    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     return site
 
 

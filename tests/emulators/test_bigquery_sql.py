@@ -4,7 +4,10 @@ import re
 
 import pytest
 
-from python_jobs.local import emulator_sql as sql
+from emulators.bigquery import sql
+from emulators.bigquery.sql import text
+from emulators.bigquery.sql.dbt import split_overwrite
+from emulators.bigquery.sql.functions import enclose_operands
 
 
 def flat(text: str) -> str:
@@ -26,7 +29,7 @@ def sunday(date: str) -> str:
 
 class TestMask:
     @pytest.mark.parametrize(
-        "text",
+        "opaque",
         [
             "'a -- b'",
             '"it\'s"',
@@ -39,24 +42,24 @@ class TestMask:
             "# old style",
         ],
     )
-    def test_strings_and_comments_are_blank_and_offsets_stay(self, text):
-        masked = sql.mask(f"select {text}\n, x")
-        assert len(masked) == len(f"select {text}\n, x")
+    def test_strings_and_comments_are_blank_and_offsets_stay(self, opaque):
+        masked = text.mask(f"select {opaque}\n, x")
+        assert len(masked) == len(f"select {opaque}\n, x")
         assert flat(masked) == "select , x"
 
     def test_a_comment_in_a_string_is_no_comment(self):
-        assert sql.strip_comments("select 'a -- b', '/* c */'") == "select 'a -- b', '/* c */'"
+        assert text.strip_comments("select 'a -- b', '/* c */'") == "select 'a -- b', '/* c */'"
 
     def test_comments_go_and_lines_stay(self):
-        stripped = sql.strip_comments("select 1 -- one\n/* two\nlines */ , 2 # three\n, 3")
+        stripped = text.strip_comments("select 1 -- one\n/* two\nlines */ , 2 # three\n, 3")
         assert flat(stripped) == "select 1 , 2 , 3"
         assert stripped.count("\n") == 3
 
     def test_names_in_backticks_stay(self):
-        assert sql.mask("select `a-b`.`c`") == "select `a-b`.`c`"
+        assert text.mask("select `a-b`.`c`") == "select `a-b`.`c`"
 
     def test_statements_split_outside_strings(self):
-        parts = sql.statements("select ';'; select 2 -- ;\n;")
+        parts = text.statements("select ';'; select 2 -- ;\n;")
         assert [flat(part) for part in parts] == ["select ';'", "select 2 -- ;", ""]
 
 
@@ -276,7 +279,7 @@ class TestWholeDivision:
         ],
     )
     def test_an_operand_of_several_parts_is_put_in_parentheses(self, before, after):
-        assert sql.rewrite_whole_division(before) == after
+        assert enclose_operands(before) == after
 
 
 class TestOverwrite:
@@ -294,7 +297,7 @@ class TestOverwrite:
     """
 
     def test_partitions_are_deleted_and_inserted_in_one_transaction(self):
-        assert flat(sql.split_overwrite(self.MERGE)) == flat(
+        assert flat(split_overwrite(self.MERGE)) == flat(
             """
             begin transaction;
             delete from `p`.`d`.`t` where date(origin_date) in unnest(replaced);
@@ -306,4 +309,4 @@ class TestOverwrite:
 
     def test_a_merge_on_a_key_stays(self):
         merge = self.MERGE.replace("on FALSE", "on SOURCE.a = DEST.a")
-        assert sql.split_overwrite(merge) == merge
+        assert split_overwrite(merge) == merge

@@ -16,9 +16,10 @@ from bqemulator.sql.rewriter.row_access_filter import rewrite_for_row_access
 from bqemulator.sql.table_rewriter import rewrite_table_refs
 from bqemulator.sql.translator import SQLTranslator
 
-from python_jobs.local import emulator_sql
-from python_jobs.local import emulator_translations as translations
-from python_jobs.local.emulator_translations import Kept, nameless
+from emulators.bigquery import cache, translations
+from emulators.bigquery import sql as rewriting
+from emulators.bigquery.cache import TranslationCache
+from emulators.bigquery.templates import template_of
 
 STATEMENT = """
 create or replace table `p-1`.`{0}_marts`.`accuracy` as
@@ -28,7 +29,7 @@ from sales group by sku_id, week
 """
 
 
-KEPT_BY_THIS_EMULATOR = translations.kept
+CACHE_OF_THIS_EMULATOR = cache.translations
 
 
 class Asked:
@@ -57,8 +58,8 @@ class Catalog:
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
     """Nothing is known at first, and nothing goes to the user's own file."""
-    in_memory = Kept(None)
-    monkeypatch.setattr(translations, "kept", lambda: in_memory)
+    in_memory = TranslationCache(None)
+    monkeypatch.setattr(cache, "translations", lambda: in_memory)
 
 
 def translated(original, sql, **options):
@@ -107,18 +108,18 @@ OF_A_DAY = (
 
 @pytest.mark.parametrize("sql", OF_A_DAY)
 def test_a_statement_of_other_days_is_not_translated_again(sql):
-    original, rewrite = Asked(SQLTranslator.translate), emulator_sql.rewrite
+    original, rewrite = Asked(SQLTranslator.translate), rewriting.rewrite
     days = [("2026-02-15", "2026-02-22"), ("2025-12-31", "2024-02-29")]
     for first, last in days:
         given = sql.format(first, last)
         assert translated(original, given) == SQLTranslator().translate(given)
-        assert translations.rewritten(given) == rewrite(given)
+        assert translations.rewrite_once(given) == rewrite(given)
     assert original.count == 1
 
 
 def test_one_day_twice_is_another_text_than_two_days():
     def text(first, last):
-        return nameless(f"select '2026-01-0{first}' as a, '2026-01-0{last}' as b").text
+        return template_of(f"select '2026-01-0{first}' as a, '2026-01-0{last}' as b").text
 
     assert text(1, 2) == text(2, 1) == text(8, 9)
     assert text(1, 1) == text(2, 2) != text(1, 2)
@@ -126,21 +127,22 @@ def test_one_day_twice_is_another_text_than_two_days():
 
 def test_a_day_within_a_longer_text_is_none():
     sql = "select 'on 2026-01-01' as a, `2026-01-01`.b from t -- since '2026-01-01 or so'"
-    assert nameless(sql).text == sql
+    assert template_of(sql).text == sql
 
 
-@pytest.mark.parametrize(("n_days", "are_put_out"), [(330, True), (340, False)])
-def test_there_are_stand_ins_for_a_year_of_days(n_days, are_put_out):
+@pytest.mark.parametrize(("n_days", "are_replaced"), [(330, True), (340, False)])
+def test_there_are_placeholders_for_a_year_of_days(n_days, are_replaced):
     days = [f"'{date(2026, 1, 1) + timedelta(days=n)} 0{n % 9}:00:00+03:00'" for n in range(n_days)]
     sql = f"select {', '.join(days)} from `p`.`d`.`t`"
-    asked = nameless(sql)
-    assert asked.named(asked.text) == sql
-    assert (days[7] not in asked.text) == ("`d`" not in asked.text) == are_put_out
+    template = template_of(sql)
+    assert template.fill(template.text) == sql
+    is_replaced = (days[7] not in template.text, "`d`" not in template.text)
+    assert is_replaced == (are_replaced, are_replaced)
 
 
-def test_a_text_of_the_year_of_the_stand_ins_is_left_as_it_is():
+def test_a_text_of_the_year_of_the_placeholders_is_left_as_it_is():
     sql = "select '1583-01-02' as word from `p`.`shelf`.`sales` where ds > '2026-01-01'"
-    assert nameless(sql).text == sql
+    assert template_of(sql).text == sql
     assert translated(SQLTranslator.translate, sql) == SQLTranslator().translate(sql)
 
 
@@ -163,9 +165,9 @@ def test_what_cannot_be_translated_is_refused_in_the_words_of_its_own_text():
         assert "`shelf`" in str(translated(refuse, sql).error)
 
 
-def test_a_text_that_holds_a_stand_in_is_left_as_it_is():
-    sql = "select 'shelfcast_stand_in_0_' as word from `p`.`shelf`.`sales`"
-    assert nameless(sql).text == sql
+def test_a_text_that_holds_a_placeholder_is_left_as_it_is():
+    sql = "select 'shelfcast_placeholder_0_' as word from `p`.`shelf`.`sales`"
+    assert template_of(sql).text == sql
     assert translated(SQLTranslator.translate, sql) == SQLTranslator().translate(sql)
 
 
@@ -317,39 +319,42 @@ def test_only_what_may_change_rows_is_looked_at(sql, is_asked):
 
 
 def test_a_text_is_rewritten_once_for_all_datasets(monkeypatch):
-    rewrite = Asked(emulator_sql.rewrite)
-    monkeypatch.setattr(emulator_sql, "rewrite", rewrite)
+    rewrite = Asked(rewriting.rewrite)
+    monkeypatch.setattr(rewriting, "rewrite", rewrite)
     for dataset in ("shelf", "other"):
         sql = f"-- why\ncreate table `p`.`{dataset}`.`t` (y numeric not null, primary key (y))"
-        assert f"`{dataset}`" in translations.rewritten(sql)
-        assert translations.rewritten(sql) == rewrite.function(sql)
+        assert f"`{dataset}`" in translations.rewrite_once(sql)
+        assert translations.rewrite_once(sql) == rewrite.function(sql)
     assert rewrite.count == 1
 
 
-class TestKept:
+class TestTranslationCache:
     def test_what_one_emulator_kept_another_one_knows(self, tmp_path):
-        first, second = Kept(tmp_path / "new" / "kept"), Kept(tmp_path / "new" / "kept")
+        first, second = (
+            TranslationCache(tmp_path / "new" / "kept"),
+            TranslationCache(tmp_path / "new" / "kept"),
+        )
         first.put("duck", "translation", "big")
         assert second.get("translation", "big") == "duck"
         assert second.get("translation", "small") is None
         assert second.get("translationbig") is None
 
     def test_other_packages_translate_anew(self, tmp_path, monkeypatch):
-        Kept(tmp_path / "kept").put("duck", "big")
-        monkeypatch.setattr(translations, "_TRANSLATOR", ["sqlglot 99"])
-        assert Kept(tmp_path / "kept").get("big") is None
+        TranslationCache(tmp_path / "kept").put("duck", "big")
+        monkeypatch.setattr(cache, "_TRANSLATOR", ["sqlglot 99"])
+        assert TranslationCache(tmp_path / "kept").get("big") is None
 
     def test_a_file_that_is_none_leaves_the_memory(self, tmp_path):
         (tmp_path / "kept").write_bytes(b"no database" * 100)
         for path in (tmp_path / "kept", tmp_path / "kept" / "below a file"):
-            kept = Kept(path)
+            kept = TranslationCache(path)
             kept.put("duck", "big")
             assert kept.get("big") == "duck"
             assert kept.get("small") is None
 
     def test_memory_holds_the_newest_and_the_file_all(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(translations, "MOST_AT_HAND", 10)
-        without, with_file = Kept(None), Kept(tmp_path / "kept")
+        monkeypatch.setattr(cache, "MAX_IN_MEMORY", 10)
+        without, with_file = TranslationCache(None), TranslationCache(tmp_path / "kept")
         for number in range(20):
             for kept in (without, with_file):
                 kept.put(str(number), "text", str(number))
@@ -360,23 +365,23 @@ class TestKept:
         )
 
     def test_what_was_asked_for_longest_ago_goes_first(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(translations, "MOST_KEPT", 2)
-        kept = Kept(tmp_path / "kept")
+        monkeypatch.setattr(cache, "MAX_ON_DISK", 2)
+        kept = TranslationCache(tmp_path / "kept")
         for word in ("one", "two", "three"):
             kept.put(word.upper(), word)
         with sqlite3.connect(tmp_path / "kept") as file:
             file.execute("update kept set asked_at = 0 where value = 'TWO'")
-        later = Kept(tmp_path / "kept")
+        later = TranslationCache(tmp_path / "kept")
         assert [later.get(word) for word in ("one", "two", "three")] == ["ONE", None, "THREE"]
 
 
 def test_it_lies_in_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert translations.cache_file() == tmp_path / "shelfcast" / "translations.sqlite"
+    assert cache.cache_file() == tmp_path / "shelfcast" / "translations.sqlite"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     expected = tmp_path / "home" / ".cache" / "shelfcast" / "translations.sqlite"
-    assert translations.cache_file() == expected
+    assert cache.cache_file() == expected
 
 
 def test_without_a_home_it_lies_in_memory(monkeypatch):
@@ -384,9 +389,9 @@ def test_without_a_home_it_lies_in_memory(monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(translations.Path, "home", nobodys)
-    KEPT_BY_THIS_EMULATOR.cache_clear()
-    kept = KEPT_BY_THIS_EMULATOR()
-    KEPT_BY_THIS_EMULATOR.cache_clear()
+    monkeypatch.setattr(cache.Path, "home", nobodys)
+    CACHE_OF_THIS_EMULATOR.cache_clear()
+    kept = CACHE_OF_THIS_EMULATOR()
+    CACHE_OF_THIS_EMULATOR.cache_clear()
     kept.put("duck", "big")
     assert kept.get("big") == "duck"

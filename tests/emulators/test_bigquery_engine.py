@@ -1,33 +1,19 @@
 """What the launcher keeps in memory, and the types that the Storage Read API answers with."""
 
 import asyncio
-import copy
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pyarrow as pa
 import pytest
-import sqlglot
 from bqemulator.config import Settings
 from bqemulator.storage.engine import DuckDBEngine
-from sqlglot.parser import Parser
 
-from python_jobs.local.emulator_engine import (
-    MEBIBYTE,
-    READ_BATCH_BYTES,
-    RecentResults,
-    connection_of_thread,
-    in_small_batches,
-    only_where_it_matters,
-    quick_copy,
-    remember_trees,
-    set_session,
-    share_trees,
-    skip_extension,
-    with_bigquery_types,
-)
-from python_jobs.local.emulator_jobs import roll_back, transaction
+from emulators.bigquery.engine import connection_of_thread, set_session, skip_extension
+from emulators.bigquery.jobs import roll_back, transaction
+from emulators.bigquery.memory import MEBIBYTE, BoundedCache
+from emulators.bigquery.read_api import READ_BATCH_BYTES, in_small_batches, with_bigquery_types
 
 
 def megabyte() -> pa.Table:
@@ -42,33 +28,33 @@ def threads_switch_often():
     sys.setswitchinterval(interval)
 
 
-class TestRecentResults:
+class TestBoundedCache:
     def test_the_oldest_go_beyond_the_number_of_entries(self):
-        kept = RecentResults(entries=3, megabytes=1, spared=1)
+        kept = BoundedCache(entries=3, megabytes=1, spared=1)
         for number in range(5):
             kept[number] = []
         assert list(kept) == [2, 3, 4]
 
     def test_the_oldest_go_beyond_the_bytes(self):
-        kept = RecentResults(entries=100, megabytes=3, spared=1)
+        kept = BoundedCache(entries=100, megabytes=3, spared=1)
         for number in range(6):
             kept[number] = megabyte()
         assert list(kept) == [3, 4, 5]
 
     def test_the_newest_stay_whatever_their_size(self):
-        kept = RecentResults(entries=100, megabytes=1, spared=2)
+        kept = BoundedCache(entries=100, megabytes=1, spared=2)
         for number in range(4):
             kept[number] = megabyte()
         assert list(kept) == [2, 3]
 
     def test_an_entry_written_again_is_new(self):
-        kept = RecentResults(entries=2, megabytes=1, spared=1)
+        kept = BoundedCache(entries=2, megabytes=1, spared=1)
         for number in (0, 1, 0, 2):
             kept[number] = []
         assert list(kept) == [0, 2]
 
     def test_many_threads_fill_it(self, threads_switch_often):
-        kept = RecentResults(entries=50, megabytes=1, spared=1)
+        kept = BoundedCache(entries=50, megabytes=1, spared=1)
 
         def fill(worker: int) -> None:
             for number in range(500):
@@ -195,103 +181,3 @@ class TestConnections:
             "where loaded and install_mode != 'STATICALLY_LINKED'"
         )
         assert loaded.fetchall() == []
-
-
-class TestImplicitUnnest:
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "select * from t, t.l",
-            "select * from (select * from u, u.l) as t, t.l as x",
-            "select * from d.t as t cross join t.l",
-            "select * from t join u on t.a = u.a",
-            "select * from t, u",
-            "select * from t, unnest(t.l) as x",
-            "with a as (select * from t, t.l) select * from a join d.b using (k)",
-        ],
-    )
-    def test_queries_parse_as_before(self, query, monkeypatch):
-        before = sqlglot.parse_one(query, read="bigquery")
-        name = "_implicit_unnests_to_explicit"
-        monkeypatch.setattr(Parser, name, only_where_it_matters(getattr(Parser, name)))
-        assert sqlglot.parse_one(query, read="bigquery") == before
-
-    def test_a_subquery_is_not_copied(self, monkeypatch):
-        def fail(*_arguments: object) -> None:
-            raise AssertionError
-
-        name = "_implicit_unnests_to_explicit"
-        monkeypatch.setattr(Parser, name, only_where_it_matters(fail))
-        sqlglot.parse_one("select * from (select 1 as a) as t, u join v on u.a = v.a", "bigquery")
-
-
-class TestRememberedTrees:
-    SQL = "select a.b as c from `p`.`d`.`t` as a where a.b > 1"
-
-    def test_each_text_is_parsed_once_and_a_change_stays_with_its_copy(self):
-        asked = []
-
-        def parse(sql, read):
-            asked.append(sql)
-            return sqlglot.parse(sql, read=read)[0]
-
-        parse_one = remember_trees(parse)
-        first, second = (parse_one(self.SQL, read="bigquery") for _ in range(2))
-        assert first == second == sqlglot.parse(self.SQL, read="bigquery")[0]
-        first.args["where"].pop()
-        assert parse_one(self.SQL, dialect="bigquery") == second
-        assert asked == [self.SQL]
-
-    def test_who_only_looks_gets_the_tree_itself(self, monkeypatch):
-        monkeypatch.setattr(sqlglot, "parse_one", remember_trees(sqlglot.parse_one))
-        sharing = share_trees(sqlglot)
-        tree = sharing.parse_one(self.SQL, read="bigquery")
-        assert tree is sharing.parse_one(self.SQL, read="bigquery")
-        assert tree is not sqlglot.parse_one(self.SQL, read="bigquery")
-        assert sharing.errors is sqlglot.errors
-
-    def test_positions_are_forgotten_and_notes_are_kept(self):
-        def parse(sql, read):
-            tree = sqlglot.parse(sql, read=read)[0]
-            assert any("line" in node.meta for node in tree.walk())
-            tree.meta["nonnull"] = True
-            return tree
-
-        tree = remember_trees(parse)(f"{self.SQL} and true", read="bigquery")
-        assert tree.meta == {"nonnull": True}
-        assert not any("line" in node.meta for node in tree.walk())
-
-
-class TestQuickCopy:
-    QUERIES = (
-        "select a, b.c as d /* why */ from t join u using (k) where a in (1, 2) group by 1",
-        "create table p.d.t (a int64 not null, b struct<x string>) partition by date(a)",
-        "select sum(a) over (partition by b order by c) from unnest([1, 2]) as a",
-    )
-
-    @pytest.mark.parametrize("query", QUERIES)
-    def test_is_what_deepcopy_makes(self, query):
-        tree = sqlglot.parse_one(query, read="bigquery")
-        tree.find(sqlglot.exp.Identifier).meta["noted"] = ["a list"]
-        slow, quick = copy.deepcopy(tree), quick_copy(None)(tree, {})
-        assert quick == slow
-        assert [described(node) for node in quick.walk()] == [
-            described(node) for node in slow.walk()
-        ]
-
-    @pytest.mark.parametrize("query", QUERIES)
-    def test_shares_nothing_that_changes_with_the_original(self, query):
-        tree = sqlglot.parse_one(query, read="bigquery")
-        before = tree.sql(dialect="bigquery")
-        made = quick_copy(None)(tree, {})
-        for identifier in made.find_all(sqlglot.exp.Identifier):
-            identifier.set("this", "changed")
-            identifier.meta["noted"] = True
-            identifier.add_comments(["changed"])
-        assert tree.sql(dialect="bigquery") == before
-        assert not any(node.meta.get("noted") for node in tree.walk())
-
-
-def described(node):
-    parent = node.parent and type(node.parent)
-    return type(node), parent, node.arg_key, node.index, node.comments, node._meta, node._type

@@ -12,7 +12,7 @@ from types import ModuleType
 import bqemulator
 import pytest
 
-from python_jobs.local import emulator_patches as patches
+from emulators.bigquery import patches
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,7 +75,7 @@ def test_every_module_that_imports_a_replaced_name_is_listed():
 def test_apply_replaces_every_name():
     """In a process of its own: it changes modules for good."""
     code = """
-from python_jobs.local import emulator_patches as patches
+from emulators.bigquery import patches
 found = lambda patch: vars(patches._resolve(patch.owner))[patch.name]
 before = [found(patch) for patch in patches.PATCHES]
 patches.apply()

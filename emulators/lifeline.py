@@ -1,4 +1,4 @@
-"""End a server with the process that started it, however that one ends."""
+"""End a server when the process that started it ends, even after a kill -9."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ import threading
 FLAG = "--until-stdin-closes"
 
 
-def hold_on(arguments: list[str]) -> list[str]:
-    """Take FLAG out of the arguments; where it stood, exit as soon as standard input closes.
+def watch(arguments: list[str]) -> list[str]:
+    """Return the arguments without FLAG; if it was there, exit once standard input closes.
 
-    The parent keeps the other end of a pipe. The kernel closes it even after a kill -9.
+    The parent holds the other end of that pipe. The kernel closes it however the parent ends.
     """
     if FLAG in arguments:
         threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
