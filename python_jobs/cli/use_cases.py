@@ -95,7 +95,7 @@ def new(
     from python_jobs.infra.settings import connection, project_dir
     from python_jobs.use_cases.names import parse_key
     from python_jobs.use_cases.new import Sources, plan
-    from python_jobs.use_cases.propose import Wish
+    from python_jobs.use_cases.proposal import Wish
 
     wish = Wish(
         name, parse_key(key), grain, horizon, season, families, time_zone, columns, date_means

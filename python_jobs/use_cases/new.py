@@ -13,7 +13,8 @@ from python_jobs.infra.settings import INLINE, Connection, UseCase, load_setting
 from python_jobs.use_cases import files
 from python_jobs.use_cases.look import Look, Open, is_file, look_at
 from python_jobs.use_cases.names import check_free, check_name
-from python_jobs.use_cases.propose import Proposal, Wish, propose
+from python_jobs.use_cases.proposal import Proposal, Wish
+from python_jobs.use_cases.propose import propose
 from python_jobs.use_cases.propose_future import add_calendar, add_promotions, add_weather
 from python_jobs.use_cases.render import render
 from python_jobs.use_cases.settings_text import block, insert

@@ -7,13 +7,9 @@ from typing import Any
 
 from python_jobs.infra.errors import SettingsError
 from python_jobs.use_cases.look import Column, Look
-from python_jobs.use_cases.propose import (
-    Proposal,
-    is_number,
-    known_at_setting,
-    table_setting,
-)
-from python_jobs.use_cases.roles import date_expression, optional_column
+from python_jobs.use_cases.proposal import Proposal
+from python_jobs.use_cases.propose_sales import known_at_setting, table_setting
+from python_jobs.use_cases.roles import date_expression, is_number, optional_column
 
 
 def add_promotions(proposal: Proposal, name: str, look: Look) -> None:

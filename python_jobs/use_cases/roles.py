@@ -30,6 +30,11 @@ NAMES: dict[str, tuple[str, ...]] = {
 """What columns are called, by what they are; the earlier name counts."""
 
 
+def is_number(column: Column) -> bool:
+    """Whether quantities and prices may stand in a column."""
+    return column.is_number
+
+
 def key_columns(
     look: Look, parts: Sequence[str], given: Mapping[str, str], option: str = "--column"
 ) -> dict[str, str]:

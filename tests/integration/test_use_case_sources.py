@@ -10,11 +10,12 @@ import pytest
 from google.cloud import bigquery
 
 from python_jobs.infra.errors import SettingsError
-from python_jobs.infra.settings import Connection, connection
+from python_jobs.infra.connection import Connection, connection
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.use_cases import look as looking
 from python_jobs.use_cases.look import look_at
-from python_jobs.use_cases.propose import Wish, propose
+from python_jobs.use_cases.proposal import Wish
+from python_jobs.use_cases.propose import propose
 from tests.support import clients
 
 TYPES = {
@@ -27,9 +28,12 @@ KEY = {"store": "int64"}
 
 
 @pytest.fixture
-def here(local_stack, bigquery_client: bigquery.Client) -> Connection:
-    environment = {**local_stack.environment(), "SHELFCAST_TARGET": "local"}
-    return connection(environment)
+def here(
+    local_stack, bigquery_client: bigquery.Client, monkeypatch: pytest.MonkeyPatch
+) -> Connection:
+    for name, value in {**local_stack.environment(), "SHELFCAST_TARGET": "local"}.items():
+        monkeypatch.setenv(name, value)
+    return connection()
 
 
 @pytest.fixture

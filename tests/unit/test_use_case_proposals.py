@@ -14,7 +14,8 @@ import pytest
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import connection
 from python_jobs.use_cases.look import Look, look_at
-from python_jobs.use_cases.propose import Proposal, Wish, propose
+from python_jobs.use_cases.proposal import Proposal, Wish
+from python_jobs.use_cases.propose import propose
 from python_jobs.use_cases.propose_future import add_calendar, add_promotions, add_weather
 
 KEY = {"store": "int64", "dept": "int64"}
@@ -31,7 +32,7 @@ def look(tmp_path: Path) -> Callable[..., Look]:
         path = tmp_path / "sales.csv"
         lines = [header, *(",".join(map(str, row)) for row in rows)]
         path.write_text("\n".join(lines) + "\n")
-        return look_at(str(path), key, connection({}), no_warehouse)
+        return look_at(str(path), key, connection(), no_warehouse)
 
     return look
 
@@ -296,7 +297,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     rows = sales(weeks(MONDAY))
     table = pa.table(list(zip(*rows, strict=True)), names=["store", "dept", "date", "units"])
     pq.write_table(table, tmp_path / "sales.parquet")
-    here = look_at(str(tmp_path / "sales.parquet"), list(KEY), connection({}), no_warehouse)
+    here = look_at(str(tmp_path / "sales.parquet"), list(KEY), connection(), no_warehouse)
     found = propose(Wish("uc", KEY), here)
     assert (found.facts.n_series, found.settings["grain"]) == (2, "week")
 
@@ -314,13 +315,13 @@ def test_parquet_is_read_as_csv_is(tmp_path):
 def test_what_cannot_be_read_is_one_clear_line(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SettingsError, match=message):
-        look_at(str(tmp_path / name), [], connection({}), no_warehouse)
+        look_at(str(tmp_path / name), [], connection(), no_warehouse)
 
 
 @pytest.mark.parametrize("where", ["nowhere.csv", "folder/nowhere", "nowhere", "a.b"])
 def test_what_is_no_source_is_named(where):
     with pytest.raises(SettingsError, match=r"no such file|neither a file"):
-        look_at(where, [], connection({}), no_warehouse)
+        look_at(where, [], connection(), no_warehouse)
 
 
 def test_a_plan_a_price_and_holidays_become_regressors(look):
