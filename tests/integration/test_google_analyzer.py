@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,34 +227,14 @@ WRONG = {
 }
 
 
-def add_use_case(project: Path, name: str) -> None:
-    """Copy sku_weekly's model files and sources under another name."""
-    for path in sorted((ROOT / "models").rglob("*sku_weekly*.*")):
-        if path.name.startswith("distributor"):
-            continue
-        text = path.read_text().replace("sku_weekly", name)
-        if path.suffix == ".yml":
-            content = yaml.safe_load(text)
-            content.pop("unit_tests", None)
-            text = yaml.safe_dump(content, sort_keys=False, width=1000)
-        target = project / str(path.relative_to(ROOT)).replace("sku_weekly", name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-    ours = yaml.safe_load((ROOT / "models" / "sources.yml").read_text())["sources"]
-    copies = [source for source in ours if source["name"].startswith("sku_weekly")]
-    text = yaml.safe_dump({"sources": copies}, sort_keys=False, width=1000)
-    (project / "models" / f"sources_of_{name}.yml").write_text(text.replace("sku_weekly", name))
-
-
 @pytest.fixture(scope="module")
 def site(make_site: Callable[[], Site]) -> Site:
     """A fresh warehouse, except for one run of one use case, which puts literal dates into SQL."""
     site = make_site()
     project = site.copy_project()
     site.use_cases = {name: settings() for name, settings in VARIANTS.items()}
-    second_use_case.add_models(project)
-    for name in set(VARIANTS) - {"sku_weekly", second_use_case.NAME}:
-        add_use_case(project, name)
+    for name in set(VARIANTS) - {"sku_weekly"}:
+        second_use_case.add_models(project, name)
     for name, query in WRONG.items():
         (project / "models" / "forecasts" / f"{name}.sql").write_text(query)
         (project / "models" / "forecasts" / f"{name}.yml").write_text(
@@ -353,9 +332,6 @@ def differences(manifest: dict[str, Any], analysis: Analysis) -> dict[str, str]:
             continue
         said, typed = compiled.contract(node), analysis.types[node["name"]]
         is_enforced = node["config"]["contract"]["enforced"]
-        # The helper gives a copied key its type everywhere; a plan's key may be '*', thus text.
-        if not is_enforced and second_use_case.NAME in node["name"]:
-            continue
         apart = {
             column: f"YAML {said.get(column)}, Google {typed.get(column)}"
             for column in (said | typed if is_enforced else said)

@@ -6,7 +6,6 @@ the one-line files of sku_weekly under another name, its settings a few lines.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,9 @@ import yaml
 NAME = "store_weekly"
 KEY: dict[str, str | None] = {"unit": "store", "channel": "dept", "sku_id": None}
 """The first use case's key columns, and what takes their place."""
+
+FOLDERS = ("staging", "features")
+"""The folders of models/ that hold what a use case consists of."""
 
 
 def settings(first: dict[str, Any]) -> dict[str, Any]:
@@ -50,21 +52,20 @@ def settings(first: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def add_models(project: Path) -> None:
-    """Copy the model files of sku_weekly for the second use case."""
-    for path in sorted((project / "models").rglob("*sku_weekly*.*")):
-        if path.name.startswith("distributor"):
-            continue
-        copy = Path(str(path).replace("sku_weekly", NAME))
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        text = path.read_text().replace("sku_weekly", NAME)
-        copy.write_text(_with_own_key(text) if path.suffix == ".yml" else text)
-    sources = project / "models" / "sources.yml"
-    text = sources.read_text()
-    tables = re.search(r"  # The source tables of.*?(?=  # What Python writes)", text, re.S)
-    assert tables is not None
-    again = tables[0].replace("sku_weekly", NAME)
-    sources.write_text(text.replace(tables[0], tables[0] + again))
+def add_models(project: Path, name: str = NAME) -> None:
+    """Copy the two folders of sku_weekly under another name. Its unit tests stay its own."""
+    for folder in FOLDERS:
+        for path in (project / "models" / folder / "sku_weekly").glob("*.*"):
+            _copy(path, name, path.read_text())
+    for path in (project / "models" / "marts" / "sku_weekly").glob("sku_weekly_report_*"):
+        text = path.read_text()
+        _copy(path, name, _with_own_key(text) if name == NAME and path.suffix == ".yml" else text)
+
+
+def _copy(path: Path, name: str, text: str) -> None:
+    copy = Path(str(path).replace("sku_weekly", name))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(text.replace("sku_weekly", name))
 
 
 def _with_own_key(text: str) -> str:
