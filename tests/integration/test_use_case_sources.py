@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from google.cloud import bigquery
 
-from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.connection import Connection, connection
+from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.use_cases import look as looking
 from python_jobs.use_cases.look import look_at
