@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from python_jobs.use_cases.new import NewUseCase, Sources
@@ -22,7 +22,7 @@ def next_commands(
     return [
         f"export SHELFCAST_USE_CASE={planned.use_case.name}",
         *(["shelfcast local start"] if _is_local(environment) else []),
-        *(["shelfcast make-holidays"] if _lacks_holidays(planned.project, sources) else []),
+        *_make_holidays(planned.project, sources, facts.first),
         *(
             f"shelfcast load {shlex.quote(where)} --as {kind} --history"
             for kind, where in sources.files().items()
@@ -70,11 +70,15 @@ def _to_end(planned: NewUseCase) -> int:
     return 6 if source_grain == "week" and sales.date_means == "period_start" else 0
 
 
-def _lacks_holidays(project: Path, sources: Sources) -> bool:
-    """Whether the seed of holidays knows nothing of a country that is asked for."""
+def _make_holidays(project: Path, sources: Sources, first: date) -> list[str]:
+    """The command that makes the holidays of the sales' years, unless the seed has them."""
     seed = project / "seeds" / "holidays.csv"
-    if not sources.countries or not seed.is_file():
-        return bool(sources.countries)
-    with seed.open(encoding="utf-8", newline="") as lines:
-        known = {row["country"] for row in csv.DictReader(lines)}
-    return not set(sources.countries) <= known
+    known: dict[str, str] = {}
+    if seed.is_file():
+        with seed.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                day = row["holiday_date"]
+                known[row["country"]] = min(day, known.get(row["country"], day))
+    wanted = f"{first:%Y}-12-31"
+    lacking = [one for one in sources.countries if known.get(one, "9999") > wanted]
+    return [f"shelfcast make-holidays --from {first:%Y}"] if lacking else []
