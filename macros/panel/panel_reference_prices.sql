@@ -4,14 +4,17 @@
 {% macro panel_reference_prices(use_case) -%}
 {%- set plan_regressors = regressors_from(use_case, 'plan') -%}
 {%- set in_sales = regressors_in_sales(use_case) -%}
+{%- set has_plan = 'promotions' in use_case_settings(use_case).sources -%}
 with history as (
     select * from {{ ref(use_case ~ '_history') }}
     where price > 0
 ),
 
+{% if has_plan %}
 plan as (
     select * from {{ ref(use_case ~ '_plan') }}
 ),
+{% endif %}
 
 priced as (
     select
@@ -30,11 +33,13 @@ priced as (
         true
         {%- endfor %} as is_regular
     from history
+    {%- if has_plan %}
     left join plan
         on
             history.series_id = plan.series_id
             and history.origin_date = plan.origin_date
             and history.ds = plan.ds
+    {%- endif %}
 ),
 
 windows as (

@@ -12,6 +12,9 @@
 {%- set weather_regressors = regressors_from(use_case, 'weather') -%}
 {%- set calendar_regressors = regressors_from(use_case, 'calendar') -%}
 {%- set in_sales = regressors_in_sales(use_case) -%}
+{%- set has_plan = 'promotions' in settings.sources -%}
+{%- set has_weather = 'weather' in settings.sources -%}
+{%- set has_price = 'price' in settings.sources.sales.columns -%}
 {%- set no_row_means = settings.sources.get('promotions', {}).get('no_row_means') -%}
 {%- set location = settings.sources.get('weather', {}).get('location_of_series', 'null') -%}
 with series as (
@@ -26,6 +29,7 @@ history as (
     select * from {{ ref(use_case ~ '_history') }}
 ),
 
+{% if has_plan %}
 plan as (
     select * from {{ ref(use_case ~ '_plan') }}
 ),
@@ -33,14 +37,19 @@ plan as (
 plan_periods as (
     select * from {{ ref(use_case ~ '_plan_periods') }}
 ),
+{% endif %}
 
+{% if has_weather %}
 weather as (
     select * from {{ ref(use_case ~ '_weather') }}
 ),
+{% endif %}
 
+{% if has_price %}
 reference_prices as (
     select * from {{ ref(use_case ~ '_reference_prices') }}
 ),
+{% endif %}
 
 calendar as (
     {{ calendar_shares(use_case) }}
@@ -95,35 +104,50 @@ told as (
             {%- endif %}
         ) as {{ regressor }},
         {%- endfor %}
+        {%- if has_plan %}
         plan.n_priced_days,
         plan.sum_price,
         plan.n_discounted_days,
         plan.sum_discounted,
+        {%- endif %}
+        {%- if has_price %}
         last_value(reference_prices.reference_price ignore nulls) over (
             partition by periods.series_id, periods.origin_date
             order by periods.ds
             rows between unbounded preceding and 1 preceding
         ) as reference_price,
+        {%- else %}
+        cast(null as float64) as reference_price,
+        {%- endif %}
+        {%- if in_sales or has_plan %}
         case
             {%- for regressor in in_sales %}
             when periods.{{ regressor }} is not null then 'observed'
             {%- endfor %}
+            {%- if has_plan %}
             when plan.ds is not null then 'plan'
+            {%- endif %}
             {%- if no_row_means == 'none' %}
             when plan_periods.ds is not null then 'plan'
             {%- endif %}
-            else '{{ 'unknown' if 'promotions' in settings.sources else 'none' }}'
+            else '{{ 'unknown' if has_plan else 'none' }}'
         end as promo_source,
-        coalesce(
-            weather.weather_source,
-            '{{ 'unknown' if 'weather' in settings.sources else 'none' }}'
-        ) as weather_source,
+        {%- else %}
+        'none' as promo_source,
+        {%- endif %}
+        {%- if has_weather %}
+        coalesce(weather.weather_source, 'unknown') as weather_source,
         coalesce(weather.share_forecast, 0) as share_forecast
+        {%- else %}
+        'none' as weather_source,
+        cast(0 as float64) as share_forecast
+        {%- endif %}
     from periods
     inner join series
         on
             periods.series_id = series.series_id
             and periods.origin_date = series.origin_date
+    {%- if has_plan %}
     left join plan
         on
             periods.series_id = plan.series_id
@@ -134,16 +158,21 @@ told as (
             series.plan_cell = plan_periods.plan_cell
             and periods.origin_date = plan_periods.origin_date
             and periods.ds = plan_periods.ds
+    {%- endif %}
+    {%- if has_weather %}
     left join weather
         on
             series.location = weather.location
             and periods.origin_date = weather.origin_date
             and periods.ds = weather.ds
+    {%- endif %}
+    {%- if has_price %}
     left join reference_prices
         on
             periods.series_id = reference_prices.series_id
             and periods.origin_date = reference_prices.origin_date
             and periods.ds = reference_prices.ds
+    {%- endif %}
     left join calendar
         on periods.ds = calendar.ds
 ),
@@ -151,7 +180,8 @@ told as (
 with_price_ratio as (
     select
         *,
-        {{ price_ratio(use_case) }} as log_price_ratio
+        {{ price_ratio(use_case) if has_plan and has_price else 'cast(null as float64)' }}
+            as log_price_ratio
     from told
 ),
 

@@ -2,14 +2,10 @@
    rejected with a reason. Grain: use_case. #}
 {% macro unaccounted_rows(kind) -%}
 with counts as (
-    {%- for use_case in built_use_cases('stg_', '_' ~ kind) %}
+    {%- for use_case in built_use_cases('stg_', '_' ~ kind, or_all=false, with_source=kind) %}
     select
         '{{ use_case }}' as use_case,
-        {%- if kind in use_case_settings(use_case).sources %}
         (select count(*) from {{ source(use_case ~ '_' ~ kind, 'rows') }}) as n_came_in,
-        {%- else %}
-        0 as n_came_in,
-        {%- endif %}
         (
             select countif(staged.rejected_because is null)
             from {{ ref('stg_' ~ use_case ~ '_' ~ kind) }} as staged
@@ -19,6 +15,12 @@ with counts as (
             from {{ ref('rejected_' ~ kind) }} as rejected
         ) as n_rejected
     {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        '' as use_case,
+        0 as n_came_in,
+        0 as n_accepted,
+        0 as n_rejected
     {%- endfor %}
 )
 

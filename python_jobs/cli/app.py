@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from python_jobs.cli import checks, data, local, models, report, runs
+from python_jobs.cli import checks, data, local, models, report, runs, use_cases
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError, ShelfcastError
 
-GROUPS = (runs, checks, data, models, report, local)
+GROUPS = (runs, checks, data, models, use_cases, report, local)
 """The modules of commands; each lists its own as COMMANDS.
 
 Commands import what they run when they run, so that `--help` needs neither pandas nor dbt.

@@ -7,30 +7,22 @@ and is kept, as text, in the row's `unparsed` (JSON). Staging then rejects the r
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
-from google.cloud import storage
 
-from python_jobs.data.sources import table_of
+from python_jobs.data.files import column_type, convert, parse, read_bytes
+from python_jobs.data.sources import require_regressors, table_of
 from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.infra.settings import Connection, UseCase
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
 
 Kind = Literal["sales", "promotions", "weather", "attributes", "scenarios"]
-
-ENOUGH = 0.9
-"""Share of a column's values that must parse for the column to have the type."""
 
 OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "STRING"}
 WINDOW = {"covers_from", "covers_to"}
@@ -49,8 +41,6 @@ where known_at = (select max(known_at) from uploads) and rejected_because is not
 group by reason
 order by n desc, reason
 """
-
-NULL_TEXTS = ("", "NA", "NULL", "null")
 
 
 @dataclass(frozen=True)
@@ -121,8 +111,8 @@ def load_file(
         ShelfcastError: the file cannot be read, has no rows, or lacks a column of the settings.
     """
     table = own_table(warehouse, connection, use_case, kind)
-    content = _read_bytes(uri, connection)
-    texts = _parse(uri, content, may_be_empty=covers is not None)
+    content = read_bytes(uri, connection)
+    texts = parse(uri, content, may_be_empty=covers is not None)
     _check_columns(use_case, uri, kind, list(texts.columns))
     schema = _schema(warehouse, table, use_case, kind, texts)
     frame, n_unparsed = _typed(texts, schema)
@@ -184,9 +174,11 @@ def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, k
     """The table that the use case reads as `kind`, where it is Shelfcast's to write.
 
     Raises:
-        SettingsError: the use case has no such source, or reads it from elsewhere.
+        SettingsError: the use case has no such source, or reads it from elsewhere; scenarios of a
+            use case without regressors.
     """
     if kind == "scenarios":
+        require_regressors(use_case)
         return table_of(warehouse, use_case, kind)
     if getattr(use_case.sources, kind) is None:
         raise SettingsError(
@@ -200,61 +192,6 @@ def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, k
             f"Load it there yourself, or name a table of {connection.dataset}_raw in the settings."
         )
     return table
-
-
-def _read_bytes(uri: str, connection: Connection) -> bytes:
-    try:
-        if uri.startswith("gs://"):
-            client = storage.Client(project=connection.project or "shelfcast")
-            content: bytes = storage.Blob.from_uri(uri, client).download_as_bytes()
-            return content
-        return Path(uri).read_bytes()
-    except OSError as error:
-        raise ShelfcastError(f"{uri} cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # the client's errors share no base class
-        if not uri.startswith("gs://"):
-            raise
-        raise ShelfcastError(f"{uri} cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _parse(uri: str, content: bytes, *, may_be_empty: bool = False) -> pd.DataFrame:
-    """Every column as text, null where the field is empty."""
-    try:
-        if uri.removesuffix(".gz").endswith(".parquet"):
-            table = pq.read_table(io.BytesIO(content))
-        else:
-            table = _read_csv(uri, content)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ShelfcastError(f"{uri} cannot be parsed: {error}") from error
-    if table.num_rows == 0 and not may_be_empty:
-        raise ShelfcastError(f"{uri} holds no rows.")
-    texts = table.cast(pa.schema([(name, pa.string()) for name in table.column_names])).to_pandas()
-    return texts.rename(columns={name: _column_name(name) for name in texts})
-
-
-def _read_csv(uri: str, content: bytes) -> pa.Table:
-    stream = pa.BufferReader(content)
-    source = pa.CompressedInputStream(stream, "gzip") if uri.endswith(".gz") else stream
-    first = pa.csv.open_csv(
-        pa.CompressedInputStream(pa.BufferReader(content), "gzip")
-        if uri.endswith(".gz")
-        else pa.BufferReader(content)
-    )
-    columns = first.schema.names
-    return pa.csv.read_csv(
-        source,
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            null_values=list(NULL_TEXTS),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
-
-
-def _column_name(name: str) -> str:
-    """BigQuery's column names hold letters, digits and underscores."""
-    return re.sub(r"\W", "_", name.strip())
 
 
 def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[str]) -> None:
@@ -295,7 +232,8 @@ def _schema(
     mapping = _mapping(use_case, kind)
     texts_stay = {mapping[part] for part in use_case.key if part in mapping}
     inferred = {
-        name: "STRING" if name in texts_stay else _infer(values) for name, values in texts.items()
+        name: "STRING" if name in texts_stay else column_type(values)
+        for name, values in texts.items()
     }
     return {**_optional(use_case, kind), **inferred, **OWN_COLUMNS}
 
@@ -322,35 +260,8 @@ def _scopes(use_case: UseCase) -> set[str]:
     return {f"covers_{part}" for part in use_case.key}
 
 
-def _infer(values: pd.Series) -> str:
-    present = values.dropna()
-    if present.empty:
-        return "STRING"
-    if present.str.fullmatch(r"0\d+").any():
-        return "STRING"  # an article number keeps its leading zeros
-    for type_ in ("INTEGER", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP"):
-        if _convert(present, type_).notna().mean() >= ENOUGH:
-            return type_
-    return "STRING"
-
-
-def _convert(texts: pd.Series, type_: str) -> pd.Series:
-    """Parse texts; null where one does not parse."""
-    if type_ in ("INTEGER", "FLOAT"):
-        numbers = pd.to_numeric(texts, errors="coerce")
-        return numbers if type_ == "FLOAT" else numbers.where(texts.str.fullmatch(r"[+-]?\d+"))
-    if type_ == "BOOLEAN":
-        return texts.str.lower().map({"true": True, "false": False})
-    if type_ == "DATE":
-        dates = pd.to_datetime(texts, errors="coerce", format="%Y-%m-%d")
-        return dates.dt.date.where(dates.notna(), None)
-    if type_ == "TIMESTAMP":
-        return pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
-    return texts
-
-
 def _typed(texts: pd.DataFrame, schema: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, int]]:
-    converted = {name: _convert(values, schema[name]) for name, values in texts.items()}
+    converted = {name: convert(values, schema[name]) for name, values in texts.items()}
     frame = pd.DataFrame(converted, index=texts.index)
     failed = {
         name: texts[name].notna() & frame[name].isna() for name in texts if schema[name] != "STRING"

@@ -5,7 +5,7 @@ dbt would fail on a missing column too, but in the words of a compiled view; thi
 
 from __future__ import annotations
 
-from python_jobs.infra.errors import RunStopped, ShelfcastError
+from python_jobs.infra.errors import RunStopped, SettingsError, ShelfcastError
 from python_jobs.infra.use_case import (
     AttributesSource,
     PromotionsSource,
@@ -79,6 +79,20 @@ def require_rows(warehouse: Warehouse, use_case: UseCase, kind: str, n_rows: int
         raise ShelfcastError(
             f"{table_of(warehouse, use_case, kind)} is empty. "
             f"`shelfcast load FILE --as {kind}` fills it."
+        )
+
+
+def require_regressors(use_case: UseCase) -> None:
+    """Refuse scenarios of a use case without regressors, which has no models for them.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    if not use_case.regressors:
+        raise SettingsError(
+            f"{use_case.name} has no regressors, so a scenario has nothing to suppose. Add one "
+            f"under vars: use_cases: {use_case.name}: regressors:, and run `shelfcast use-case "
+            f"check {use_case.name} --write`."
         )
 
 

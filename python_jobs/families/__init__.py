@@ -38,7 +38,7 @@ def make_family(name: str, settings: FamilySettings) -> Family[Any]:
         ImportError: a package it needs is not installed; the message says how to install it.
     """
     if name not in _REGISTRY:
-        raise ValueError(f"unknown family {name!r}; known: {', '.join(sorted(_REGISTRY))}")
+        raise ValueError(f"unknown family {name!r}; known: {', '.join(known_families())}")
     factory = _REGISTRY[name]
     try:
         return factory(settings)
@@ -51,6 +51,11 @@ def make_family(name: str, settings: FamilySettings) -> Family[Any]:
             f"family {name!r} needs the package {error.name!r}, which is not installed: "
             f"pip install '{package}'"
         ) from error
+
+
+def known_families() -> list[str]:
+    """The names that `make_family` takes."""
+    return sorted(_REGISTRY)
 
 
 def register(name: str, factory: Factory) -> None:

@@ -55,19 +55,20 @@ class MissingRelation(ShelfcastError):
 class Warehouse:
     """One project's BigQuery, or the emulator that stands in for it."""
 
-    def __init__(self, connection: Connection, names: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, names: Mapping[str, str], project: str = "") -> None:
         """Connect.
 
         Args:
             connection: endpoint and credentials.
             names: relation by dbt name (`dbt_runner.names_of`).
+            project: Google Cloud project; empty: the one that the names lie in.
 
         Raises:
             ConnectionFailed: no emulator at the endpoint, or no credentials.
         """
         self.names = names
         self.maximum_bytes_billed = connection.maximum_bytes_billed
-        self.client = _client(connection, _project_of(names))
+        self.client = _client(connection, project or _project_of(names))
         self.read_client = _read_client(connection)
         _notice_ends_quickly()
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from python_jobs.data.sources import require_regressors
 from python_jobs.infra.errors import RunStopped, SettingsError, ShelfcastError, first_few
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, step
@@ -68,9 +69,11 @@ def what_if(
         The answer, which `scenario_forecasts` holds from then on.
 
     Raises:
-        SettingsError: there is no scenario of that name (those that are known are named).
+        SettingsError: the use case has no regressors, or there is no scenario of that name (those
+            that are known are named).
         RunStopped: no forecast was issued yet, or none is concerned by the scenario.
     """
+    require_regressors(context.use_case)
     run = open_what_if(context, options or RunOptions())
     question = _ask(context, run, scenario)
     rows = answer(

@@ -23,9 +23,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     site = make_site()
     golden.sku_settings(site)
     project = site.copy_project()
-    second_use_case.add_models(project)
-    first = site.use_cases["sku_weekly"]
-    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    second = second_use_case.settings(site.use_cases["sku_weekly"])
+    second_use_case.add_models(project, second)
+    site.use_cases[second_use_case.NAME] = second
     site.in_bucket()
     golden.make(site)
     sales = golden.sku_sales().query("sku_id in ('A', 'B')")

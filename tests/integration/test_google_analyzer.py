@@ -267,7 +267,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     project = site.copy_project()
     site.use_cases = {name: settings() for name, settings in VARIANTS.items()}
     for name in set(VARIANTS) - {"sku_weekly"}:
-        second_use_case.add_models(project, name)
+        second_use_case.add_models(project, site.use_cases[name], name)
     own_features_files.add_models(project, "own_features", site.use_cases["own_features"], WRITTEN)
     for name, query in WRONG.items():
         (project / "models" / "forecasts" / f"{name}.sql").write_text(query)
@@ -430,7 +430,7 @@ def spelled(columns: Columns) -> dict[str, str]:
 def test_a_use_case_that_the_settings_leave_out_takes_no_part(make_site, tables):
     """And Google accepts the rest: here what all use cases share is of one use case alone."""
     site = make_site()
-    second_use_case.add_models(site.copy_project())
+    second_use_case.add_models(site.copy_project(), store_weekly())
     site.use_cases = {second_use_case.NAME: store_weekly()}
     pipeline.ensure_tables(site.context(second_use_case.NAME))
     manifest = compiled.compile_project(site, second_use_case.NAME)

@@ -112,9 +112,9 @@ def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
 def two_use_cases(make_site: Callable[[], Site]) -> Site:
     site = make_site()
     golden.sku_settings(site)
-    second_use_case.add_models(site.copy_project())
-    first = site.use_cases["sku_weekly"]
-    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    second = second_use_case.settings(site.use_cases["sku_weekly"])
+    second_use_case.add_models(site.copy_project(), second)
+    site.use_cases[second_use_case.NAME] = second
     return site
 
 
@@ -135,9 +135,9 @@ def test_a_deployment_without_the_sku_forecast_has_page_marts_and_exposures_too(
     monkeypatch.setenv("SHELFCAST_USE_CASE", second_use_case.NAME)  # dbt's runner sets it, too
     site = make_site()
     golden.sku_settings(site)
-    second_use_case.add_models(site.copy_project())
-    first = site.use_cases.pop("sku_weekly")
-    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    second = second_use_case.settings(site.use_cases.pop("sku_weekly"))
+    second_use_case.add_models(site.copy_project(), second)
+    site.use_cases[second_use_case.NAME] = second
     site.use_case = second_use_case.NAME
     context = site.context()
     manifest = context.dbt.manifest()

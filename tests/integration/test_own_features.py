@@ -118,7 +118,6 @@ def write_sales(site: Site) -> None:
 def site(make_site: Callable[[], Site]) -> Site:
     site = make_site()
     project = site.copy_project()
-    second_use_case.add_models(project)
     site.use_cases = {NAME: settings(site.use_cases["sku_weekly"])}
     site.use_case = NAME
     own_features.add_models(project, NAME, site.use_cases[NAME], WRITTEN)

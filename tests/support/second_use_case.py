@@ -1,7 +1,7 @@
-"""A second use case, made of the first one's files: nothing of it is special to SKUs.
+"""A second use case from the same templates: nothing of the first one is special to SKUs.
 
 `store_weekly` forecasts store x department, with integer keys and a global Ridge. Its models are
-the two folders of sku_weekly under another name, its settings a few lines.
+rendered as `shelfcast use-case new` renders them, its settings are a few lines.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-NAME = "store_weekly"
+import orjson
 
-FOLDERS = ("staging", "features")
-"""The folders of models/ that hold what a use case consists of."""
+from python_jobs.infra.settings import load_settings
+from python_jobs.use_cases.files import write_all
+from python_jobs.use_cases.render import render
+
+NAME = "store_weekly"
 
 
 def settings(first: dict[str, Any]) -> dict[str, Any]:
@@ -48,10 +51,14 @@ def settings(first: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def add_models(project: Path, name: str = NAME) -> None:
-    """Copy the two folders of sku_weekly under another name. Its unit tests stay its own."""
-    for folder in FOLDERS:
-        for path in (project / "models" / folder / "sku_weekly").glob("*.*"):
-            copy = Path(str(path).replace("sku_weekly", name))
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(path.read_text().replace("sku_weekly", name))
+def add_models(project: Path, given: dict[str, Any], name: str = NAME) -> None:
+    """Write the model files of a use case as `shelfcast use-case new` does.
+
+    Args:
+        project: a copy of the dbt project.
+        given: the use case's settings, which decide what files it needs.
+        name: of the use case.
+    """
+    own = orjson.dumps({"use_cases": {name: given}}).decode()
+    use_case = load_settings(project, {"SHELFCAST_SETTINGS": own}).use_case(name)
+    write_all({project / path: text for path, text in render(use_case).items()})

@@ -1,3 +1,4 @@
+{# Rendered by shelfcast use-case (390ceaa07a5c). An edited file is kept. #}
 {{
     config(
         materialized='incremental',

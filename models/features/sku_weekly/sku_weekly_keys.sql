@@ -1,1 +1,2 @@
+{# Rendered by shelfcast use-case (831c9289d768). An edited file is kept. #}
 {{ panel_keys('sku_weekly') }}

@@ -1,3 +1,3 @@
-[% if context_length is defined and context_length %]
+[% if context_length %]
 {{ panel_context('[[ use_case ]]') }}
 [% endif %]

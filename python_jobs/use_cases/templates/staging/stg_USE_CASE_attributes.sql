@@ -1,3 +1,3 @@
-[% if attributes is defined and attributes %]
+[% if attributes %]
 {{ stage_attributes('[[ use_case ]]') }}
 [% endif %]

@@ -1,0 +1,1 @@
+{{ panel_actuals('[[ use_case ]]') }}

@@ -1,0 +1,1 @@
+{{ panel_future_panel('[[ use_case ]]') }}

@@ -1,0 +1,1 @@
+{{ panel_gate('[[ use_case ]]') }}

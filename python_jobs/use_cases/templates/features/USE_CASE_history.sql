@@ -1,0 +1,1 @@
+{{ panel_history('[[ use_case ]]') }}

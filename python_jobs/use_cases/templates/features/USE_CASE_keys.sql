@@ -1,0 +1,1 @@
+{{ panel_keys('[[ use_case ]]') }}

@@ -1,0 +1,1 @@
+{{ panel_missing_regressors('[[ use_case ]]') }}

@@ -1,0 +1,3 @@
+[% if has_promotions %]
+{{ panel_plan('[[ use_case ]]') }}
+[% endif %]

@@ -1,0 +1,3 @@
+[% if has_promotions %]
+{{ panel_plan_coverage('[[ use_case ]]') }}
+[% endif %]

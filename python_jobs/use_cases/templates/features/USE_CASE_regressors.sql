@@ -1,0 +1,1 @@
+{{ panel_regressors('[[ use_case ]]') }}

@@ -1,0 +1,4 @@
+[% if has_regressors %]
+{{ config(materialized='view') }}
+{{ scenario_panel('[[ use_case ]]') }}
+[% endif %]

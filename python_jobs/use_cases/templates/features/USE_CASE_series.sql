@@ -1,0 +1,1 @@
+{{ panel_series('[[ use_case ]]') }}

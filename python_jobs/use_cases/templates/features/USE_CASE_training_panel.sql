@@ -1,0 +1,1 @@
+{{ panel_training_panel('[[ use_case ]]') }}

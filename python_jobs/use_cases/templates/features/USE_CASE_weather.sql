@@ -1,0 +1,3 @@
+[% if has_weather %]
+{{ panel_weather('[[ use_case ]]') }}
+[% endif %]

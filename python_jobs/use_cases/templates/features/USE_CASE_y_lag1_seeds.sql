@@ -1,0 +1,1 @@
+{{ panel_y_lag1_seeds('[[ use_case ]]') }}

@@ -1,0 +1,3 @@
+[% if has_promotions %]
+{{ stage_promotions('[[ use_case ]]') }}
+[% endif %]

@@ -1,0 +1,3 @@
+[% if has_regressors %]
+{{ stage_scenarios('[[ use_case ]]') }}
+[% endif %]

@@ -1,0 +1,3 @@
+[% if has_weather %]
+{{ stage_weather('[[ use_case ]]') }}
+[% endif %]
