@@ -31,7 +31,7 @@ from deploy.check.container import Ended, Failed, Image, Task
 from deploy.check.image import TAG
 from python_jobs.local import stack
 from python_jobs.local.demo_data import DemoSettings, generate
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import RunContext, open_context
 
 FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime")
 TRUE_STILL = {
@@ -105,7 +105,7 @@ class Cycle:
     """
 
     image: Image
-    context: pipeline.RunContext
+    context: RunContext
     bucket: storage.Bucket
     data: Path
     warehouse_clock: Path
@@ -335,7 +335,7 @@ def _ready() -> Iterator[Cycle]:
         held.enter_context(_environment(given | own))
         bucket = storage.Client(project="shelfcast-local").create_bucket(BUCKET)
         image = Image(TAG, given, {FAKE_TIME: "/opt/faketime"})
-        context = pipeline.open_context("sku_weekly")
+        context = open_context("sku_weekly")
         yield Cycle(image, context, bucket, folder / "data", clock)
 
 

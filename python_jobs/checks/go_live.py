@@ -29,7 +29,7 @@ from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.prediction.gate import missing_regressors
 from python_jobs.registry.verify import verify
 from python_jobs.runs.as_of import warehouse_as_of
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
 
 ENABLE = "Nothing stands in the way. Set schedules_enabled = true in your variables file and apply."
 PARTS = ("raw", "logs", "staging", "features", "forecasts", "metrics", "marts")

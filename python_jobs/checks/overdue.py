@@ -9,7 +9,7 @@ import pandas as pd
 
 from python_jobs.infra.schedule import Origin, issue_deadline, scheduled_origins
 from python_jobs.infra.settings import UseCase
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 MONITORED_EVERY = timedelta(days=8)
 """A monitoring is weekly; a day more before it counts as overdue."""

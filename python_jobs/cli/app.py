@@ -35,11 +35,27 @@ from python_jobs.prediction.gate import check_gate
 from python_jobs.registry.verify import verify
 from python_jobs.registry.versions import History, Versions, history_of
 from python_jobs.runs import backtest as backtests
-from python_jobs.runs import pipeline
+from python_jobs.runs import check_future as check_future_run
+from python_jobs.runs import context as run_context
+from python_jobs.runs import issue
+from python_jobs.runs import replay as replay_run
 from python_jobs.runs import retrain as retraining
+from python_jobs.runs import tune as tune_run
 from python_jobs.runs.as_of import warehouse_as_of
+from python_jobs.runs.context import (
+    Progress,
+    RunContext,
+    RunOptions,
+    environment_selection,
+    no_progress,
+)
+from python_jobs.runs.intake import fetch_missing_weather
+from python_jobs.runs.issue import open_weekly, predict_models, weekly_after, weekly_before
 from python_jobs.runs.monitor import monitor as run_monitor
 from python_jobs.runs.monitor import open_monitor
+from python_jobs.runs.replay import replayed_origins
+from python_jobs.runs.stages import ensure_input_tables, ensure_tables
+from python_jobs.runs.train import train_models, train_step
 from python_jobs.runs.what_if import what_if as run_what_if
 
 DATE = click.DateTime(["%Y-%m-%d"])
@@ -122,18 +138,18 @@ def main(ctx: click.Context, target: str, use_case: str | None, n_jobs: int) -> 
     ctx.obj = {"use_case": use_case, "n_jobs": n_jobs}
 
 
-def open_context(
-    ctx: click.Context, progress: pipeline.Progress = pipeline.no_progress
-) -> pipeline.RunContext:
+def open_context(ctx: click.Context, progress: Progress = no_progress) -> RunContext:
     """Open the workplace of a command; on the local target, at the emulators that run."""
     from python_jobs.local import environment
 
     environment.connect(project_dir())
-    return pipeline.open_context(ctx.obj["use_case"], n_jobs=ctx.obj["n_jobs"], progress=progress)
+    return run_context.open_context(
+        ctx.obj["use_case"], n_jobs=ctx.obj["n_jobs"], progress=progress
+    )
 
 
 @contextmanager
-def command_context(ctx: click.Context) -> Iterator[pipeline.RunContext]:
+def command_context(ctx: click.Context) -> Iterator[RunContext]:
     """The workplace of a command, with progress bars while it works."""
     with progress_bars() as progress:
         yield open_context(ctx, progress)
@@ -161,8 +177,8 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         **rest: object,
     ) -> None:
         given = Selection(series, series_table) if series or series_table else None
-        options = pipeline.RunOptions(
-            selection=given or pipeline.environment_selection(),
+        options = RunOptions(
+            selection=given or environment_selection(),
             run_id=run_id,
             take_over=take_over,
             shard=shard_of_task(),
@@ -182,7 +198,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     help="One of the three steps, where each is a container of its own (with one --run-id).",
 )
 @click.pass_context
-def weekly(ctx: click.Context, /, step: str, options: pipeline.RunOptions, dry_run: bool) -> None:
+def weekly(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) -> None:
     """Issue this week's forecasts: check the models, dbt before, predict, dbt after.
 
     \b
@@ -190,15 +206,15 @@ def weekly(ctx: click.Context, /, step: str, options: pipeline.RunOptions, dry_r
       shelfcast weekly
       shelfcast weekly --series 'N1|retail|*,N2|*'
     """
-    steps: dict[str, Callable[[pipeline.RunContext, pipeline.RunOptions], object]] = {
-        "all": pipeline.weekly,
-        "before": pipeline.weekly_before,
-        "predict": pipeline.predict_models,
-        "after": pipeline.weekly_after,
+    steps: dict[str, Callable[[RunContext, RunOptions], object]] = {
+        "all": issue.weekly,
+        "before": weekly_before,
+        "predict": predict_models,
+        "after": weekly_after,
     }
     with command_context(ctx) as context:
         if dry_run:
-            _describe(context, pipeline.open_weekly(context, options))
+            _describe(context, open_weekly(context, options))
         else:
             steps[step](context, options)
 
@@ -218,7 +234,7 @@ def train(
     /,
     as_of: datetime | None,
     step: Literal["all", "before", "coefficients", "priors", "fit"],
-    options: pipeline.RunOptions,
+    options: RunOptions,
     dry_run: bool,
 ) -> None:
     """Fit every forecastable series and put the models in service.
@@ -241,9 +257,9 @@ def train(
             origin = origin_at(context.use_case, instant or datetime.now(UTC))
             _describe(context, context.new_run("train", [origin], options))
         elif step == "all":
-            pipeline.train_models(context, options, as_of_at=instant)
+            train_models(context, options, as_of_at=instant)
         else:
-            pipeline.train_step(context, options, step, as_of_at=instant)
+            train_step(context, options, step, as_of_at=instant)
 
 
 @main.command()
@@ -258,7 +274,7 @@ def tune(
     n_origins: int,
     every: int,
     as_of: datetime | None,
-    options: pipeline.RunOptions,
+    options: RunOptions,
     dry_run: bool,
 ) -> None:
     """Choose each family's recipe by what it is worth on past weeks that it was not fitted on.
@@ -279,13 +295,13 @@ def tune(
             origins = validation_origins(context.use_case, current, n_origins, every)
             _describe(context, context.new_run("tune", [*origins, current], options))
         else:
-            pipeline.tune(context, options, n_origins=n_origins, every=every, as_of_at=instant)
+            tune_run.tune(context, options, n_origins=n_origins, every=every, as_of_at=instant)
 
 
 @main.command()
 @run_options
 @click.pass_context
-def predict(ctx: click.Context, /, options: pipeline.RunOptions, dry_run: bool) -> None:
+def predict(ctx: click.Context, /, options: RunOptions, dry_run: bool) -> None:
     """Do the second step of `weekly`, for the run that is open; open one if none is.
 
     \b
@@ -296,9 +312,9 @@ def predict(ctx: click.Context, /, options: pipeline.RunOptions, dry_run: bool) 
     """
     with command_context(ctx) as context:
         if dry_run:
-            _describe(context, pipeline.open_weekly(context, options))
+            _describe(context, open_weekly(context, options))
         else:
-            pipeline.predict_models(context, options)
+            predict_models(context, options)
 
 
 @main.command("what-if")
@@ -317,7 +333,7 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
       shelfcast what-if --scenario spring_promo
       shelfcast sql "select * from {scenario_forecasts} where scenario = 'spring_promo'"
     """
-    options = pipeline.RunOptions(selection=Selection(series) if series else None)
+    options = RunOptions(selection=Selection(series) if series else None)
     with command_context(ctx) as context:
         found = run_what_if(context, scenario, options, dry_run=dry_run)
     if sys.stdout.isatty():
@@ -332,7 +348,7 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
 @click.option("--as-of", type=INSTANT, help="Check as of then, in the use case's time zone.")
 @click.pass_context
 def check_future(
-    ctx: click.Context, /, as_of: datetime | None, options: pipeline.RunOptions, dry_run: bool
+    ctx: click.Context, /, as_of: datetime | None, options: RunOptions, dry_run: bool
 ) -> None:
     """List the weeks ahead that lack a plan or the weather, before the run that needs them.
 
@@ -349,7 +365,7 @@ def check_future(
             origin = origin_at(context.use_case, instant)
             _describe(context, context.new_run("check", [origin], options))
             return
-        run, missing = pipeline.check_future(context, options, now=instant)
+        run, missing = check_future_run.check_future(context, options, now=instant)
         if sys.stdout.isatty():
             print_table(
                 missing, f"What no source told of the weeks after {run.origins[-1].origin_date}"
@@ -373,7 +389,7 @@ def replay(
     last: datetime,
     every: int,
     as_issued: bool,
-    options: pipeline.RunOptions,
+    options: RunOptions,
     dry_run: bool,
 ) -> None:
     """Forecast again as of past weeks, with what was known then, in one pass.
@@ -385,10 +401,10 @@ def replay(
     with command_context(ctx) as context:
         days = (first.date(), last.date())
         if dry_run:
-            origins = pipeline.replayed_origins(context, *days, every)
+            origins = replayed_origins(context, *days, every)
             _describe(context, context.new_run("replay", origins, options))
         else:
-            pipeline.replay(context, *days, options, every=every, is_as_issued=as_issued)
+            replay_run.replay(context, *days, options, every=every, is_as_issued=as_issued)
 
 
 @main.command()
@@ -403,7 +419,7 @@ def backtest(
     n_origins: int,
     every: int,
     last: datetime | None,
-    options: pipeline.RunOptions,
+    options: RunOptions,
     dry_run: bool,
 ) -> None:
     """Fit and forecast at past origins as production would have; score it, keep no model.
@@ -435,7 +451,7 @@ def retrain(
     candidates: bool,
     no_tune: bool,
     as_of: datetime | None,
-    options: pipeline.RunOptions,
+    options: RunOptions,
     dry_run: bool,
 ) -> None:
     """Retrain some series; the better recipe, on weeks that neither has seen, serves.
@@ -496,7 +512,7 @@ def monitor(
       shelfcast monitor
       shelfcast sql "select * from {accuracy_alerts} where is_breach"
     """
-    options = pipeline.RunOptions(run_id=run_id, take_over=take_over)
+    options = RunOptions(run_id=run_id, take_over=take_over)
     with command_context(ctx) as context:
         instant = as_of.replace(tzinfo=context.use_case.zone) if as_of else datetime.now(UTC)
         if dry_run:
@@ -541,7 +557,7 @@ def check_runs(ctx: click.Context, grace: float) -> None:
         raise ShelfcastError(f"the runs could not be looked at: {' '.join(failures)}")
 
 
-def _tell_overdue(context: pipeline.RunContext, grace: timedelta) -> None:
+def _tell_overdue(context: RunContext, grace: timedelta) -> None:
     found = overdue_runs(context, datetime.now(UTC), grace)
     for one in found:
         logs.log(
@@ -557,7 +573,7 @@ def _tell_overdue(context: pipeline.RunContext, grace: timedelta) -> None:
         logs.log(Event.RUNS_ON_TIME, f"{name}: no run is overdue.", use_case=name)
 
 
-def _describe(context: pipeline.RunContext, run: Run) -> None:
+def _describe(context: RunContext, run: Run) -> None:
     use_case = context.use_case
     click.echo(f"{use_case.name}: {run.kind} run on dataset {context.connection.dataset}")
     for origin in run.origins:
@@ -636,9 +652,9 @@ def load(
     if covers_only and covers_from is None:
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with command_context(ctx) as context:
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         if not dry_run and (kind == "scenarios" or context.connection.loading == "apart"):
-            pipeline.ensure_input_tables(context)
+            ensure_input_tables(context)
         covers = None
         if covers_from and covers_to:
             only = _values_of_parts(covers_only, context.use_case)
@@ -683,7 +699,7 @@ def load_inbox(ctx: click.Context, dry_run: bool) -> None:
       shelfcast load-inbox
     """
     with command_context(ctx) as context:
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         report = read_inbox(
             context.warehouse, context.connection, context.use_case, dry_run=dry_run
         )
@@ -713,7 +729,7 @@ def fetch_weather(ctx: click.Context, dry_run: bool) -> None:
       shelfcast fetch-weather
     """
     with command_context(ctx) as context:
-        report = pipeline.fetch_missing_weather(context, datetime.now(UTC), dry_run=dry_run)
+        report = fetch_missing_weather(context, datetime.now(UTC), dry_run=dry_run)
     if dry_run:
         for request in report.requests:
             click.echo(str(request))
@@ -899,7 +915,7 @@ def roll_back_model(ctx: click.Context, /, series: str, dry_run: bool) -> None:
         click.echo(told)
 
 
-def _versions(context: pipeline.RunContext, dry_run: bool) -> Versions:
+def _versions(context: RunContext, dry_run: bool) -> Versions:
     return Versions(context.warehouse, context.store, context.use_case, dry_run=dry_run)
 
 
@@ -935,7 +951,7 @@ def export_model(
         found = export_prophet(
             context.warehouse,
             context.store,
-            context.new_run("replay", [], pipeline.RunOptions(selection=only(series))),
+            context.new_run("replay", [], RunOptions(selection=only(series))),
             wanted,
             lambda origin: warehouse_as_of(context, origin, relations),
         )
@@ -1097,7 +1113,7 @@ def doctor(ctx: click.Context, go_live: bool, prod: bool) -> None:
         sys.exit(1)
 
 
-def _any_context(ctx: click.Context) -> pipeline.RunContext:
+def _any_context(ctx: click.Context) -> RunContext:
     """The workplace for a matter of the whole deployment: without --use-case, of its first one."""
     ctx.obj["use_case"] = ctx.obj["use_case"] or next(
         iter(load_settings(project_dir()).use_cases), None

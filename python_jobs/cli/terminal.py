@@ -19,8 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 from python_jobs.infra.logs import is_json
-from python_jobs.runs.pipeline import Progress as OnProgress
-from python_jobs.runs.pipeline import no_progress
+from python_jobs.runs.context import Progress as OnProgress
+from python_jobs.runs.context import no_progress
 
 
 @contextmanager

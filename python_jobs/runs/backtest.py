@@ -14,17 +14,12 @@ from python_jobs.infra.schedule import Origin, scheduled_origins
 from python_jobs.infra.settings import UseCase
 from python_jobs.prediction.gate import check_gate
 from python_jobs.prediction.predict import PredictReport
-from python_jobs.runs.pipeline import (
-    RunContext,
-    RunOptions,
-    check_account,
-    leased,
-    make_priors,
-    pool_models,
-    prepare,
-    publish,
-    recorded_run,
-)
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.forecasting import check_account
+from python_jobs.runs.leases import leased
+from python_jobs.runs.models import make_priors, pool_models
+from python_jobs.runs.recorded import recorded_run
+from python_jobs.runs.stages import prepare, publish
 from python_jobs.selection.backtesting import backtest as backtest_job
 
 

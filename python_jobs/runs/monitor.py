@@ -9,7 +9,9 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Run, step, write_origins
 from python_jobs.infra.schedule import origin_at
 from python_jobs.runs.alerts import AlertReport, tell_alerts
-from python_jobs.runs.pipeline import RunContext, RunOptions, build_stage, ensure_tables, leased
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.leases import leased
+from python_jobs.runs.stages import build_stage, ensure_tables
 from python_jobs.runs.what_if import predict_with_observed_weather
 
 

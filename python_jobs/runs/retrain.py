@@ -14,7 +14,10 @@ from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, Selection, new_run_id, of_model, step
 from python_jobs.infra.schedule import origin_at
 from python_jobs.infra.settings import UseCase
-from python_jobs.runs.pipeline import RunContext, RunOptions, leased, prepare, recorded_run
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.leases import leased
+from python_jobs.runs.recorded import recorded_run
+from python_jobs.runs.stages import prepare
 from python_jobs.selection.retrain_record import (
     Record,
     RetrainReport,

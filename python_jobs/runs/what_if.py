@@ -13,7 +13,7 @@ from python_jobs.infra.run import Run, step
 from python_jobs.infra.schedule import origin_at
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.prediction.scenarios import Question, answer, ask, read_panel, record
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
 
 KNOWN = """
 select scenario, count(*) as n

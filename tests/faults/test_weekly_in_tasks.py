@@ -10,11 +10,16 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.errors import RunStopped, ShelfcastError
 from python_jobs.infra.lease import acquire, holder
 from python_jobs.infra.run import Shard
 from python_jobs.infra.schedule import WEEKDAYS
-from python_jobs.runs import pipeline, tasks
+from python_jobs.runs import stages, tasks
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.issue import weekly_after
+from python_jobs.runs.leases import take_lease
+from python_jobs.runs.recorded import recorded_run, require_own_panels
+from python_jobs.runs.stages import build_stage
 from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site, without_data_tests
@@ -154,7 +159,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     assert children.was_killed(start(site, "w-dies", 1, TEST_KILL_AFTER_LOADS="6").wait())
     done(site, "weekly", "--step", "after", "--dry-run")
     with pytest.raises(RunStopped, match="2 of 3 tasks of run w-dies have ended their predict"):
-        pipeline.weekly_after(site.context(), pipeline.RunOptions(run_id="w-dies"))
+        weekly_after(site.context(), RunOptions(run_id="w-dies"))
     assert public(site) == before, "without its last task a run is not finished"
     # run_log, forecast_log, run_log (predict); run_log (after_forecast)
     second = start(site, "w-dies", 1, attempt=1, TEST_KILL_AFTER_LOADS="4").wait()
@@ -179,21 +184,21 @@ def test_two_that_finish_at_the_same_moment_publish_once(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = site.context()
-    shard = pipeline.RunOptions(run_id="w-three", shard=Shard(1, N_TASKS))
-    run = pipeline.recorded_run(context, shard)
+    shard = RunOptions(run_id="w-three", shard=Shard(1, N_TASKS))
+    run = recorded_run(context, shard)
     assert run is not None
     published = []
     monkeypatch.setattr(type(context.dbt), "build", lambda *_: published.append(1))
     scope = f"publish {context.connection.dataset}"
     other = acquire(context.store, scope, "w-three task 0", "publish")
-    assert not pipeline.build_stage(context, run, "after_forecast", "")  # left to the other
+    assert not build_stage(context, run, "after_forecast", "")  # left to the other
     other.release()
-    assert pipeline.build_stage(context, run, "after_forecast", "")  # which has done it
+    assert build_stage(context, run, "after_forecast", "")  # which has done it
     assert published == []
     foreign = acquire(context.store, scope, "w-thre", "publish")
-    monkeypatch.setattr(pipeline, "PUBLISH_PATIENCE", timedelta(0))
-    with pytest.raises(pipeline.ShelfcastError, match="is held by run w-thre"):
-        pipeline.build_stage(context, run, "after_forecast", "")
+    monkeypatch.setattr(stages, "PUBLISH_PATIENCE", timedelta(0))
+    with pytest.raises(ShelfcastError, match="is held by run w-thre"):
+        build_stage(context, run, "after_forecast", "")
     foreign.release()
 
 
@@ -203,8 +208,8 @@ def test_a_second_job_at_once_is_told_of_the_first(site: Site) -> None:
     scope = f"{context.connection.dataset} {context.use_case.name}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOUD_RUN_JOB", "predict-weekly")
-        run = context.new_run("issued", [], pipeline.RunOptions(run_id="w-first"))
-        first = pipeline._take_lease(context, run, pipeline.RunOptions())
+        run = context.new_run("issued", [], RunOptions(run_id="w-first"))
+        first = take_lease(context, run, RunOptions())
     for index, attempt in ((0, 0), (0, 1), (1, 0), (1, 1)):
         refused = shelfcast(site, "weekly", **cloud_run("w-second", index, attempt))
         assert refused.exit_code == 1
@@ -250,10 +255,10 @@ def test_a_task_that_comes_back_late_reads_no_other_run_s_panels(site: Site) -> 
     late = shelfcast(site, "predict", "--run-id", "w-three", **cloud_run("p-late", 1))
     assert late.exit_code == 0  # it was done
     context = site.context()
-    run = pipeline.recorded_run(context, pipeline.RunOptions(run_id="w-three"))
+    run = recorded_run(context, RunOptions(run_id="w-three"))
     assert run is not None
     with pytest.raises(RunStopped, match=r"\(check\) was begun after run w-three"):
-        pipeline._require_own_panels(context, run)
+        require_own_panels(context, run)
 
 
 def test_three_jobs_find_the_open_run(site: Site) -> None:

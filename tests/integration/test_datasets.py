@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
@@ -42,7 +42,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELFCAST_LOADING", "apart")
         context = site.context()
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         assert "raw" not in datasets_there(site), "whoever loads makes it"
         context.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())

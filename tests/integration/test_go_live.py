@@ -20,7 +20,7 @@ from python_jobs.checks import go_live
 from python_jobs.checks.doctor import Check
 from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.infra.settings import load_settings
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 from tests.support import golden
 from tests.support.commands import done, shelfcast
 from tests.support.site import ROOT, Site, without_data_tests

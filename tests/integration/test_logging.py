@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from python_jobs.cli.app import main
 from python_jobs.infra import logs
 from python_jobs.infra.errors import DbtFailed
-from python_jobs.runs import pipeline
+from python_jobs.runs import issue
 from tests.support import golden
 from tests.support.commands import shelfcast
 from tests.support.site import Site
@@ -165,7 +165,7 @@ def broken_weekly(*_: object) -> None:
 
 @pytest.fixture
 def run_that_breaks(sound: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(pipeline, "weekly", broken_weekly)
+    monkeypatch.setattr(issue, "weekly", broken_weekly)
     for name, value in sound.environment().items():
         monkeypatch.setenv(name, value)
     return lambda **environment: CliRunner().invoke(main, ["weekly"], env=environment)
