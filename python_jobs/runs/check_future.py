@@ -10,9 +10,19 @@ from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import origin_at
 from python_jobs.prediction.gate import missing_regressors
 from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.executors import execute
 from python_jobs.runs.intake import receive_plans
-from python_jobs.runs.leases import leased
-from python_jobs.runs.stages import prepare
+from python_jobs.runs.stages import PREPARE
+from python_jobs.runs.steps import Chain, Opened, Step
+
+CHECK_FUTURE = Chain(
+    kind="check",
+    command="shelfcast check-future",
+    steps=(
+        PREPARE,
+        Step("check", lambda context, run: missing_regressors(context.warehouse, run), "checked"),
+    ),
+)
 
 
 def check_future(
@@ -33,7 +43,8 @@ def check_future(
     """
     options = options or RunOptions()
     receive_plans(context)
-    run = context.new_run("check", [origin_at(context.use_case, now or datetime.now(UTC))], options)
-    with leased(context, run, options):
-        prepare(context, run)
-        return run, missing_regressors(context.warehouse, run)
+    origin = origin_at(context.use_case, now or datetime.now(UTC))
+    run = context.new_run(CHECK_FUTURE.kind, [origin], options)
+    reports = execute(context, CHECK_FUTURE, options, lambda: Opened(run))
+    missing: pd.DataFrame = reports["check"]
+    return run, missing

@@ -8,10 +8,11 @@ from python_jobs.prediction.gate import check_gate
 from python_jobs.prediction.predict import PredictReport, predict
 from python_jobs.runs.context import RunContext
 from python_jobs.runs.leases import require_lease
+from python_jobs.runs.steps import Step
 
 
 def forecast(context: RunContext, run: Run) -> PredictReport:
-    """The second step: check the gate, predict, account for every series."""
+    """Check the gate, predict, and account for every series."""
     gate = check_gate(context.warehouse, run)
     with step(context.warehouse, run, "predict") as counts:
         report = PredictReport()
@@ -37,3 +38,6 @@ def check_account(job: str, n_in: int, report: PredictReport) -> None:
             f"{job}: {n_in} series-origins went in and {report}. Nothing is published; "
             "start the run again."
         )
+
+
+FORECAST = Step("predict", forecast, "predicted", is_sharded=True)

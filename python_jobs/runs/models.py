@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from python_jobs.fitting.coefficients import pool_coefficients
-from python_jobs.fitting.fit import PriorSource, families_of, is_pooled, prior_source
+from python_jobs.fitting.fit import (
+    PriorSource,
+    families_of,
+    has_pooled_family,
+    makes_priors,
+    prior_source,
+)
 from python_jobs.fitting.train import TrainReport, train
 from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, step
-from python_jobs.infra.scope import series_in_scope
+from python_jobs.infra.scope import is_whole_portfolio, series_in_scope
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.registry.verify import verify
 from python_jobs.runs.context import RunContext
 from python_jobs.runs.stages import dbt_progress
+from python_jobs.runs.steps import Step
+from python_jobs.runs.tasks import read_done
 
 WHY_NONE = """
 select coalesce(reason, 'forecastable, yet without a row to train on') as reason, count(*) as n
@@ -47,27 +55,6 @@ def check_models(context: RunContext, run: Run) -> None:
     warn(Event.MODELS_FAULTY, f"models: {found}", run_id=run.run_id, n_faults=len(found.findings))
 
 
-def fit_models(context: RunContext, run: Run, priors: PriorSource | None = None) -> TrainReport:
-    """Train as of the run's origins.
-
-    Args:
-        context: the run's context.
-        run: the run.
-        priors: where those of pooled families come from; None makes them first where this run can.
-    """
-    source = priors or prior_source(run)
-    if priors is None and source == "run":
-        pool_models(context, run)
-        make_priors(context, run)
-    with step(context.warehouse, run, "train") as counts:
-        report = train(
-            context.warehouse, context.store, run, context.n_jobs, context.show("train"), source
-        )
-        counts.n_in, counts.n_out = report.n_series, report.n_trained
-        counts.message = f"{report.n_trained} models trained, {report.n_failed} failed"
-    return report
-
-
 def pool_models(context: RunContext, run: Run) -> None:
     """Fit pooled families without priors and log what each series says of each coefficient."""
     with step(context.warehouse, run, "coefficients") as counts:
@@ -78,10 +65,61 @@ def pool_models(context: RunContext, run: Run) -> None:
 
 def make_priors(context: RunContext, run: Run) -> None:
     """Let dbt make the portfolio's priors of the coefficients that the run has logged."""
-    if not any(is_pooled(family) for family in families_of(run.use_case)):
+    if not has_pooled_family(run.use_case):
         return
     with step(context.warehouse, run, "priors"):
         context.dbt.build("priors", dbt_progress(context, "dbt priors"))
+
+
+def fit_families(context: RunContext, run: Run, *, must_train: bool = False) -> TrainReport:
+    """Train as of the run's origins: local families on this task's shard, global ones in the first.
+
+    Args:
+        context: the run's context.
+        run: the run.
+        must_train: stop where series could be trained and none was.
+
+    Raises:
+        RunStopped: no model was trained, and must_train.
+    """
+    source = _priors_of(context, run)
+    with step(context.warehouse, run, "train") as counts:
+        report = train(
+            context.warehouse, context.store, run, context.n_jobs, context.show("train"), source
+        )
+        counts.n_in, counts.n_out = report.n_series, report.n_trained
+        counts.message = f"{report.n_trained} models trained, {report.n_failed} failed"
+        could_train = report.n_series > 0 or run.shard.count == 1
+        if must_train and could_train and not report.n_trained:
+            raise RunStopped(why_none(context, run))
+    return report
+
+
+def _priors_of(context: RunContext, run: Run) -> PriorSource:
+    """The run's own priors, where it has made the portfolio's; else see `prior_source`."""
+    could_be_own = has_pooled_family(run.use_case) and is_whole_portfolio(run)
+    if could_be_own and read_done(context.warehouse, run).by_any(PRIORS.name):
+        return "run"
+    return prior_source(run)
+
+
+def has_global_family(run: Run) -> bool:
+    """Whether one of the use case's families is one model for all series."""
+    return any(family.scope == "global" for family in families_of(run.use_case))
+
+
+COEFFICIENTS = Step("coefficients", pool_models, "pooled", is_sharded=True, is_due=makes_priors)
+PRIORS = Step("priors", make_priors, "made the priors", is_due=makes_priors, needs="coefficients")
+FIT = Step("train", fit_families, "trained", is_sharded=True, is_awaited=has_global_family)
+FITTING = (COEFFICIENTS, PRIORS, FIT)
+"""How models are made: pooled families twice, with the portfolio's priors in between."""
+
+
+def fit_models(context: RunContext, run: Run) -> TrainReport:
+    """Do the steps of FITTING that are due; see `fit_families`."""
+    reports = {one.name: one.do(context, run) for one in FITTING if one.is_due(run)}
+    report: TrainReport = reports[FIT.name]
+    return report
 
 
 def why_none(context: RunContext, run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Runs as run_origins and run_log hold them: the one to go on with, and what its tasks did."""
+"""Runs as run_origins holds them: the newest one, or the one to go on with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from python_jobs.infra.run import Run, RunKind, new_run_id
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunContext, RunOptions
 from python_jobs.runs.stages import ensure_tables
-from python_jobs.runs.tasks import read_done
 
 
 def recorded_run(context: RunContext, options: RunOptions) -> Run | None:
@@ -69,26 +68,3 @@ def require_own_panels(context: RunContext, run: Run) -> None:
             f"{run.use_case.name}: run {newest.run_id} ({newest.kind}) was begun after run "
             f"{run.run_id}, and the panels are its own. Begin a new run."
         )
-
-
-def require_shards(context: RunContext, run: Run, which: str, command: str) -> None:
-    """What follows is one task; how many came before stands in the log."""
-    wanted = max(n_shards(context, run, which), 1)
-    done = read_done(context.warehouse, run).by_how_many(which)
-    if done < wanted:
-        raise RunStopped(
-            f"{run.use_case.name}: {done} of {wanted} tasks of run {run.run_id} have ended "
-            f"their {which} well. Wait for them, or run `{command}` for the rest."
-        )
-
-
-def n_shards(context: RunContext, run: Run, which: str) -> int:
-    """In how many tasks a step was begun; 0 where it was not."""
-    rows = context.warehouse.read(
-        "select coalesce(max(n_shards), 0) as n from {run_log} "
-        "where run_id = @run_id and use_case = @use_case and step = @step",
-        run_id=run.run_id,
-        use_case=run.use_case.name,
-        step=which,
-    )
-    return int(rows["n"].iloc[0])

@@ -11,10 +11,11 @@ from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import Origin, scheduled_origins
 from python_jobs.prediction.predict import PredictReport
 from python_jobs.runs.context import RunContext, RunOptions
-from python_jobs.runs.forecasting import forecast
-from python_jobs.runs.leases import leased
-from python_jobs.runs.models import fit_models, why_none
-from python_jobs.runs.stages import ensure_tables, prepare, publish
+from python_jobs.runs.executors import execute
+from python_jobs.runs.forecasting import FORECAST
+from python_jobs.runs.models import FIT, fit_models, why_none
+from python_jobs.runs.stages import PREPARE, PUBLISH, ensure_tables, prepare
+from python_jobs.runs.steps import Chain, Opened, Step
 
 SERVED_ORIGINS = """
 select distinct origin_date
@@ -29,6 +30,45 @@ where use_case = @use_case and model_name = @model_name and status = 'trained'
     and run_id not in (select run_id from {run_origins} where run_kind = 'retrain')
 """
 """A retraining of some series leaves the others to the weekly fit."""
+
+
+def refuse_issued_and_prepare(context: RunContext, run: Run) -> None:
+    """Check that a replay as issued takes no issued forecast's place, then prepare.
+
+    Raises:
+        RunStopped: forecasts of one of its origins were issued; see also `prepare`.
+    """
+    if run.is_as_issued:
+        _refuse_issued(context, run)
+    prepare(context, run)
+
+
+def fit_where_nothing_served(context: RunContext, run: Run) -> None:
+    """Train as of each origin that no model serves; a model then serves the later origins too,
+    unless models are refitted every week. An origin at which no series can be trained is left to
+    the baselines."""
+    missing = _origins_without_models(context, run)
+    while missing:
+        chosen = missing if context.use_case.refit == "weekly" else missing[:1]
+        report = fit_models(context, replace(run, origins=chosen))
+        if not report.n_trained:
+            warn(Event.SERIES_FELL_BACK, why_none(context, run), run_id=run.run_id)
+        tried = set(chosen)
+        still = _origins_without_models(context, run)
+        missing = [origin for origin in missing if origin in still and origin not in tried]
+
+
+REPLAY = Chain(
+    kind="replay",
+    command="shelfcast replay",
+    steps=(
+        replace(PREPARE, do=refuse_issued_and_prepare),
+        Step(FIT.name, fit_where_nothing_served, FIT.past),
+        # One task: whether an origin lacks models is asked of all series.
+        replace(FORECAST, is_sharded=False),
+        PUBLISH,
+    ),
+)
 
 
 def replay(
@@ -61,14 +101,8 @@ def replay(
     """
     options = options or RunOptions()
     origins = replayed_origins(context, first, last, every)
-    run = context.new_run("replay", origins, options, is_as_issued=is_as_issued)
-    with leased(context, run, options):
-        if is_as_issued:
-            _refuse_issued(context, run)
-        prepare(context, run)
-        _fit_where_nothing_served(context, run)
-        report = forecast(context, run)
-        publish(context, run)
+    run = context.new_run(REPLAY.kind, origins, options, is_as_issued=is_as_issued)
+    report: PredictReport = execute(context, REPLAY, options, lambda: Opened(run))[FORECAST.name]
     return report
 
 
@@ -117,21 +151,6 @@ def _refuse_issued(context: RunContext, run: Run) -> None:
             f"replay --as-issued: forecasts of {dates} were issued at the time and stay what they "
             "are. Leave --as-issued out to see the replay beside them."
         )
-
-
-def _fit_where_nothing_served(context: RunContext, run: Run) -> None:
-    """Train as of each origin that no model serves; a model then serves the later origins too,
-    unless models are refitted every week. An origin at which no series can be trained is left to
-    the baselines."""
-    missing = _origins_without_models(context, run)
-    while missing:
-        chosen = missing if context.use_case.refit == "weekly" else missing[:1]
-        report = fit_models(context, replace(run, origins=chosen))
-        if not report.n_trained:
-            warn(Event.SERIES_FELL_BACK, why_none(context, run), run_id=run.run_id)
-        tried = set(chosen)
-        still = _origins_without_models(context, run)
-        missing = [origin for origin in missing if origin in still and origin not in tried]
 
 
 def _origins_without_models(context: RunContext, run: Run) -> list[Origin]:

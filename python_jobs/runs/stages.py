@@ -13,6 +13,7 @@ from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, step, write_origins
 from python_jobs.runs.context import RunContext
 from python_jobs.runs.leases import require_lease
+from python_jobs.runs.steps import Step
 from python_jobs.runs.tasks import read_done
 
 PUBLISH_HOLD = timedelta(minutes=15)
@@ -33,7 +34,7 @@ def ensure_input_tables(context: RunContext) -> None:
 
 
 def prepare(context: RunContext, run: Run) -> None:
-    """The first step: say what the run looks back from, then dbt from sources to the gate.
+    """Record what the run looks back from, then let dbt build from the sources to the gate.
 
     Raises:
         RunStopped: a source table is missing or lacks a column, sales are empty, or too old, or
@@ -57,9 +58,13 @@ def prepare(context: RunContext, run: Run) -> None:
     warn_of_untold_years(context.warehouse, context.project, context.use_case)
 
 
-def publish(context: RunContext, run: Run) -> None:
-    """The third step: dbt from the logs to the marts, one run at a time."""
-    build_stage(context, run, "after_forecast", "dbt after")
+def publish(context: RunContext, run: Run) -> bool:
+    """Build what people read: dbt from the logs to the marts, one run at a time.
+
+    Returns:
+        False where another task of the same run is at it (see `build_stage`).
+    """
+    return build_stage(context, run, "after_forecast", "dbt after")
 
 
 def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
@@ -97,6 +102,10 @@ def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
             with step(context.warehouse, run, stage):
                 context.dbt.build(stage, dbt_progress(context, what))
     return True
+
+
+PREPARE = Step("before_forecast", prepare, "prepared the run")
+PUBLISH = Step("after_forecast", publish, "published")
 
 
 def dbt_progress(context: RunContext, what: str) -> Callable[[int, int, str], None]:

@@ -5,14 +5,37 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from python_jobs.fitting.fit import is_pooled
-from python_jobs.infra.errors import SettingsError
-from python_jobs.infra.run import step
+from python_jobs.infra.run import Run, step
 from python_jobs.infra.schedule import origin_at, validation_origins
 from python_jobs.runs.context import RunContext, RunOptions
-from python_jobs.runs.leases import leased
+from python_jobs.runs.executors import execute
 from python_jobs.runs.models import make_priors
-from python_jobs.runs.stages import prepare
+from python_jobs.runs.stages import PREPARE
+from python_jobs.runs.steps import Chain, Opened, Step
 from python_jobs.selection.tuning import TuneReport, Tuning, tunable_families
+
+
+def choose_recipes(context: RunContext, run: Run) -> TuneReport:
+    """Fit and score every candidate, and log the recipe that each segment is given."""
+    families = tunable_families(run.use_case)
+    tuning = Tuning(context.warehouse, run, families, context.n_jobs, context.show("tune"))
+    if any(is_pooled(family) for family in families):
+        with step(context.warehouse, run, "coefficients") as counts:
+            counts.n_in = counts.n_out = tuning.pool()
+        make_priors(context, run)
+    with step(context.warehouse, run, "tune") as counts:
+        report = tuning.choose()
+        counts.n_in, counts.n_out = report.n_scored, report.n_chosen
+        counts.message = str(report)
+    return report
+
+
+TUNE = Chain(
+    kind="tune",
+    command="shelfcast tune",
+    # One task: a recipe is chosen over all series of a segment.
+    steps=(PREPARE, Step("tune", choose_recipes, "chosen recipes")),
+)
 
 
 def tune(
@@ -42,21 +65,9 @@ def tune(
         LeaseHeld: another run of the use case is under way.
     """
     options = options or RunOptions()
-    if options.shard.count > 1:
-        raise SettingsError("tune is one task: a recipe is chosen over all series of a segment.")
-    families = tunable_families(context.use_case)
+    tunable_families(context.use_case)  # one that has none fails before it is begun
     current = origin_at(context.use_case, as_of_at or datetime.now(UTC))
     origins = validation_origins(context.use_case, current, n_origins, every)
-    run = context.new_run("tune", [*origins, current], options)
-    with leased(context, run, options):
-        prepare(context, run)
-        tuning = Tuning(context.warehouse, run, families, context.n_jobs, context.show("tune"))
-        if any(is_pooled(family) for family in families):
-            with step(context.warehouse, run, "coefficients") as counts:
-                counts.n_in = counts.n_out = tuning.pool()
-            make_priors(context, run)
-        with step(context.warehouse, run, "tune") as counts:
-            report = tuning.choose()
-            counts.n_in, counts.n_out = report.n_scored, report.n_chosen
-            counts.message = str(report)
+    run = context.new_run(TUNE.kind, [*origins, current], options)
+    report: TuneReport = execute(context, TUNE, options, lambda: Opened(run))["tune"]
     return report

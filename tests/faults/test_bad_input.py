@@ -321,7 +321,7 @@ def test_an_issued_run_asks_dbt_whether_its_source_is_fresh(site: Site, days_old
     site.use_cases["sku_weekly"]["refit"] = "weekly"
     context = site.context()
     with pytest.raises(RunStopped) as stopped:
-        issue.weekly(context, now=instant("2026-02-18 19:00"))
+        issue.issue(context, now=instant("2026-02-18 19:00"))
     # Rows that arrived after that Wednesday were not known then: the fresh table has no series.
     expected = "staler than error_after_days" if days_old == 40 else "no series is known"
     assert expected in str(stopped.value)

@@ -119,7 +119,7 @@ def test_weekly_verifies_first_and_stops_when_too_many_are_missing(
 ) -> None:
     store.delete(packed(store))
     with pytest.raises(RunStopped, match=r"2 of 2 forecastable series have no usable model.*train"):
-        issue.weekly(site.context(), now=wednesdays(site)[1].as_of_at)
+        issue.issue(site.context(), now=wednesdays(site)[1].as_of_at)
 
 
 def test_copies_that_people_find_are_compared_with_what_serves(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -171,7 +172,8 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
         with step(context.warehouse, run, "before_forecast"):
             pass
 
-    monkeypatch.setattr(train, "prepare", prepare)
+    steps = (replace(train.TRAIN.opening, do=prepare), *train.TRAIN.steps[1:])
+    monkeypatch.setattr(train, "TRAIN", replace(train.TRAIN, steps=steps))
     context = site.context()
     scope = f"{context.connection.dataset} {context.use_case.name}"
     as_of = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0].as_of_at

@@ -122,6 +122,6 @@ def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(
 
 
 def test_how_sources_are_loaded_is_one_of_two(site: Site) -> None:
-    refused = shelfcast(site, "weekly", SHELFCAST_LOADING="appart")
+    refused = shelfcast(site, "run", SHELFCAST_LOADING="appart")
     assert refused.exit_code == 2
     assert "SHELFCAST_LOADING is 'appart'. with_run (the default)" in error_of(refused)

@@ -475,7 +475,7 @@ def test_a_week_without_the_service_is_forecast_with_what_was_known(
         panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
         assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
         service.always = weather_service.hangs_up
-        result = done(site, "weekly")
+        result = done(site, "run")
     ((event, message),) = warnings_of(result.stderr)
     assert event == "weather_not_fetched"
     assert "2 of 2 requests for weather were not answered" in message

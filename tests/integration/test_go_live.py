@@ -62,7 +62,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         done(site, "load", str(sales), "--as", "sales", "--history")
         load_plan(site, ORIGIN + timedelta(weeks=2))
         done(site, "train")
-        done(site, "weekly", "--run-id", "R1")
+        done(site, "run", "--run-id", "R1")
     return site
 
 

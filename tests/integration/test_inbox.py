@@ -119,7 +119,7 @@ def test_a_week_s_run_reads_the_inbox_before_it_says_as_of_when_it_is(site: Site
     drop(site, "plan.csv", PLAN)
     saturday = datetime(2026, 11, 21, 12, tzinfo=UTC)
     with pytest.raises(RunStopped, match="may be issued before 2026-11-21"):
-        issue.weekly(site.context(), now=saturday)
+        issue.issue(site.context(), now=saturday)
     assert len(site.read(ROWS)) == 1
 
 

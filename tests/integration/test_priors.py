@@ -167,7 +167,7 @@ def test_steps_in_containers_of_their_own_are_one_run(site: Site) -> None:
         options = RunOptions(run_id="STEPS", shard=Shard(index, count))
         train_step(context, options, which, as_of_at=SECOND)
 
-    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before"):
+    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before_forecast"):
         step("fit")
     step("before", count=1)
     step("coefficients", 0)
