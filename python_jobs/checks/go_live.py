@@ -371,7 +371,7 @@ def _last_run(context: RunContext, now: datetime) -> str:
     except MissingRelation:
         rows = pd.DataFrame()
     if rows.empty:
-        raise NotTold("no issued run has ended well yet: run `shelfcast weekly` once by hand")
+        raise NotTold("no issued run has ended well yet: run `shelfcast run` once by hand")
     last = rows.iloc[0]
     took = timedelta(seconds=int(last["seconds"]))
     first, second = next_origins(use_case, now)[:2]

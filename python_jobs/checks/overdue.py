@@ -113,7 +113,7 @@ def _overdue_forecast(
     deadline = issue_deadline(use_case, due.origin_date)
     day = due.as_of_at.date()
     remedy = (
-        f"Start `shelfcast weekly` before {deadline}."
+        f"Start `shelfcast run` before {deadline}."
         if now.astimezone(use_case.zone).date() < deadline
         else f"It is too late to issue it: `shelfcast replay --from {day} --to {day} --as-issued`."
     )

@@ -195,7 +195,7 @@ What to type next:
   shelfcast sql "select * from {retraining_log} order by champion_wape desc"
   shelfcast report --out report.html
   shelfcast tune              (choose the recipe of each demand class; then the table recipe_scores)
-  shelfcast weekly            (on a day from Monday to Friday: this week's forecasts, issued)
+  shelfcast run               (on a day from Monday to Friday: this week's forecasts, issued)
   shelfcast doctor
   shelfcast local stop
 Your own table: docs/your-data.md

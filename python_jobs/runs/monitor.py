@@ -72,7 +72,7 @@ def monitor(
     if not context.warehouse.exists("forecasts"):
         raise RunStopped(
             f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to "
-            "score. Run `shelfcast weekly` (or `replay`, `backtest`) first."
+            "score. Run `shelfcast run` (or `replay`, `backtest`) first."
         )
     report: AlertReport = execute(context, MONITOR, options, lambda: Opened(run))["alerts"]
     return report

@@ -100,7 +100,7 @@ def _ask(context: RunContext, run: Run, scenario: str) -> Question:
     except MissingRelation as error:
         raise RunStopped(
             f"{name}: no forecast was issued yet, so there is nothing to compare a scenario with "
-            f"({error}). Run `shelfcast weekly` first."
+            f"({error}). Run `shelfcast run` first."
         ) from error
     if question.panel.empty and question.unused.empty:
         _require_seen(context, scenario)

@@ -77,7 +77,7 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
     ran(site, "issued", "after_forecast", week_before, ORIGIN - timedelta(weeks=1))
     (missing,) = overdue_runs(site.context(), late, GRACE)
     assert "the newest is of 2026-11-08" in missing.message
-    assert "Start `shelfcast weekly` before 2026-11-21" in missing.message
+    assert "Start `shelfcast run` before 2026-11-21" in missing.message
     found = overdue_runs(site.context(), WEDNESDAY + timedelta(days=4), GRACE)
     (missing,) = [one for one in found if one.run_kind == "issued"]
     assert "`shelfcast replay --from 2026-11-18 --to 2026-11-18 --as-issued`" in missing.message
