@@ -136,6 +136,16 @@ def test_the_series_of_a_run_are_chosen(site: Site, way):
         site.use_cases["sku_weekly"] |= {"include": "", "include_table": ""}
 
 
+def test_the_old_name_of_the_scheduled_run_works_and_warns(site: Site):
+    now, before = (done(site, name, "--dry-run", "--run-id", "R0") for name in ("run", "weekly"))
+    origins = [line for line in now.stdout.splitlines() if "as of" not in line]
+    assert [line for line in before.stdout.splitlines() if "as of" not in line] == origins
+    assert "`shelfcast weekly` is now `shelfcast run`" in before.stderr
+    assert "is now" not in now.stderr
+    broken = shelfcast(site, "weekly", "--series", "N1|*|B", "--step", "nothing")
+    assert broken.exit_code == 2
+
+
 def test_three_steps_in_three_containers(site: Site):
     done(site, "run", "--step", "before", "--run-id", "R3")
     held = shelfcast(site, "run")
