@@ -133,8 +133,12 @@ def test_a_training_in_tasks_puts_one_model_in_service(site: Site) -> None:
         done(site, "train", **task("g-train", index))
     assert trained(site, "g-train") == trained(site, "ONE")
     serving = site.read(
-        "select model_version from {models} where model_name = 'ridge' and stage = 'serving'"
+        """
+        select run_id from {models}
+        where model_name = 'ridge' and stage = 'serving'
+        qualify row_number() over (order by stage_as_of_at desc, stage_at desc) = 1
+        """
     )
-    assert [version.split("-", 1)[1] for version in serving["model_version"]] == ["g-train"]
+    assert list(serving["run_id"]) == ["g-train"]
     names = [stored.name for stored in site.context().store.list("models/store_weekly/")]
     assert "models/store_weekly/ridge/model.json" in names
