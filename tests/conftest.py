@@ -13,6 +13,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from python_jobs.local import stack
 from tests.support import clients
+from tests.support.dbt_callers import name_callers_quickly
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
 
@@ -23,6 +24,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Each site has dbt parse the same project; what its texts parse to is kept (a cache of dbt itself).
 enable_test_caching()
+name_callers_quickly()
 
 
 @pytest.hookimpl(tryfirst=True)

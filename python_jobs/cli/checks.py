@@ -118,7 +118,8 @@ def doctor(ctx: click.Context, go_live: bool, prod: bool) -> None:
       shelfcast --target prod doctor --prod
       shelfcast --target prod doctor --go-live
     """
-    from python_jobs.checks.doctor import examine, tell
+    from python_jobs.checks.check import print_checks
+    from python_jobs.checks.doctor import examine
 
     if go_live and prod:
         raise SettingsError("doctor: --go-live or --prod, one at a time.")
@@ -126,15 +127,15 @@ def doctor(ctx: click.Context, go_live: bool, prod: bool) -> None:
     if prod:
         from python_jobs.checks import first_contact
 
-        found = tell(first_contact.examine(context_of_any(ctx)))
+        found = print_checks(first_contact.examine(context_of_any(ctx)))
         click.echo(first_contact.summary(found))
     elif go_live:
         from python_jobs.checks import go_live as going_live
 
-        found = tell(going_live.examine(going_live.contexts_of(context_of_any(ctx), named)))
+        found = print_checks(going_live.examine(going_live.contexts_of(context_of_any(ctx), named)))
         click.echo(going_live.verdict(found))
     else:
-        found = tell(examine(lambda: open_context(ctx)))
+        found = print_checks(examine(lambda: open_context(ctx)))
     if any(check.is_fine is False for check in found):
         sys.exit(1)
 

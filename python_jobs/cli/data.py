@@ -129,7 +129,7 @@ def _log_load(
     context: RunContext, report: LoadReport, uri: str, kind: Kind, *, dry_run: bool
 ) -> None:
     """Log what a load wrote, and warn of a plan's refused rows."""
-    from python_jobs.data.inbox import tell_refused
+    from python_jobs.data.inbox import log_refused_rows
 
     unparsed = ", ".join(f"{count} of {name}" for name, count in report.n_unparsed.items())
     kept = f"; cells that did not parse, kept as text: {unparsed}" if unparsed else ""
@@ -138,7 +138,7 @@ def _log_load(
     elif report.is_new:
         logs.log(Event.ROWS_LOADED, f"{report.n_rows} rows loaded into {report.table}{kept}")
         if kind == "promotions":
-            tell_refused(context.warehouse, context.use_case, uri)
+            log_refused_rows(context.warehouse, context.use_case, uri)
     else:
         logs.log(
             Event.ALREADY_WRITTEN,

@@ -56,7 +56,7 @@ def report(ctx: click.Context, out: Path, horizon_step: int | None, series: str)
 def looker_links(ctx: click.Context, template: str) -> None:
     """Print one URL a page: each opens a new Looker Studio report over that page's mart.
 
-    docs/looker.md says what to put on each page.
+    A mart holds all use cases. docs/looker.md says what to put on each page.
 
     \b
     Example:
@@ -66,7 +66,7 @@ def looker_links(ctx: click.Context, template: str) -> None:
     from python_jobs.report.looker import links
 
     with command_context(ctx) as context:
-        for page, url in links(context.warehouse, context.use_case, template).items():
+        for page, url in links(context.warehouse, template).items():
             click.echo(f"{page}\t{url}")
 
 
