@@ -83,15 +83,26 @@ def families_of(use_case: UseCase) -> list[Family[Any]]:
     return [make_family(name, use_case.family_settings(name)) for name in use_case.families]
 
 
+def has_pooled_family(use_case: UseCase) -> bool:
+    """Whether the fit of one of the use case's families reads priors."""
+    return any(is_pooled(family) for family in families_of(use_case))
+
+
+def makes_priors(run: Run) -> bool:
+    """Whether a task makes the portfolio's priors by itself: it fits all series, and a family
+    pools them."""
+    return has_pooled_family(run.use_case) and is_whole_portfolio(run) and run.shard.count == 1
+
+
 def prior_source(run: Run) -> PriorSource:
     """Where the priors of a run come from when one task does all of it.
 
     A run of some series, or one shard of many, cannot make the portfolio's priors: it shares those
     in force.
     """
-    if not any(is_pooled(family) for family in families_of(run.use_case)):
+    if not has_pooled_family(run.use_case):
         return "none"
-    if is_whole_portfolio(run) and run.shard.count == 1:
+    if makes_priors(run):
         return "run"
     log(
         Event.PRIORS_IN_FORCE,

@@ -175,6 +175,11 @@ CATALOGUE: dict[Event, About] = {
     Event.LOADED_APART: About(
         (INFO,), "`SHELFCAST_LOADING` is apart: plans and weather are left to jobs of their own."
     ),
+    Event.OLD_NAME: About(
+        (WARNING,),
+        "A command was started by the name that it had before; it works as ever.",
+        "Start it by its new name, which the message gives.",
+    ),
     Event.UPLOAD_REFUSED: About(
         (WARNING,),
         "A file of the inbox, or the inbox, cannot be read; the run goes on without it.",

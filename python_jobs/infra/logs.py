@@ -85,6 +85,7 @@ class Event(StrEnum):
     HOLIDAYS_MISSING = "holidays_missing"
     ROWS_LOADED = "rows_loaded"
     LOADED_APART = "loaded_apart"
+    OLD_NAME = "old_name"
     OUTSIDE_RANGE = "outside_range"
     ROWS_REJECTED = "rows_rejected"
     UPLOAD_REFUSED = "upload_refused"

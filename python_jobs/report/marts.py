@@ -195,7 +195,7 @@ def read_marts(
     except MissingRelation as error:
         raise NothingIssued(
             f"{use_case.name}: the page marts were never built ({error}). Issue a forecast with "
-            "`shelfcast weekly`, then run `shelfcast monitor`."
+            "`shelfcast run`, then run `shelfcast monitor`."
         ) from error
 
 
@@ -214,7 +214,7 @@ def _read(
     if not newest["n_rows"]:
         raise NothingIssued(
             f"{use_case.name}: no forecast was issued yet, so there is nothing to report. Issue "
-            "one with `shelfcast weekly`, or play past weeks with `shelfcast replay --as-issued`."
+            "one with `shelfcast run`, or play past weeks with `shelfcast replay --as-issued`."
         )
     is_complete = not pd.isna(newest["complete_date"])
     last = newest["complete_date"] if is_complete else newest["scored_date"]

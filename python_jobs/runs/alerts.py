@@ -101,7 +101,7 @@ def sentence(row: dict[str, Any]) -> str:
         )
     if row["alert"] == "no_forecast":
         return f"no forecast for {name}: {row['detail']}, since the origin {since}."
-    return f"no run was issued for the origin {since}. Run `shelfcast weekly`, or `replay` later."
+    return f"no run was issued for the origin {since}. Run `shelfcast run`, or `replay` later."
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell

@@ -12,7 +12,10 @@ import pytest
 
 from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.logs import LOGGER
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import forecasting, issue, stages
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import ROOT, Site, day, instant, project_vars, without_data_tests
@@ -35,11 +38,11 @@ def sales_settings(site: Site) -> dict:
 def forecast_late(site: Site, when: date = golden.SECOND) -> dict[str, tuple[str, str | None]]:
     """Prepare and forecast as of a Wednesday, without publishing: outcome and reason by series."""
     context = site.context()
-    origins = pipeline.scheduled_origins(context.use_case, when, when)
-    run = context.new_run("replay", origins, pipeline.RunOptions())
+    origins = scheduled_origins(context.use_case, when, when)
+    run = context.new_run("replay", origins, RunOptions())
     with without_data_tests():
-        pipeline.prepare(context, run)
-    pipeline.forecast(context, run)
+        stages.prepare(context, run)
+    forecasting.forecast(context, run)
     rows = golden.table(
         site,
         f"""
@@ -318,7 +321,7 @@ def test_an_issued_run_asks_dbt_whether_its_source_is_fresh(site: Site, days_old
     site.use_cases["sku_weekly"]["refit"] = "weekly"
     context = site.context()
     with pytest.raises(RunStopped) as stopped:
-        pipeline.weekly(context, now=instant("2026-02-18 19:00"))
+        issue.issue(context, now=instant("2026-02-18 19:00"))
     # Rows that arrived after that Wednesday were not known then: the fresh table has no series.
     expected = "staler than error_after_days" if days_old == 40 else "no series is known"
     assert expected in str(stopped.value)
@@ -345,4 +348,4 @@ def test_a_series_named_like_a_path_is_a_name(make_site: Callable[[], Site]):
 
 def test_what_the_pipeline_raises_is_what_the_command_says(site: Site):
     with pytest.raises(RunStopped, match="does not exist"):
-        pipeline.train_models(site.context())
+        train_models(site.context())

@@ -16,8 +16,8 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Selection
 from python_jobs.prediction.predict import PredictReport
 from python_jobs.runs import backtest as backtests
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.recorded import recorded_run
 from python_jobs.selection.backtesting import backtest as backtest_job
 from tests.support import golden
 from tests.support.site import Site, day, without_data_tests
@@ -161,4 +161,4 @@ def test_a_backtest_without_a_series_for_a_model_says_why(played: Backtested) ->
 def test_a_backtest_of_no_origin_is_refused(played: Backtested) -> None:
     with pytest.raises(RunStopped, match=r"--origins 0 --every 1 names no origin"):
         backtests.backtest(played.site.context(), 0)
-    assert pipeline.recorded_run(played.site.context(), RunOptions(run_id="nobody")) is None
+    assert recorded_run(played.site.context(), RunOptions(run_id="nobody")) is None

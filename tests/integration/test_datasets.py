@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
@@ -42,7 +42,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELFCAST_LOADING", "apart")
         context = site.context()
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         assert "raw" not in datasets_there(site), "whoever loads makes it"
         context.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())
@@ -122,6 +122,6 @@ def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(
 
 
 def test_how_sources_are_loaded_is_one_of_two(site: Site) -> None:
-    refused = shelfcast(site, "weekly", SHELFCAST_LOADING="appart")
+    refused = shelfcast(site, "run", SHELFCAST_LOADING="appart")
     assert refused.exit_code == 2
     assert "SHELFCAST_LOADING is 'appart'. with_run (the default)" in error_of(refused)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same
@@ -198,7 +198,7 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
         {"name": f"{name}_attributes", "tables": [{"name": "rows"}]} for name in site.use_cases
     ]
     (site.project / "models" / "dimension.yml").write_text(yaml.safe_dump({"sources": named}))
-    pipeline.ensure_tables(site.context("sku_weekly"))
+    ensure_tables(site.context("sku_weekly"))
     return rendered.render(site, TABLES)
 
 

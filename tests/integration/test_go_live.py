@@ -22,7 +22,7 @@ from python_jobs.checks.check import Check, checked
 from python_jobs.checks.deployment import DEPLOYMENT
 from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.infra.settings import load_settings
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 from tests.support import golden
 from tests.support.commands import done, shelfcast
 from tests.support.site import ROOT, Site, without_data_tests
@@ -64,7 +64,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         done(site, "load", str(sales), "--as", "sales", "--history")
         load_plan(site, ORIGIN + timedelta(weeks=2))
         done(site, "train")
-        done(site, "weekly", "--run-id", "R1")
+        done(site, "run", "--run-id", "R1")
     return site
 
 

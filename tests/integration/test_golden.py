@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.errors import RunStopped
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import forecasting, replay, stages
+from python_jobs.runs.context import RunOptions
 from tests.support import golden, second_use_case
 from tests.support.site import Site, without_data_tests
 
@@ -133,7 +135,7 @@ def nine(*values: float) -> tuple[float, ...]:
 def test_a_second_replay_gives_the_same_rows_beside_the_issued_ones(site: Site) -> None:
     before = golden.public_tables(site)
     with without_data_tests():
-        pipeline.replay(site.context(), golden.FIRST, golden.SECOND)
+        replay.replay(site.context(), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site) == before
     runs = site.read(
         """
@@ -152,13 +154,13 @@ def strip_index(csv: str) -> list[str]:
 
 def test_what_was_issued_is_not_published_over(site: Site) -> None:
     context = site.context()
-    origin = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
-    run = context.new_run("issued", [origin], pipeline.RunOptions(run_id="ISSUED"))
+    origin = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
+    run = context.new_run("issued", [origin], RunOptions(run_id="ISSUED"))
     with without_data_tests():
-        pipeline.prepare(context, run)
-    pipeline.forecast(context, run)
+        stages.prepare(context, run)
+    forecasting.forecast(context, run)
     with pytest.raises(RunStopped, match=r"2026-02-15 were issued"):
-        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
+        replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
 
 
 def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
@@ -170,7 +172,7 @@ def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     # 2 series x 2 Wednesdays x 3 weeks
     assert len(second["forecasts"]) == 12
     with without_data_tests():
-        pipeline.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
+        replay.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site, second_use_case.NAME) == second
     assert golden.public_tables(site, "sku_weekly") == first
 

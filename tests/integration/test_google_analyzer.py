@@ -16,8 +16,8 @@ from google.cloud import bigquery
 
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.stages import ensure_tables
 from tests.support import compiled, googlesql, second_use_case
 from tests.support import own_features as own_features_files
 from tests.support.compiled import Analysis
@@ -280,7 +280,7 @@ def site(make_site: Callable[[], Site]) -> Site:
             f"{{{{ log_table_ddl('logs', '{table}', log_tables()['{table}']) }}}}"
         )
     context = site.context("sku_weekly")
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
     write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     return site
@@ -432,7 +432,7 @@ def test_a_use_case_that_the_settings_leave_out_takes_no_part(make_site, tables)
     site = make_site()
     second_use_case.add_models(site.copy_project(), store_weekly())
     site.use_cases = {second_use_case.NAME: store_weekly()}
-    pipeline.ensure_tables(site.context(second_use_case.NAME))
+    ensure_tables(site.context(second_use_case.NAME))
     manifest = compiled.compile_project(site, second_use_case.NAME)
     analysis = compiled.analyse(manifest, renamed(tables, site.dataset))
     assert {f"{second_use_case.NAME}_gate", "forecasts", "forecast_errors"} <= set(analysis.types)

@@ -19,8 +19,7 @@ import pytest
 
 from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
 from tests.support import own_features
 from tests.support.played import recorded_stages
 from tests.support.site import Site, day, instant, without_data_tests
@@ -375,7 +374,7 @@ def moved(make_site: Callable[[], Site]) -> Moved:
 def built_by(context: RunContext, run: Run) -> dict[str, pd.DataFrame]:
     """Build what comes before a forecast; read each relation of it that has an origin_date."""
     with recorded_stages() as stages, without_data_tests():
-        pipeline.prepare(context, run)
+        stages.prepare(context, run)
     models = [name.split(".")[-1] for name in stages["before_forecast"] if name.startswith("model")]
     asked = [
         name

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from python_jobs.cli.app import main
 from python_jobs.infra import logs
 from python_jobs.infra.errors import DbtFailed
-from python_jobs.runs import pipeline
+from python_jobs.runs import issue
 from tests.support import golden
 from tests.support.commands import shelfcast
 from tests.support.site import Site
@@ -159,16 +159,16 @@ def test_people_at_a_terminal_see_no_more_of_dbt_than_before(site: Site) -> None
     assert stream.getvalue() == ""
 
 
-def broken_weekly(*_: object) -> None:
+def broken_run(*_: object) -> None:
     raise KeyError("promo_share")
 
 
 @pytest.fixture
 def run_that_breaks(sound: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr(pipeline, "weekly", broken_weekly)
+    monkeypatch.setattr(issue, "issue", broken_run)
     for name, value in sound.environment().items():
         monkeypatch.setenv(name, value)
-    return lambda **environment: CliRunner().invoke(main, ["weekly"], env=environment)
+    return lambda **environment: CliRunner().invoke(main, ["run"], env=environment)
 
 
 def test_an_error_nobody_expected_is_one_line_and_exit_code_1(
@@ -181,7 +181,7 @@ def test_an_error_nobody_expected_is_one_line_and_exit_code_1(
     assert (entry["severity"], entry["event"]) == ("ERROR", "run_failed")
     assert entry["message"] == "KeyError: 'promo_share'"
     assert entry["use_case"] == "sku_weekly"
-    assert "in broken_weekly" in entry["stack_trace"]
+    assert "in broken_run" in entry["stack_trace"]
 
 
 def test_at_a_terminal_it_is_a_traceback_as_ever(run_that_breaks: Callable[..., Result]) -> None:
@@ -193,10 +193,10 @@ def test_at_a_terminal_it_is_a_traceback_as_ever(run_that_breaks: Callable[..., 
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["weekly", "--nonsense"], {}, "No such option '--nonsense'. See `main weekly --help`."),
-        (["weekly"], {"SHELFCAST_LOG_FORMAT": "yaml"}, "SHELFCAST_LOG_FORMAT is 'yaml', not auto"),
+        (["run", "--nonsense"], {}, "No such option '--nonsense'. See `main run --help`."),
+        (["run"], {"SHELFCAST_LOG_FORMAT": "yaml"}, "SHELFCAST_LOG_FORMAT is 'yaml', not auto"),
         (
-            ["weekly"],
+            ["run"],
             {"SHELFCAST_MAXIMUM_BYTES_BILLED": "1TB"},
             "SHELFCAST_MAXIMUM_BYTES_BILLED is '1TB', not a whole number of bytes above 0",
         ),

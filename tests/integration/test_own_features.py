@@ -17,7 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs.replay import replay
+from python_jobs.runs.train import train_models
 from tests.support import commands, own_features, second_use_case
 from tests.support.families import ridge_coefficients
 from tests.support.site import Site, day, without_data_tests
@@ -124,10 +126,10 @@ def site(make_site: Callable[[], Site]) -> Site:
     write_sales(site)
     context = site.context()
     start = day("2026-02-18")
-    as_of = pipeline.scheduled_origins(context.use_case, start, start)[0].as_of_at
-    pipeline.train_models(context, as_of_at=as_of)
+    as_of = scheduled_origins(context.use_case, start, start)[0].as_of_at
+    train_models(context, as_of_at=as_of)
     with without_data_tests():  # training had them, over the same panels
-        pipeline.replay(context, start, start, is_as_issued=True)
+        replay(context, start, start, is_as_issued=True)
     return site
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from python_jobs.infra.dbt_runner import Dbt
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support import golden
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
@@ -43,7 +43,7 @@ def test_a_site_gets_what_dbt_makes_of_its_own_dataset(make_site: Callable[[], S
         _, shared = (site.context().dbt._parsed_by_dbt() for site in sites)
         assert len(made) == 1
     dbt = sites[1].context().dbt
-    pipeline.ensure_tables(sites[1].context())
+    ensure_tables(sites[1].context())
     file, compiled = file_of(dbt), compiled_by(dbt, shared)
     own = dbt._invoke(None, "parse")
     assert file == file_of(dbt)

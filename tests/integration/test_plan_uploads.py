@@ -16,7 +16,7 @@ import pytest
 
 from python_jobs.data.load import load_file
 from python_jobs.local.demo_data import DemoSettings, generate
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support import golden
 from tests.support.site import Site, day, instant
 
@@ -168,7 +168,7 @@ def demo(make_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory
     site = make_site()
     data = generate(tmp_path_factory.mktemp("demo"), SMALL)
     context = site.context()
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     for kind, path in (("sales", data.sales), ("promotions", data.promotions)):
         load_file(context.warehouse, context.connection, context.use_case, str(path), kind)
     context.dbt.run(

@@ -21,8 +21,8 @@ from python_jobs.infra.errors import LeaseHeld, RunStopped
 from python_jobs.infra.logs import LOGGER
 from python_jobs.infra.run import Selection, Shard, write_origins
 from python_jobs.infra.schedule import origin_at
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models, train_step
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -62,7 +62,7 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
 def train(site: Site, run_id: str, as_of_at: object, series: str = "", **rest: object) -> object:
     selection = Selection(series) if series else None
     options = RunOptions(selection=selection, run_id=run_id, **rest)
-    return pipeline.train_models(site.context(), options, as_of_at=as_of_at)
+    return train_models(site.context(), options, as_of_at=as_of_at)
 
 
 def levels(site: Site, run_id: str) -> dict[str, float]:
@@ -165,9 +165,9 @@ def test_steps_in_containers_of_their_own_are_one_run(site: Site) -> None:
 
     def step(which: str, index: int = 0, count: int = 2) -> None:
         options = RunOptions(run_id="STEPS", shard=Shard(index, count))
-        pipeline.train_step(context, options, which, as_of_at=SECOND)
+        train_step(context, options, which, as_of_at=SECOND)
 
-    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before"):
+    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before_forecast"):
         step("fit")
     step("before", count=1)
     step("coefficients", 0)

@@ -19,7 +19,7 @@ from python_jobs.infra.errors import RunStopped, SettingsError
 from python_jobs.infra.run import Selection
 from python_jobs.registry.verify import verify
 from python_jobs.runs import retrain as runs
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
 from python_jobs.runs.retrain import champion_family, has_recipes, retrain
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast

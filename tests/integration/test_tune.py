@@ -23,8 +23,10 @@ import pytest
 from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.run import Selection, write_origins
 from python_jobs.infra.schedule import origin_at, validation_origins
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs import replay
+from python_jobs.runs import tune as tune_run
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from python_jobs.selection.tuning import Tuning, tunable_families
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
@@ -76,7 +78,7 @@ def tuned(make_site: Callable[[], Site]) -> Tuned:
 
 
 def tune(site: Site, options: RunOptions, **rest: Any) -> Any:
-    return pipeline.tune(
+    return tune_run.tune(
         site.context(), options, **{"n_origins": 2, "every": 2, "as_of_at": NOW, **rest}
     )
 
@@ -146,7 +148,7 @@ def test_the_forecasts_of_the_chosen_are_logged_as_those_of_a_tune(tuned: Tuned)
 def test_training_uses_the_recipe_of_each_series_segment(tuned: Tuned) -> None:
     """A's level is its last week; B's the mean of four. D fails."""
     with without_data_tests():
-        report = pipeline.train_models(tuned.site.context(), RunOptions(run_id="T"), as_of_at=NOW)
+        report = train_models(tuned.site.context(), RunOptions(run_id="T"), as_of_at=NOW)
     assert (report.n_trained, report.n_failed) == (3, 1)
     assert trained(tuned.site, "T") == {
         A: (120.0, "smooth", {"run_id": "TUNE", "options": LAST_WEEK}),
@@ -252,7 +254,7 @@ def test_a_forecast_whose_recipe_was_chosen_later_is_found(tuned: Tuned) -> None
     """The models of week 12 serve a replay a week later; then the tunes are dated after both."""
     context = tuned.site.context()
     with without_data_tests():
-        pipeline.replay(context, day("2026-04-08"), day("2026-04-08"))
+        replay.replay(context, day("2026-04-08"), day("2026-04-08"))
     name = "forecasts_use_no_recipe_or_priors_chosen_later"
     context.dbt.run("test", "--select", name)
     context.warehouse.query(

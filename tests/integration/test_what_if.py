@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs import replay
 from python_jobs.runs.monitor import monitor
 from python_jobs.runs.what_if import what_if
 from tests.support.commands import done, error_of, heard, shelfcast
@@ -99,7 +99,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     with without_data_tests():
         context = site.context()
         wednesdays = [WEEKS[n] + timedelta(days=2) for n in (FIRST, LAST)]
-        pipeline.replay(context, *wednesdays, every=LAST - FIRST, is_as_issued=True)
+        replay.replay(context, *wednesdays, every=LAST - FIRST, is_as_issued=True)
     return site
 
 

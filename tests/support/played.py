@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.dbt_runner import Dbt
-from python_jobs.runs import pipeline
+from python_jobs.runs import replay
 from tests.support import golden
 from tests.support.site import Site
 
@@ -34,7 +34,7 @@ def play(site: Site) -> Played:
     golden.make(site)
     with recorded_stages() as stages:
         context = site.context()
-        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
+        replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())
         context.dbt.build("monitoring")
     return Played(site, stages)

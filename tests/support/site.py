@@ -24,7 +24,8 @@ from google.cloud import storage
 from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.local.stack import Endpoints
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import RunContext, open_context
+from python_jobs.runs.stages import ensure_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT_PARTS = ("models", "macros", "seeds", "tests/data")
@@ -94,10 +95,10 @@ class Site:
         self.profiles = Path(shutil.copytree(self.profiles, self.folder / "profiles"))
         return self.profiles / "profiles.yml"
 
-    def context(self, use_case: str | None = None) -> pipeline.RunContext:
+    def context(self, use_case: str | None = None) -> RunContext:
         """Open the workplace, with this deployment's environment in force."""
         os.environ.update(self.environment())
-        return pipeline.open_context(use_case or self.use_case, n_jobs=2)
+        return open_context(use_case or self.use_case, n_jobs=2)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -109,7 +110,7 @@ class Site:
     def write(self, name: str, rows: pd.DataFrame, table: str | None = None) -> None:
         """Append rows to a source table, made with the frame's types if need be."""
         context = self.context()
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         for column in set(NEED_NOT_SAY.get(name, ())) - set(rows):
             rows = rows.assign(**{column: pd.Series([None] * len(rows), dtype="string")})
         table = table or f"shelfcast-local.{self.dataset}_raw.{name}"

@@ -21,8 +21,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from tests.support import golden
 from tests.support.site import Site, day, instant, without_data_tests
 
@@ -63,5 +63,5 @@ def make(site: Site) -> Site:
     plan = golden.plan(unit="N1", channel="*", sku_id="A")
     site.write("promotions", plan.assign(covers_to=WEEKS[-1] + timedelta(weeks=9)))
     with without_data_tests():
-        pipeline.train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
+        train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
     return site

@@ -159,7 +159,7 @@ class Marts:
 
 
 def test_a_page_of_marts_that_were_never_built_is_refused(use_case: UseCase):
-    with pytest.raises(NothingIssued, match=r"were never built .*`shelfcast weekly`"):
+    with pytest.raises(NothingIssued, match=r"were never built .*`shelfcast run`"):
         read_marts(Marts(None), use_case, 1)  # type: ignore[arg-type]
 
 
