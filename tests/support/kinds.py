@@ -1,0 +1,49 @@
+"""What a test needs decides its marker and its worker: nobody has to remember either."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+UNIT = Path(__file__).resolve().parents[1] / "unit"
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+
+PLAYED = frozenset({"played", "trained_fortnight", "issued_fortnight"})
+"""Fixtures of the golden fortnight, which is played once in each worker that asks for it."""
+
+HEAVY = frozenset({"children", "browser", "dask_cluster", "subprocess", "benchmarks"})
+"""What modules of slow tests import: processes, a browser, a cluster, a benchmark."""
+
+
+def marker_of(item: pytest.Item) -> str | None:
+    """`unit`, `golden`, `slow`, or None for a test with a deployment of its own."""
+    if UNIT in item.path.parents and "local_stack" not in fixtures_of(item):
+        return "unit"
+    if DEPLOY in item.path.parents or imported_by(item) & HEAVY:
+        return "slow"
+    return "golden" if fixtures_of(item) & PLAYED else None
+
+
+def group_of(item: pytest.Item, golden: set[Path]) -> str:
+    """The worker's share that a test belongs to: its file, or all files of the fortnight."""
+    return "golden" if item.path in golden else item.path.stem
+
+
+def fixtures_of(item: pytest.Item) -> frozenset[str]:
+    """The fixtures that a test asks for, those of the whole session under their names alone.
+
+    A module's own fixture may have the name of a session's and be another thing.
+    """
+    defined = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return frozenset(name for name, found in defined.items() if found[-1].scope == "session")
+
+
+def imported_by(item: pytest.Item) -> frozenset[str]:
+    """The modules that a test's module has imported, or imported from, by their last name."""
+    values = vars(getattr(item, "module", None) or ModuleType("none")).values()
+    modules = {value.__name__ for value in values if isinstance(value, ModuleType)}
+    modules |= {getattr(value, "__module__", None) or "" for value in values}
+    parts = (part for name in modules for part in (name.split(".")[0], name.split(".")[-1]))
+    return frozenset(parts)
