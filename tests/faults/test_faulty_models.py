@@ -15,7 +15,7 @@ from python_jobs.infra.store import ModelStore
 from python_jobs.registry.verify import verify
 from python_jobs.runs import pipeline
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     site = golden.make(make_site().in_bucket())
     context = site.context()
     pipeline.train_models(context, as_of_at=wednesdays(site)[0].as_of_at)
-    with without_data_tests():
-        pipeline.prepare(context, new_run(site))
+    pipeline.prepare(context, new_run(site))
     return site
 
 

@@ -54,7 +54,7 @@ def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) ->
 
     # And a whole new run on top of it all gives the same public rows.
     before = golden.public_tables(site)
-    fourth = children.shelfcast(site, *REPLAY, "--run-id", "R4")
+    fourth = children.shelfcast(site, *REPLAY, "--run-id", "R4", TEST_WITH_DATA_TESTS="1")
     assert fourth.returncode == 0, fourth.stderr
     assert logged(site) == {"R2": 16, "R4": 16}
     assert golden.public_tables(site) == before

@@ -13,7 +13,7 @@ from python_jobs.infra.lease import acquire, give_back
 from python_jobs.infra.run import Run, Shard, write_origins
 from python_jobs.runs import pipeline, tasks
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 N_SHARDS = 4
 RETRIED = "RETRIED"  # after ONE in the alphabet: of runs of one instant the last is taken
@@ -34,8 +34,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         units = likeness["units_sold"] * n / 7
         site.write("sales", likeness.assign(sku_id=f"E{n}", units_sold=units))
     context = site.context()
-    with without_data_tests():
-        pipeline.prepare(context, run_of(context, "predict", "ONE"))
+    pipeline.prepare(context, run_of(context, "predict", "ONE"))
     task("train", "ONE")
     task("predict", "ONE")
     return site

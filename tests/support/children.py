@@ -17,6 +17,10 @@ PREPARE = """
 import os, signal, sys
 import tests.support.families
 from python_jobs.infra.warehouse import Warehouse
+from tests.support.data_tests import leave_out_data_tests
+
+if not os.environ.get("TEST_WITH_DATA_TESTS"):
+    leave_out_data_tests()
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
 kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))
