@@ -12,7 +12,7 @@ from google.cloud import bigquery, storage
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from python_jobs.local import stack
-from tests.support import clients, kinds
+from tests.support import clients, golden, kinds
 from tests.support.data_tests import leave_out_data_tests
 from tests.support.dbt_memory import remembering
 from tests.support.parsed_once import parsed_once
@@ -107,6 +107,25 @@ def _quiet_environment() -> Iterator[None]:
 def _parsed_once() -> Iterator[None]:
     with remembering(), parsed_once():
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_fortnight(
+    local_stack: stack.Endpoints, tmp_path_factory: pytest.TempPathFactory
+) -> Site:
+    """The golden models of the first Wednesday; tests change copies of it (`golden.copy`)."""
+    site = golden.make(Site(tmp_path_factory.mktemp("trained"), local_stack))
+    golden.train(site, "sku_weekly")
+    return site
+
+
+@pytest.fixture(scope="session")
+def issued_fortnight(trained_fortnight: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Both golden Wednesdays, issued; tests change copies of it (`golden.copy`)."""
+    folder = tmp_path_factory.mktemp("issued")
+    site = golden.copy(trained_fortnight, Site(folder, trained_fortnight.endpoints))
+    golden.issue(site, "sku_weekly")
+    return site
 
 
 @pytest.fixture(scope="module")

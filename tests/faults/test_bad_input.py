@@ -222,14 +222,13 @@ def test_holidays_that_the_seed_does_not_know(site: Site, caplog, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def holey(make_site: Callable[[], Site]) -> Site:
+def holey(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """The plan speaks for W1 to W8: of W9, step 2 of the second Wednesday, it knows nothing."""
-    site = golden.make(make_site())
+    site = golden.copy(trained_fortnight, make_site())
     columns = site.use_cases["sku_weekly"]["sources"]["promotions"]["columns"]
     last = (golden.WEEK["W8"] + pd.Timedelta(days=6)).isoformat()
     columns["covers_to"] = f"date '{last}'"
     site.use_cases["sku_weekly"]["max_refused_share"] = 1.0
-    done(site, *TRAIN)
     return site
 
 

@@ -19,12 +19,10 @@ from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Site:
+def site(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """Trained as of the first Wednesday; the panels are those of both."""
-    site = golden.make(make_site().in_bucket())
-    context = site.context()
-    pipeline.train_models(context, as_of_at=wednesdays(site)[0].as_of_at)
-    pipeline.prepare(context, new_run(site))
+    site = golden.copy(trained_fortnight, make_site().in_bucket())
+    pipeline.prepare(site.context(), new_run(site))
     return site
 
 

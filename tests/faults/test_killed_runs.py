@@ -18,11 +18,8 @@ BEFORE_FORECAST_LOG, AFTER_FORECAST_LOG = "4", "5"
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Site:
-    site = golden.make(make_site().in_bucket())
-    trained = children.shelfcast(site, "train", "--as-of", f"{golden.FIRST}T22:00")
-    assert trained.returncode == 0, trained.stderr
-    return site
+def site(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
+    return golden.copy(trained_fortnight, make_site().in_bucket())
 
 
 def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) -> None:

@@ -36,9 +36,8 @@ class Backtested:
 
 
 @pytest.fixture(scope="module")
-def played(make_site: Callable[[], Site]) -> Backtested:
-    site = golden.make(make_site())
-    golden.play(site, "sku_weekly")
+def played(make_site: Callable[[], Site], issued_fortnight: Site) -> Backtested:
+    site = golden.copy(issued_fortnight, make_site())
     issued = golden.public_tables(site)
     report = backtests.backtest(site.context(), 2, RunOptions(run_id="BACK"), last=TO)
     return Backtested(site, issued, report)

@@ -42,12 +42,10 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(make_site: Callable[[], Site]) -> Story:
-    site = make_site()
-    golden.make(site)
+def story(make_site: Callable[[], Site], issued_fortnight: Site) -> Story:
+    site = golden.copy(issued_fortnight, make_site())
     alerts = {"wape": 0, "min_scored": 1, "min_arrived": 0.3, "on_breach": "fail"}
     site.use_cases["sku_weekly"]["alerts"] = alerts
-    golden.play(site, "sku_weekly")
     told = Story(site)
     told.monitor("march", MARCH)
     sales = "{sku_weekly_sales.rows}"
