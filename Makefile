@@ -30,7 +30,7 @@ test: setup lint
 
 # At every save: what needs no emulator, in a minute.
 test-unit: setup
-	$(BIN)/python -m pytest tests/unit -m unit -n auto --maxprocesses 4
+	$(BIN)/python -m pytest tests/unit tests/emulators -m unit -n auto --maxprocesses 4
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -3,6 +3,8 @@
 Run by deploy/Dockerfile. It uses the standard library alone until `try`.
 """
 
+import importlib
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -60,7 +62,7 @@ def remove() -> None:
 
 
 def try_it() -> None:
-    """Fit a Prophet model, import dbt's adapter, read and write Parquet: nothing of use is gone."""
+    """Fit a Prophet model, import dbt's adapter, Parquet and the jobs: nothing of use is gone."""
     import dbt.adapters.bigquery
     import pandas as pd
     import pyarrow.dataset
@@ -68,11 +70,26 @@ def try_it() -> None:
     from prophet import Prophet
 
     import python_jobs.cli.app
+    import python_jobs.fitting.export
+    import python_jobs.registry.verify
+    import python_jobs.runs
 
+    runs = [
+        importlib.import_module(f"python_jobs.runs.{one.name}")
+        for one in pkgutil.iter_modules(python_jobs.runs.__path__)
+    ]
     days = pd.date_range("2026-01-05", periods=30, freq="W-MON")
     model = Prophet().fit(pd.DataFrame({"ds": days, "y": range(30)}))
     assert model.params["k"].size == 1
-    modules = (dbt.adapters.bigquery, pyarrow.dataset, pyarrow.parquet, python_jobs.cli.app)
+    modules = (
+        dbt.adapters.bigquery,
+        pyarrow.dataset,
+        pyarrow.parquet,
+        python_jobs.cli.app,
+        python_jobs.fitting.export,
+        python_jobs.registry.verify,
+        *runs,
+    )
     names = ", ".join(module.__name__ for module in modules)
     sys.stdout.write(f"{names} and Prophet work\n")
 

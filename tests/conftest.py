@@ -14,6 +14,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from python_jobs.local import stack
 from tests.support import clients, golden, kinds
 from tests.support.data_tests import leave_out_data_tests
+from tests.support.dbt_callers import name_callers_quickly
 from tests.support.dbt_memory import remembering
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
@@ -25,7 +26,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Each site has dbt parse the same project; what its texts parse to is kept (a cache of dbt itself).
 enable_test_caching()
-
+name_callers_quickly()
 
 # Each site has dbt build its project; the data tests among it run where they are asked for.
 leave_out_data_tests()

@@ -37,7 +37,7 @@ def names(pattern, folder="/opt"):
     return [str(path) for path in Path(folder).rglob(pattern)]
 
 programs = ("pip", "pip3", "uv", "gcc", "cc", "g++", "make", "git", "stanc", "curl", "wget")
-modules = ("pip", "ensurepip", "pytest", "bqemulator", "google.cloud.aiplatform")
+modules = ("pip", "ensurepip", "pytest", "bqemulator", "emulators", "google.cloud.aiplatform")
 print(json.dumps({
     "uid": os.getuid(), "gid": os.getgid(), "cwd": os.getcwd(),
     "programs": [name for name in programs if shutil.which(name)],

@@ -6,25 +6,21 @@ locals {
   # As python_jobs/report/marts.py names them; a test compares.
   pages = ["overview", "worst_series", "series_weeks", "value_added", "intervals", "runs", "alerts", "retraining"]
 
-  looker_links = merge(flatten([
-    for use_case in keys(var.use_cases) : [
-      for page in local.pages : {
-        "${use_case} ${page}" = join("", [
-          "https://lookerstudio.google.com/reporting/create?",
-          var.looker_template == "" ? "" : "c.reportId=${urlencode(var.looker_template)}&",
-          "c.mode=edit",
-          join("", [for key, value in {
-            connector      = "bigQuery"
-            type           = "TABLE"
-            projectId      = var.project
-            datasetId      = "${var.dataset}_marts"
-            tableId        = "${use_case}_report_${page}"
-            datasourceName = "${use_case}_report_${page}"
-          } : "&ds.${var.looker_template == "" ? "" : "${page}."}${key}=${urlencode(value)}"]),
-        ])
-      }
-    ]
-  ])...)
+  looker_links = {
+    for page in local.pages : page => join("", [
+      "https://lookerstudio.google.com/reporting/create?",
+      var.looker_template == "" ? "" : "c.reportId=${urlencode(var.looker_template)}&",
+      "c.mode=edit",
+      join("", [for key, value in {
+        connector      = "bigQuery"
+        type           = "TABLE"
+        projectId      = var.project
+        datasetId      = "${var.dataset}_marts"
+        tableId        = "report_${page}"
+        datasourceName = "report_${page}"
+      } : "&ds.${var.looker_template == "" ? "" : "${page}."}${key}=${urlencode(value)}"]),
+    ])
+  }
 
   log_base    = "resource.type=\"cloud_run_job\" AND resource.labels.job_name=~\"${local.job_pattern}\""
   log_address = "https://console.cloud.google.com/logs/query;query="
@@ -93,7 +89,7 @@ output "laptop_environment" {
 }
 
 output "looker_links" {
-  description = "A link a page: opens a new Looker Studio report over the page's mart (docs/looker.md)."
+  description = "A link a page: opens a new Looker Studio report over the page's mart, which holds all use cases (docs/looker.md)."
   value       = local.looker_links
 }
 

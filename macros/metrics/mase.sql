@@ -3,8 +3,8 @@
    Unit: none; range 0..; below 1 the forecast is better than the naive one was at one step; rows
    whose history never changed (scale 0) or had no two neighbouring weeks are left out; null when
    none is left. Hyndman & Koehler (2006). #}
-{% macro mase() -%}
-    avg(scaled_error)
+{% macro mase(scaled_error='scaled_error') -%}
+    avg({{ scaled_error }})
 {%- endmacro %}
 
 {% macro mase_term(y, yhat, scale) -%}

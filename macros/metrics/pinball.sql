@@ -3,8 +3,8 @@
    1 - nominal coverage: point forecast and interval judged as one.
    Unit: that of y; range 0..; lower is better; null when no scored row has an interval.
    Koenker & Bassett (1978). #}
-{% macro pinball() -%}
-    avg(pinball_term)
+{% macro pinball(pinball_term='pinball_term') -%}
+    avg({{ pinball_term }})
 {%- endmacro %}
 
 {% macro pinball_term(y, yhat, yhat_lower, yhat_upper, nominal_coverage) -%}

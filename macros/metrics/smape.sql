@@ -2,8 +2,8 @@
    both are 0 counts as 0.
    Unit: fraction; range 0..2 (some libraries halve it); null when nothing was scored.
    Makridakis (1993). #}
-{% macro smape() -%}
-    safe_divide(sum(smape_term), count(smape_term))
+{% macro smape(smape_term='smape_term') -%}
+    safe_divide(sum({{ smape_term }}), count({{ smape_term }}))
 {%- endmacro %}
 
 {% macro smape_term(y, yhat) -%}

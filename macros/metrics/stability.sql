@@ -3,11 +3,15 @@
    saw the forecast of one and the same week move.
    Unit: fraction; range 0..; 0 is a forecast that never moved; null when no scored row was forecast
    twice, or every earlier forecast was 0. As "forecast instability" in Van Belle et al. (2023). #}
-{% macro stability() -%}
-    safe_divide(sum(abs_change), sum(abs_previous))
+{% macro stability(abs_change='abs_change', abs_previous='abs_previous') -%}
+    safe_divide(sum({{ abs_change }}), sum({{ abs_previous }}))
 {%- endmacro %}
 
-{% macro stability_parts(y, yhat, previous_yhat) -%}
-    if(({{ y }}) is null, null, abs(({{ yhat }}) - ({{ previous_yhat }}))) as abs_change,
-    if(({{ y }}) is null or ({{ yhat }}) is null, null, abs({{ previous_yhat }})) as abs_previous
+{# The two parts of one row. #}
+{% macro stability_change(y, yhat, previous_yhat) -%}
+    if(({{ y }}) is null, null, abs(({{ yhat }}) - ({{ previous_yhat }})))
+{%- endmacro %}
+
+{% macro stability_previous(y, yhat, previous_yhat) -%}
+    if(({{ y }}) is null or ({{ yhat }}) is null, null, abs({{ previous_yhat }}))
 {%- endmacro %}

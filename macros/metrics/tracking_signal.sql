@@ -3,6 +3,6 @@
    Unit: none; range -n..n for n rows, positive is over-forecast; unbiased errors stay near 0 (about
    4 is the usual limit for 20 rows); null when nothing was scored or every error is 0.
    Brown (1959). #}
-{% macro tracking_signal() -%}
-    safe_divide(sum(error), avg(abs_error))
+{% macro tracking_signal(error='error', abs_error='abs_error') -%}
+    safe_divide(sum({{ error }}), avg({{ abs_error }}))
 {%- endmacro %}

@@ -2,8 +2,8 @@
    the interval), alpha = 1 - nominal coverage: a narrow interval is good, one that misses pays.
    Unit: that of y; range 0..; lower is better; null when no scored row has an interval.
    Winkler (1972); Gneiting & Raftery (2007). #}
-{% macro winkler() -%}
-    avg(interval_score)
+{% macro winkler(interval_score='interval_score') -%}
+    avg({{ interval_score }})
 {%- endmacro %}
 
 {% macro winkler_term(y, yhat_lower, yhat_upper, nominal_coverage) -%}

@@ -7,3 +7,12 @@
     {%- endfor -%}
     {{ series_id(parts) if parts else "''" }}
 {%- endmacro %}
+
+{# The same for rows of all use cases. `relation` has use_case and the key's columns. #}
+{% macro plan_cells(relation) -%}
+    case {{ relation }}.use_case
+        {%- for use_case in use_cases() %}
+        when '{{ use_case }}' then {{ plan_cell(use_case, relation) }}
+        {%- endfor %}
+    end
+{%- endmacro %}

@@ -1,19 +1,23 @@
-{# The key's columns and the demand class of every series that sales or a forecast ever knew, for the
-   page marts. Grain: series_id. #}
-{% macro report_keys(use_case) -%}
+{# The key's columns of all use cases and the demand class of every series that sales or a forecast
+   ever knew, for the page marts. A column that the series' own use case has not got is null.
+   Grain: use_case, series_id. #}
+{% macro report_keys() -%}
     select
+        everyone.use_case,
         everyone.series_id,
-        {%- for part in use_case_settings(use_case).key %}
-        {{ series_part(use_case, part, 'everyone.series_id') }} as {{ part }},
+        {%- for part in key_columns() %}
+        case everyone.use_case
+            {%- for use_case in use_cases() if part in use_case_settings(use_case).key %}
+            when '{{ use_case }}' then {{ series_part(use_case, part, 'everyone.series_id') }}
+            {%- endfor %}
+        end as {{ part }},
         {%- endfor %}
         classes.segment as demand_class
     from {{ ref('series_segments') }} as everyone
     left join {{ ref('series_segments') }} as classes
         on
-            classes.use_case = '{{ use_case }}'
-            and classes.segment_type = 'demand_class'
+            everyone.use_case = classes.use_case
             and everyone.series_id = classes.series_id
-    where
-        everyone.use_case = '{{ use_case }}'
-        and everyone.segment_type = 'total'
+            and classes.segment_type = 'demand_class'
+    where everyone.segment_type = 'total'
 {%- endmacro %}

@@ -1,10 +1,12 @@
-{# What the baseline that the settings measure value against forecast, beside what was issued.
-   Grain: series_id, target_date, horizon_step. #}
-{% macro report_reference(use_case) -%}
-    select * from {{ ref('forecast_errors') }}
-    where
-        use_case = '{{ use_case }}'
-        and run_kind = 'issued'
-        and is_baseline
-        and model_name = '{{ use_case_settings(use_case).value_added_over }}'
+{# The forecasts of the baseline that the settings measure value against, beside what was issued.
+   Joins `settings`, the CTE of settings_rows.
+   Grain: use_case, series_id, target_date, horizon_step. #}
+{% macro report_reference() -%}
+    select errors.*
+    from {{ ref('forecast_errors') }} as errors
+    inner join settings
+        on
+            errors.use_case = settings.use_case
+            and errors.model_name = settings.value_added_over
+    where errors.run_kind = 'issued' and errors.is_baseline
 {%- endmacro %}

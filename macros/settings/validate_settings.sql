@@ -1,6 +1,6 @@
-{# Refuse a settings key that nothing reads, a missing one and a value that is not allowed, by
-   name, before any model is built. Runs at the start of every dbt command that builds;
-   python_jobs/infra/settings.py checks the same for the jobs. #}
+{# Refuse a settings key that nothing reads and a missing one, by name, before any model is built.
+   Runs at the start of every dbt command that builds. Which values are allowed is checked by
+   python_jobs/infra/use_case.py, before every run. #}
 {% macro validate_settings() -%}
     {%- set errors = [] -%}
     {%- for use_case, given in var('use_cases').items() -%}
@@ -22,15 +22,14 @@
         }.items() -%}
             {%- do check_keys(errors, where ~ '.' ~ part, given.get(part) or {}, var(defaults)) -%}
         {%- endfor -%}
-        {%- if not errors -%}
-            {%- do check_values(errors, where, use_case_settings(use_case)) -%}
-        {%- endif -%}
     {%- endfor -%}
-    {%- for section, least in {
-        'prices': {'bigquery_tib': 0, 'vcpu_second': 0, 'gib_second': 0},
-        'job_size': {'vcpu': 0.000001, 'memory_gib': 0.000001},
+    {%- for section, keys in {
+        'prices': ['bigquery_tib', 'vcpu_second', 'gib_second'],
+        'job_size': ['vcpu', 'memory_gib'],
     }.items() -%}
-        {%- do check_numbers(errors, section, var(section) or {}, least) -%}
+        {%- set required = {} -%}
+        {%- for key in keys -%}{%- do required.update({key: 'required'}) -%}{%- endfor -%}
+        {%- do check_keys(errors, section, var(section) or {}, required) -%}
     {%- endfor -%}
     {%- if execute -%}{%- do check_publish(errors, var('publish') or {}) -%}{%- endif -%}
     {%- if errors and execute -%}
@@ -46,68 +45,6 @@
     {%- endfor -%}
     {%- for key, value in allowed.items() if value == 'required' and key not in given -%}
         {%- do errors.append(where ~ ": '" ~ key ~ "' is missing") -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-{% macro check_values(errors, where, settings) -%}
-    {%- set choices = var('setting_choices') -%}
-    {%- do check_choices(errors, where, settings, choices.use_case) -%}
-    {%- for part in ['alerts', 'retraining'] -%}
-        {%- do check_choices(errors, where ~ '.' ~ part, settings[part], choices[part]) -%}
-    {%- endfor -%}
-    {%- if settings.alerts.horizon_step > settings.horizon -%}
-        {%- do errors.append(
-            where ~ ".alerts.horizon_step: " ~ settings.alerts.horizon_step
-            ~ " is beyond the horizon (" ~ settings.horizon ~ ")"
-        ) -%}
-    {%- endif -%}
-    {%- for name, source in settings.sources.items() -%}
-        {%- set at = where ~ '.sources.' ~ name -%}
-        {%- do check_choices(errors, at, source, choices.source) -%}
-        {%- do check_choices(errors, at ~ '.fetch', source.get('fetch') or {}, choices.fetch) -%}
-        {%- set needed = {
-            'sales': settings.key.keys() | list + ['date', 'quantity'],
-            'promotions': settings.key.keys() | list + ['start_date', 'end_date'],
-            'weather': ['location', 'date'],
-        }.get(name, []) -%}
-        {%- for column in needed if column not in source.columns -%}
-            {%- do errors.append(at ~ ".columns: '" ~ column ~ "' is missing") -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- for name, rule in settings.regressors.items() -%}
-        {%- set at = where ~ '.regressors.' ~ name -%}
-        {%- do check_choices(errors, at, rule, choices.regressor) -%}
-        {%- set source = {
-            'plan': 'promotions', 'weather': 'weather', 'calendar': 'calendar'
-        }.get(rule.future) -%}
-        {%- if source is not none and source not in settings.sources -%}
-            {%- do errors.append(
-                at ~ ": future is '" ~ rule.future ~ "' but sources has no '" ~ source ~ "'"
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-{% macro check_choices(errors, where, given, choices) -%}
-    {%- for key, allowed in choices.items() if key in given and given[key] not in allowed -%}
-        {%- do errors.append(
-            where ~ "." ~ key ~ ": '" ~ given[key] ~ "' is not one of " ~ allowed | join(', ')
-        ) -%}
-    {%- endfor -%}
-{%- endmacro %}
-
-{# A mapping of numbers, each at least as great as its least; all of them named. #}
-{% macro check_numbers(errors, where, given, least) -%}
-    {%- set required = {} -%}
-    {%- for key in least -%}{%- do required.update({key: 'required'}) -%}{%- endfor -%}
-    {%- do check_keys(errors, where, given, required) -%}
-    {%- for key, value in given.items() if key in least -%}
-        {%- if value is boolean or value is not number or value < least[key] -%}
-            {%- do errors.append(
-                where ~ "." ~ key ~ ": '" ~ value ~ "' is not a number "
-                ~ ("of at least 0" if least[key] == 0 else "above 0")
-            ) -%}
-        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 

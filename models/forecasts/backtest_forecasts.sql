@@ -25,25 +25,6 @@ newest as (
 )
 
 select
-    use_case,
-    series_id,
-    model_name,
-    origin_date,
-    target_date,
-    horizon_step,
-    yhat,
-    yhat_lower,
-    yhat_upper,
-    interval_source,
-    interval_calibration,
-    is_fallback,
-    fallback_model,
-    reason,
-    is_champion,
-    run_id,
-    as_of_at,
-    issued_at,
-    model_version,
-    regressors_as_known
+    {{ forecast_columns(without=['run_kind', 'code_version']) }}
 from newest
 where outcome != 'refused'

@@ -2,23 +2,9 @@
    issued.
    One row per run_id, use_case, series_id, model_name, origin_date, target_date. #}
 select
-    run_id,
-    use_case,
-    series_id,
-    model_name,
-    origin_date,
-    target_date,
-    horizon_step,
-    yhat,
-    yhat_lower,
-    yhat_upper,
-    is_fallback,
-    fallback_model,
-    reason,
-    is_champion,
-    is_as_issued,
-    as_of_at,
-    issued_at,
-    model_version
+    {{ forecast_columns(without=[
+        'interval_source', 'interval_calibration', 'run_kind', 'regressors_as_known', 'code_version'
+    ]) }},
+    is_as_issued
 from {{ ref('run_forecasts') }}
 where run_kind = 'replay'

@@ -49,8 +49,8 @@ weeks as (
         forecast_errors.target_date,
         countif(forecast_errors.is_scored) as n_scored,
         sum(forecast_errors.error) as sum_error,
-        sum(forecast_errors.abs_error) as sum_abs_error,
-        sum(forecast_errors.abs_y) as sum_abs_y
+        sum(forecast_errors.abs_y) as sum_abs_y,
+        {{ wape('forecast_errors.abs_error', 'forecast_errors.abs_y') }} as wape
     from forecast_errors
     inner join settings
         on
@@ -92,7 +92,7 @@ trailing_weeks as (
         newest.target_date,
         any_value(settings.alert_tracking_signal) as threshold,
         sum(older.n_scored) as n_scored,
-        safe_divide(sum(older.sum_error), avg(abs(older.sum_error))) as value
+        {{ tracking_signal('older.sum_error', 'abs(older.sum_error)') }} as value
     from judged_weeks as newest
     inner join settings
         on newest.use_case = settings.use_case
@@ -125,12 +125,11 @@ judged as (
         judged_weeks.segment_type,
         judged_weeks.segment,
         judged_weeks.target_date as judged_date,
-        safe_divide(judged_weeks.sum_abs_error, judged_weeks.sum_abs_y) as value,
+        judged_weeks.wape as value,
         settings.alert_wape as threshold,
         settings.alert_weeks as n_needed,
         judged_weeks.n_scored,
-        safe_divide(judged_weeks.sum_abs_error, judged_weeks.sum_abs_y) > settings.alert_wape
-            as is_bad,
+        judged_weeks.wape > settings.alert_wape as is_bad,
         cast(null as string) as detail
     from judged_weeks
     inner join settings

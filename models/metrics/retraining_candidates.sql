@@ -70,7 +70,9 @@ declared as (
 own as (
     select
         forecast_errors.*,
-        declared.abs_error as baseline_abs_error
+        declared.abs_error as baseline_abs_error,
+        if(declared.abs_error is null, null, forecast_errors.abs_error) as compared_abs_error,
+        if(declared.abs_error is null, null, forecast_errors.abs_y) as compared_abs_y
     from forecast_errors
     inner join weeks
         on
@@ -94,7 +96,7 @@ by_week as (
         own.series_id,
         own.target_date,
         coalesce(
-            safe_divide(sum(own.abs_error), sum(own.abs_y)) > any_value(settings.retrain_wape),
+            {{ wape('own.abs_error', 'own.abs_y') }} > any_value(settings.retrain_wape),
             false
         ) as is_bad
     from own
@@ -121,13 +123,8 @@ measured as (
         {{ wape() }} as wape,
         {{ bias() }} as bias,
         {{ coverage() }} as coverage,
-        safe_divide(
-            sum(if(baseline_abs_error is null, null, abs_error)),
-            sum(if(baseline_abs_error is null, null, abs_y))
-        ) as compared_wape,
-        safe_divide(
-            sum(baseline_abs_error), sum(if(baseline_abs_error is null, null, abs_y))
-        ) as baseline_wape
+        {{ wape('compared_abs_error', 'compared_abs_y') }} as compared_wape,
+        {{ wape('baseline_abs_error', 'compared_abs_y') }} as baseline_wape
     from own
     group by use_case, series_id
 ),

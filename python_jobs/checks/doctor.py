@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
-import click
-
-from python_jobs.data.holiday_calendar import check_calendar
-from python_jobs.data.sources import examine_source, require_rows, table_of
+from python_jobs.checks.check import Check, checked
+from python_jobs.checks.looks import holidays_known, source_rows, verified_models
+from python_jobs.data.sources import table_of
 from python_jobs.families import make_family
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.schedule import origin_at
-from python_jobs.infra.warehouse import MissingRelation
-from python_jobs.registry.verify import verify
 from python_jobs.runs.pipeline import RunContext
 
 LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        what: its name.
-        is_fine: None where it could not be looked at, because something before it failed.
-        found: what was found, and where it is not fine, what to do.
-    """
-
-    what: str
-    is_fine: bool | None
-    found: str
-
-
-def tell(checks: Iterable[Check]) -> list[Check]:
-    """Print each check when it is there: `ok`, `FAIL`, or `--` where it could not be looked at."""
-    found = []
-    for check in checks:
-        mark = {True: "ok  ", False: "FAIL", None: "--  "}[check.is_fine]
-        click.echo(f"{mark}  {check.what}: {check.found}")
-        found.append(check)
-    return found
 
 
 def examine(open_context: Callable[[], RunContext]) -> Iterator[Check]:
     """Look at everything that a run needs, from this machine outwards.
 
     Args:
-        open_place: opens the workplace; its errors are the first findings.
+        open_context: opens the context; its errors are the first findings.
     """
     yield Check("Python", sys.version_info[:2] == (3, 11), f"{sys.version.split()[0]}, 3.11 needed")
     try:
@@ -64,11 +36,9 @@ def examine(open_context: Callable[[], RunContext]) -> Iterator[Check]:
         if broken:
             yield Check(what, None, "not looked at")
             continue
-        try:
-            yield Check(what, True, look(context))
-        except ShelfcastError as error:
-            yield Check(what, False, str(error))
-            broken = is_vital
+        check = checked(what, partial(look, context))
+        broken = is_vital and check.is_fine is False
+        yield check
 
 
 def _families(context: RunContext) -> str:
@@ -107,32 +77,21 @@ def _store(context: RunContext) -> str:
 
 
 def _models(context: RunContext) -> str:
-    try:
-        found = verify(context.warehouse, context.store, context.use_case)
-    except MissingRelation as error:
-        raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
-    if found.findings:
-        raise ShelfcastError(f"{found} Run `shelfcast train`.")
-    return str(found)
+    return str(verified_models(context))
 
 
 def _source(kind: str) -> Callable[[RunContext], str]:
-    """A check that a source table is there, filled and mapped rightly."""
+    """Make a check that a source table exists, has rows and is mapped rightly."""
 
     def look(context: RunContext) -> str:
-        n_rows = examine_source(context.warehouse, context.use_case, kind)
-        if n_rows is None:
-            return "not used by this use case"
-        require_rows(context.warehouse, context.use_case, kind, n_rows)
+        n_rows = source_rows(context, kind)
         return f"{n_rows} rows in {table_of(context.warehouse, context.use_case, kind)}"
 
     return look
 
 
 def _calendar(context: RunContext) -> str:
-    now = origin_at(context.use_case, datetime.now(UTC))
-    found = check_calendar(context.project, context.use_case, [now])
-    return found or "not used by this use case"
+    return holidays_known(context, [origin_at(context.use_case, datetime.now(UTC))])
 
 
 CHECKS: list[tuple[str, Callable[[RunContext], str], bool]] = [

@@ -6,169 +6,25 @@ within a day and are removed at the end, whatever happened. No production table 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import partial
 
-import pandas as pd
-from google.api_core.exceptions import (
-    BadRequest,
-    Forbidden,
-    GoogleAPICallError,
-    NotFound,
-    RetryError,
-)
+from google.api_core.exceptions import BadRequest, Forbidden, GoogleAPICallError
 from google.cloud import bigquery
-from ulid import ULID
 
-from python_jobs.checks.doctor import Check
+from python_jobs.checks.check import Check, NotChecked, checked, message_of
+from python_jobs.checks.contact import DAY, MUST_NOT_WRITE, NUMBER, Contact, DidNotHold
 from python_jobs.infra.errors import ShelfcastError, first_few
-from python_jobs.infra.identity import account_of, part_of
-from python_jobs.infra.store import AlreadyThere, BucketStore, ModelStore
+from python_jobs.infra.identity import part_of
+from python_jobs.infra.store import AlreadyThere, BucketStore
 from python_jobs.runs.pipeline import RunContext
 
-MOST_BYTES = 50 * 2**20
-"""What a query of a probe may bill; BigQuery bills 10 MB at least, of a terabyte at about 6 USD."""
-
-EXPIRES_AFTER = timedelta(days=1)
 MOST_PARTITIONS = 4_000
 """That one job may write (BigQuery's quotas)."""
 DAYS_OF_PRUNING = 30
 DAYS_KEPT = 7
-
-MUST_NOT_WRITE = {
-    "predict": ("raw",),
-    "monitor": ("raw", "forecasts"),
-    "train": ("raw", "metrics"),
-    "load": ("staging", "features", "forecasts", "metrics", "marts"),
-}
-"""The datasets that each account of deploy/terraform/grants.tf has no right to write."""
-
-DAY = bigquery.SchemaField("day", "DATE")
-NUMBER = bigquery.SchemaField("number", "INTEGER")
-
-
-class DidNotHold(ShelfcastError):
-    """The project does not do what Shelfcast rests on."""
-
-
-class NotChecked(ShelfcastError):
-    """A probe that says nothing here."""
-
-
-def _new_mark() -> str:
-    return f"first_contact_{ULID()}".lower()
-
-
-@dataclass
-class Contact:
-    """What the probes work with.
-
-    Attributes:
-        context: the deployment.
-        account: whose rights are tried; None: whoever BigQuery says that we are.
-        mark: begins the name of everything that a probe makes.
-    """
-
-    context: RunContext
-    account: str | None = None
-    mark: str = field(default_factory=_new_mark)
-    _tables: list[str] = field(default_factory=list)
-    _objects: list[str] = field(default_factory=list)
-
-    @property
-    def client(self) -> bigquery.Client:
-        """BigQuery."""
-        return self.context.warehouse.client
-
-    @property
-    def store(self) -> ModelStore:
-        """The model store."""
-        return self.context.store
-
-    @cached_property
-    def who(self) -> str:
-        """The account whose rights are tried."""
-        return self.account or account_of(self.context.warehouse)
-
-    def dataset(self, part: str) -> str:
-        """`project.dataset` of a part: staging, raw, …."""
-        return f"{self.client.project}.{self.context.connection.dataset}_{part}"
-
-    def create(
-        self,
-        name: str,
-        *columns: bigquery.SchemaField,
-        partitions: str | None = None,
-        part: str = "staging",
-    ) -> str:
-        """Make a table that expires in a day, partitioned by `day` where `partitions` says how."""
-        table = bigquery.Table(f"{self.dataset(part)}.{self.mark}_{name}", columns)
-        table.expires = datetime.now(UTC) + EXPIRES_AFTER
-        if partitions:
-            table.time_partitioning = bigquery.TimePartitioning(type_=partitions, field=DAY.name)
-        self._tables.append(f"{table.project}.{table.dataset_id}.{table.table_id}")
-        try:
-            self.client.create_table(table)
-        except Forbidden as error:
-            if part in MUST_NOT_WRITE.get(part_of(self.who) or "", ()):
-                raise NotChecked(f"{self.who} may not write {part}, as it should not.") from error
-            raise
-        return self._tables[-1]
-
-    def load(self, table: str, name: str, **columns: list[object]) -> bool:
-        """Load rows as the jobs do; False where BigQuery says that this job has run already."""
-        frame = pd.DataFrame(columns)
-        return self.context.warehouse.append_to(table, frame, f"{self.mark}-{name}")
-
-    def ask(self, statement: str, most_bytes: int = MOST_BYTES) -> list[tuple[object, ...]]:
-        """Run a query that may bill so much, and no more."""
-        config = bigquery.QueryJobConfig(maximum_bytes_billed=most_bytes, use_query_cache=False)
-        rows = self.client.query(statement, job_config=config, job_retry=None).result()
-        return [row.values() for row in rows]
-
-    def bytes_of(self, statement: str) -> int:
-        """The bytes that a query would read; it is not run."""
-        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
-        return int(self.client.query(statement, job_config=config).total_bytes_processed or 0)
-
-    def put_new(self, name: str, data: bytes) -> int:
-        """Create an object in the store, if there is none of that name."""
-        self._objects.append(name)
-        return self.store.put(name, data, generation=0)
-
-    def clean(self) -> str:
-        """Remove what the probes made; what cannot be removed is named.
-
-        Raises:
-            DidNotHold: something is left.
-        """
-        left = []
-        for table in self._tables:
-            try:
-                self.client.delete_table(table, not_found_ok=True)
-            except (GoogleAPICallError, RetryError) as error:
-                if not isinstance(error, Forbidden) or self._is_there(table):
-                    left.append(f"{table} ({_said(error)}), which expires within a day")
-        for name in self._objects:
-            with suppress(ShelfcastError):
-                self.store.delete(name)
-            with suppress(ShelfcastError):
-                if self.store.stat(name) is not None:
-                    left.append(f"{self.store.uri}/{name}: delete it by hand")
-        if left:
-            raise DidNotHold(f"left behind: {first_few(left)}.")
-        return f"{len(self._tables)} tables and {len(self._objects)} objects of {self.mark} removed"
-
-    def _is_there(self, table: str) -> bool:
-        try:
-            self.client.get_table(table)
-        except (GoogleAPICallError, RetryError):
-            return False
-        return True
 
 
 def examine(context: RunContext, *, account: str | None = None) -> Iterator[Check]:
@@ -182,8 +38,8 @@ def examine(context: RunContext, *, account: str | None = None) -> Iterator[Chec
     yield where(context)
     try:
         for what, probe in PROBES:
-            yield tried(what, probe, contact)
-        yield tried("clean-up", Contact.clean, contact)
+            yield checked(what, partial(probe, contact))
+        yield checked("clean-up", contact.clean)
     finally:
         with suppress(ShelfcastError):
             contact.clean()
@@ -213,20 +69,6 @@ def where(context: RunContext) -> Check:
         True,
         f"project {client.project}, datasets {connection.dataset}_…, location {client.location}",
     )
-
-
-def tried(what: str, probe: Callable[[Contact], str], contact: Contact) -> Check:
-    """Run one probe; whatever it meets becomes a finding, and the next one is tried."""
-    try:
-        return Check(what, True, probe(contact))
-    except NotChecked as reason:
-        return Check(what, None, f"not checked: {reason}")
-    except ShelfcastError as error:
-        return Check(what, False, str(error))
-    except NotFound as error:
-        return Check(what, False, f"{_said(error)}. `terraform apply` makes datasets and buckets.")
-    except (GoogleAPICallError, RetryError) as error:
-        return Check(what, False, _said(error))
 
 
 def one_load_a_job_id(contact: Contact) -> str:
@@ -292,7 +134,7 @@ def the_limit_of_bytes_refuses(contact: Contact) -> str:
     except GoogleAPICallError as error:
         if "bytes billed" not in str(error):
             raise
-        return f"refused: {_said(error)}"
+        return f"refused: {message_of(error)}"
     raise DidNotHold(
         "a query that may bill 1 byte ran: SHELFCAST_MAXIMUM_BYTES_BILLED protects from nothing "
         "here. Set a budget and a custom quota for BigQuery."
@@ -461,9 +303,3 @@ def _may_write_models(contact: Contact) -> bool:
             return False
         raise
     return True
-
-
-def _said(error: Exception) -> str:
-    """The first sentence of Google's own words, without the job's address."""
-    text = str(getattr(error, "message", None) or error).split("\n", maxsplit=1)[0]
-    return re.sub(r"^(GET|POST|DELETE|PUT|PATCH) \S+ ?", "", text).removesuffix(".") or repr(error)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
 import pandas as pd
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, MethodNotAllowed, NotFound
 
-from python_jobs.checks.doctor import Check
+from python_jobs.checks.check import Check, NotChecked, checked
+from python_jobs.checks.deployment import DEPLOYMENT
+from python_jobs.checks.looks import NOT_USED, holidays_known, source_rows, verified_models
 from python_jobs.data.fetch_weather import newest_forecast
-from python_jobs.data.holiday_calendar import check_calendar
-from python_jobs.data.sources import examine_source, require_rows
-from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
-from python_jobs.infra.identity import account_of, part_of
+from python_jobs.infra.errors import ShelfcastError
 from python_jobs.infra.schedule import (
     Origin,
     issue_deadline,
@@ -24,20 +22,12 @@ from python_jobs.infra.schedule import (
     scheduled_origins,
 )
 from python_jobs.infra.settings import UseCase
-from python_jobs.infra.store import BucketStore
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.prediction.gate import missing_regressors
-from python_jobs.registry.verify import verify
 from python_jobs.runs.as_of import warehouse_as_of
 from python_jobs.runs.pipeline import RunContext, RunOptions
 
 ENABLE = "Nothing stands in the way. Set schedules_enabled = true in your variables file and apply."
-PARTS = ("raw", "logs", "staging", "features", "forecasts", "metrics", "marts")
-"""The datasets of a deployment, after its prefix."""
-
-READ, WRITE = "bigquery.tables.getData", "bigquery.tables.updateData"
-OBJECTS = ["storage.objects.get", "storage.objects.list"]
-OWN_OBJECTS = ["storage.objects.create", "storage.objects.delete"]
 SHOWN_INSTANTS = 3
 OLDEST_WEATHER = timedelta(days=3)
 
@@ -79,10 +69,6 @@ where stand_in is null
 """
 
 
-class NotTold(ShelfcastError):
-    """Nothing can be said of it, and nothing is wrong for all that is known."""
-
-
 Look = Callable[[RunContext, datetime], str]
 
 
@@ -90,15 +76,15 @@ def examine(contexts: Sequence[RunContext], *, now: datetime | None = None) -> I
     """Look at the deployment, then at each use case.
 
     Args:
-        places: one a use case, of one deployment.
-        now: the clock's instant, unless a test says otherwise.
+        contexts: one a use case, of one deployment.
+        now: the instant of the checks; default: the clock's.
     """
     instant = now or datetime.now(UTC)
-    for what, look in DEPLOYMENT:
-        yield _looked_at(what, look, contexts[0], instant)
+    for what, of_deployment in DEPLOYMENT:
+        yield checked(what, partial(of_deployment, contexts[0]))
     for context in contexts:
         for what, look in USE_CASE:
-            yield _looked_at(f"{context.use_case.name} {what}", look, context, instant)
+            yield checked(f"{context.use_case.name} {what}", partial(look, context, instant))
 
 
 def verdict(found: Sequence[Check]) -> str:
@@ -110,148 +96,8 @@ def verdict(found: Sequence[Check]) -> str:
     return f"{len(faults)} of {len(found)} stand in the way:\n{listed}"
 
 
-def _looked_at(what: str, look: Look, context: RunContext, now: datetime) -> Check:
-    try:
-        return Check(what, True, look(context, now))
-    except NotTold as reason:
-        return Check(what, None, str(reason))
-    except ShelfcastError as error:
-        return Check(what, False, str(error))
-    except GoogleAPICallError as error:
-        return Check(what, False, f"{error.message}".split("\n", maxsplit=1)[0])
-
-
-def _environment(
-    context: RunContext, _: datetime, environment: Mapping[str, str] = os.environ
-) -> str:
-    """The variables that deploy/terraform/jobs.tf gives each job."""
-    connection = context.connection
-    faults = []
-    if connection.target != "prod":
-        faults.append(
-            f"the target is '{connection.target}': `shelfcast --target prod doctor --go-live`"
-        )
-    if not connection.project:
-        faults.append("SHELFCAST_PROJECT is not set")
-    if not connection.location:
-        faults.append("SHELFCAST_LOCATION is not set, where the datasets are")
-    if not (connection.models_uri or "").startswith("gs://"):
-        faults.append(
-            f"SHELFCAST_MODELS_URI is '{connection.models_uri or ''}': name the models bucket, "
-            "gs://…"
-        )
-    limit = environment.get("SHELFCAST_MAXIMUM_BYTES_BILLED", "")
-    if not limit.isdigit():
-        faults.append("SHELFCAST_MAXIMUM_BYTES_BILLED is not set: one query could read it all")
-    if faults:
-        raise SettingsError(
-            f"{'; '.join(faults)}. `terraform output` and deploy/terraform/jobs.tf have the values."
-        )
-    loading = environment.get("SHELFCAST_LOADING", "")
-    apart = f", loading {loading}" if loading else ""
-    return (
-        f"project {connection.project}, datasets {connection.dataset}_… in {connection.location}, "
-        f"{connection.models_uri}, at most {int(limit) / 1e9:,.0f} GB a query{apart}"
-    )
-
-
-def _datasets(context: RunContext, _: datetime) -> str:
-    client, missing, elsewhere = context.warehouse.client, [], []
-    for part in PARTS:
-        name = f"{context.connection.dataset}_{part}"
-        try:
-            dataset = client.get_dataset(f"{client.project}.{name}")
-        except (NotFound, Forbidden):
-            missing.append(name)
-        else:
-            wanted = (context.connection.location or "").lower()
-            if wanted and dataset.location.lower() != wanted:
-                elsewhere.append(f"{name} in {dataset.location}")
-    if missing:
-        raise ShelfcastError(
-            f"{first_few(missing)} not there, or not to be seen by this account. `terraform "
-            "apply` makes the datasets."
-        )
-    if elsewhere:
-        raise ShelfcastError(
-            f"{first_few(elsewhere)}, but SHELFCAST_LOCATION is {context.connection.location}. A "
-            "dataset cannot be moved: set bigquery_location to where they are."
-        )
-    return f"{len(PARTS)} there"
-
-
-def _identity(context: RunContext, _: datetime) -> str:
-    if context.connection.keyfile:
-        raise SettingsError(
-            "SHELFCAST_KEYFILE is set: a key is a secret that somebody can copy. Unset it; a job "
-            "has its account, a person `gcloud auth application-default login`."
-        )
-    account = account_of(context.warehouse)
-    part = part_of(account)
-    _check_tables(context, account, part)
-    _check_bucket(context, account, part)
-    if part is None:
-        raise NotTold(
-            f"you are {account}, none of the deployment's accounts; what it needs it may do. To "
-            "look as a job does, run `gcloud auth application-default login "
-            "--impersonate-service-account=NAME-predict@PROJECT.iam.gserviceaccount.com` first."
-        )
-    return f"{account}, which may read and write what {part} needs"
-
-
-def _check_tables(context: RunContext, account: str, part: str | None) -> None:
-    """Ask for rights, and use none of them.
-
-    Raises:
-        ShelfcastError: a right is missing.
-    """
-    source = f"{context.use_case.name}_sales.rows"
-    wanted = {source: [READ], "run_log": [READ, WRITE], "forecast_log": [READ, WRITE]}
-    client, missing = context.warehouse.client, []
-    for name, rights in wanted.items():
-        table = context.warehouse.table(name)
-        try:
-            granted = client.test_iam_permissions(table, rights).get("permissions", [])
-        except NotFound:
-            missing.append(f"{table} (there is no such table)")
-            continue
-        except MethodNotAllowed:  # an emulator, which has no grants
-            return
-        missing += [f"{right} on {table}" for right in rights if right not in granted]
-    if missing:
-        raise ShelfcastError(
-            f"{account} lacks {first_few(missing)}. Its grants are those of "
-            f"deploy/terraform/grants.tf{f' for {part}' if part else ''}: `terraform apply`."
-        )
-
-
-def _check_bucket(context: RunContext, account: str, part: str | None) -> None:
-    store = context.store
-    if not isinstance(store, BucketStore) or part == "load":
-        return
-    # The monitor may write leases only, which a question about the bucket does not tell.
-    wanted = OBJECTS if part == "monitor" else OBJECTS + OWN_OBJECTS
-    try:
-        granted = store.bucket.test_iam_permissions(wanted)
-    except NotFound as error:
-        raise ShelfcastError(
-            f"there is no bucket {store.bucket.name}, which SHELFCAST_MODELS_URI names. "
-            "`terraform apply` makes it."
-        ) from error
-    if missing := [right for right in wanted if right not in granted]:
-        raise ShelfcastError(
-            f"{account} lacks {first_few(missing)} on {store.bucket.name}. Its grants are those of "
-            "deploy/terraform/grants.tf: `terraform apply`."
-        )
-
-
 def _models(context: RunContext, _: datetime) -> str:
-    try:
-        found = verify(context.warehouse, context.store, context.use_case)
-    except MissingRelation as error:
-        raise ShelfcastError("nothing was trained yet. Run `shelfcast train`.") from error
-    if found.findings:
-        raise ShelfcastError(f"{found} Run `shelfcast train`.")
+    found = verified_models(context)
     if not found.n_forecastable:
         raise ShelfcastError("no series can be forecast. Look at `shelfcast doctor`.")
     return str(found)
@@ -260,8 +106,7 @@ def _models(context: RunContext, _: datetime) -> str:
 def _sales(context: RunContext, now: datetime) -> str:
     """How far behind the sales are, of the periods that have ended."""
     use_case = context.use_case
-    n_rows = examine_source(context.warehouse, use_case, "sales")
-    require_rows(context.warehouse, use_case, "sales", n_rows)
+    source_rows(context, "sales")
     statement = NEWEST.replace("{actuals}", f"{{{use_case.name}_actuals}}")
     try:
         newest = context.warehouse.read(statement)["ds"].iloc[0]
@@ -323,10 +168,9 @@ def _plans(context: RunContext, now: datetime) -> str:
 def _weather(context: RunContext, now: datetime) -> str:
     source = context.use_case.sources.weather
     if source is None:
-        raise NotTold("not used by this use case")
+        raise NotChecked(NOT_USED)
     if not source.fetch.is_on:
-        n_rows = examine_source(context.warehouse, context.use_case, "weather")
-        require_rows(context.warehouse, context.use_case, "weather", n_rows)
+        n_rows = source_rows(context, "weather")
         return f"{n_rows} rows, loaded by somebody (fetch: service: none)"
     issued_at = newest_forecast(context.warehouse, context.use_case)
     if issued_at is None or now - issued_at > OLDEST_WEATHER:
@@ -339,10 +183,7 @@ def _weather(context: RunContext, now: datetime) -> str:
 
 
 def _holidays(context: RunContext, now: datetime) -> str:
-    found = check_calendar(context.project, context.use_case, next_origins(context.use_case, now))
-    if found is None:
-        raise NotTold("not used by this use case")
-    return found
+    return holidays_known(context, next_origins(context.use_case, now))
 
 
 def _times(context: RunContext, now: datetime) -> str:
@@ -371,7 +212,7 @@ def _last_run(context: RunContext, now: datetime) -> str:
     except MissingRelation:
         rows = pd.DataFrame()
     if rows.empty:
-        raise NotTold("no issued run has ended well yet: run `shelfcast weekly` once by hand")
+        raise NotChecked("no issued run has ended well yet: run `shelfcast weekly` once by hand")
     last = rows.iloc[0]
     took = timedelta(seconds=int(last["seconds"]))
     first, second = next_origins(use_case, now)[:2]
@@ -390,11 +231,6 @@ def _last_run(context: RunContext, now: datetime) -> str:
     return f"{told}, and {_hours(between)} lie between two"
 
 
-DEPLOYMENT: list[tuple[str, Look]] = [
-    ("environment", _environment),
-    ("datasets", _datasets),
-    ("identity", _identity),
-]
 USE_CASE: list[tuple[str, Look]] = [
     ("models", _models),
     ("sales", _sales),
@@ -404,7 +240,7 @@ USE_CASE: list[tuple[str, Look]] = [
     ("times", _times),
     ("last run", _last_run),
 ]
-"""What is looked at, in order."""
+"""The checks of a use case, in order."""
 
 
 def next_origins(use_case: UseCase, now: datetime) -> list[Origin]:
@@ -449,6 +285,6 @@ def _hours(span: timedelta) -> str:
 
 
 def contexts_of(first: RunContext, named: str | None) -> list[RunContext]:
-    """A workplace for each use case of the settings, or for the one that is named."""
+    """A context for each use case of the settings, or for the named one."""
     names = [named] if named else list(first.settings.use_cases)
     return [replace(first, use_case=first.settings.use_case(name)) for name in names]

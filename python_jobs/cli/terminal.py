@@ -5,27 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-
-import pandas as pd
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from python_jobs.infra.logs import is_json
-from python_jobs.runs.pipeline import Progress as OnProgress
-from python_jobs.runs.pipeline import no_progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.progress import Progress, TaskID
+
+    from python_jobs.runs.pipeline import Progress as OnProgress
 
 
 @contextmanager
 def progress_bars() -> Iterator[OnProgress]:
-    """Show what goes on as bars where people read stderr on a terminal, and nothing elsewhere."""
+    """Show progress as bars on a terminal, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from python_jobs.runs.pipeline import no_progress
+
     console = Console(stderr=True)
     if not (console.is_terminal and sys.stderr.isatty()) or is_json():
         yield no_progress
@@ -51,16 +49,41 @@ def _bars_by_name(bars: Progress) -> OnProgress:
     return show
 
 
+def show(
+    frame: pd.DataFrame,
+    title: str = "",
+    formats: dict[str, str] | None = None,
+    *,
+    as_csv: bool = False,
+) -> None:
+    """Print a frame on stdout: a table on a terminal, CSV elsewhere.
+
+    Args:
+        frame: one row a line.
+        title: above the table.
+        formats: format specification by column, for the table (`{"wape": ".1%"}`).
+        as_csv: CSV on a terminal too.
+    """
+    if as_csv or not sys.stdout.isatty():
+        frame.to_csv(sys.stdout, index=False)
+    else:
+        print_table(frame, title, formats)
+
+
 def print_table(
     frame: pd.DataFrame, title: str = "", formats: dict[str, str] | None = None
 ) -> None:
     """Print a frame as a table for people.
 
     Args:
-        frame: one row a line; null shows as nothing.
+        frame: one row a line; null shows as an empty cell.
         title: above the table.
         formats: format specification by column (`{"wape": ".1%"}`).
     """
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title or None, title_justify="left")
     for name in frame:
         is_number = pd.api.types.is_numeric_dtype(frame[name])
@@ -75,13 +98,10 @@ def _cells(row: Sequence[object], names: list[str], formats: dict[str, str]) -> 
 
 
 def _cell(value: object, specification: str) -> str:
+    import pandas as pd
+
     if value is None or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN alone is not itself
         return ""
     if isinstance(value, pd.Timestamp) and value == value.normalize() and value.tz is None:
         return f"{value:%Y-%m-%d}"
     return format(value, specification)
-
-
-def print_csv(frame: pd.DataFrame) -> None:
-    """Print a frame as CSV for programs."""
-    frame.to_csv(sys.stdout, index=False)

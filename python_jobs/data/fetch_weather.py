@@ -81,7 +81,7 @@ class FetchReport:
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """For a person."""
+        """Summary for the log."""
         return (
             f"weather of {self.n_locations} locations at {self.n_places} places: {self.n_asked} "
             f"requests answered, {self.n_kept} kept from before; {self.n_new} observed days new, "
@@ -90,7 +90,7 @@ class FetchReport:
 
     @property
     def failure(self) -> str:
-        """What went wrong, in one sentence; empty where nothing did."""
+        """The failures in one sentence; empty where there are none."""
         if not self.failures:
             return ""
         missing = len(self.requests) - self.n_asked - self.n_kept
@@ -176,25 +176,25 @@ def _source(use_case: UseCase) -> WeatherSource:
 
 
 def _names(source: WeatherSource) -> dict[str, str]:
-    """The table's columns, quoted, by what Shelfcast calls them."""
+    """The weather table's quoted column names, by Shelfcast's own name."""
     names = {name: source.columns[name] for name in WRITTEN} | {"known_at": source.known_at}
     return {name: f"`{column}`" for name, column in names.items()}
 
 
 def _places_of(warehouse: Warehouse, use_case: UseCase, places_file: Path) -> dict[str, Place]:
-    """The place of each location in use; those without one are told."""
+    """Coordinates of each location in use; warn of locations that seeds/places.csv lacks."""
     known = read_places(places_file)
     locations = _locations(warehouse, use_case)
     missing = sorted(locations - known.keys())
     if missing:
-        told = (
+        message = (
             f"weather: {len(missing)} of {len(locations)} locations of {use_case.name} have no "
             f"place ({first_few(missing)}). Add their latitude, longitude and time zone to "
             f"{places_file}; until then nothing is fetched for them."
         )
         if len(missing) == len(locations):
-            raise ShelfcastError(told)
-        warn(Event.PLACES_MISSING, told, n_locations=len(missing))
+            raise ShelfcastError(message)
+        warn(Event.PLACES_MISSING, message, n_locations=len(missing))
     if not locations:
         raise ShelfcastError(f"weather: the sales of {use_case.name} name no location.")
     return {name: known[name] for name in sorted(locations & known.keys())}
@@ -244,7 +244,7 @@ def _check_columns(table: str, source: WeatherSource, columns: Mapping[str, str]
 
 
 def _created(warehouse: Warehouse, table: str, source: WeatherSource) -> dict[str, str]:
-    """Make the table, which a run needs although it be empty."""
+    """Create the weather table where it is missing: a run reads it even when it is empty."""
     types = {source.columns[name]: type_ for name, type_ in WRITTEN.items()}
     types |= {source.columns[name]: FLOATS[0] for name in source.fetch.variables}
     columns = OWN_COLUMNS | types | {source.known_at: "TIMESTAMP"}
@@ -259,7 +259,7 @@ def _held(
     locations: Iterable[str],
     columns: Mapping[str, str],
 ) -> dict[str, dict[date, Held]]:
-    """What the table has observed, by location and day."""
+    """Observed values in the weather table, by location and day."""
     variables = list(source.fetch.variables)
     values = ", ".join(f"`{source.columns[name]}` as {name}" for name in variables)
     statement = HELD.format(
@@ -275,18 +275,18 @@ def _held(
     for location, day, given, is_provisional in zip(
         found["_location"], found["_date"], numbers, provisional, strict=True
     ):
-        told = tuple(None if pd.isna(value) else float(value) for value in given)
-        held.setdefault(location, {})[day.date()] = Held(told, bool(is_provisional))
+        observed = tuple(None if pd.isna(value) else float(value) for value in given)
+        held.setdefault(location, {})[day.date()] = Held(observed, bool(is_provisional))
     return held
 
 
 def _origin(source: WeatherSource, api: str) -> str:
-    """What loaded_from says of a fetched row."""
+    """`loaded_from` of a fetched row: the API and the request."""
     return f"{source.fetch.service} {api}"
 
 
 def _days_for_good(held: Mapping[str, Mapping[date, Held]], locations: Iterable[str]) -> set[date]:
-    """The days that all locations have with every value, of the archive or of a file."""
+    """Days on which every location has every value, from the archive or a file."""
     each = [
         {
             day
@@ -301,7 +301,7 @@ def _days_for_good(held: Mapping[str, Mapping[date, Held]], locations: Iterable[
 def _ask_all(
     connection: Connection, source: WeatherSource, report: FetchReport, fetched_at: datetime
 ) -> list[tuple[Request, Answer]]:
-    """Ask until all is answered, or the service no more."""
+    """Send every request; stop when the service no longer answers."""
     fetch = source.fetch
     store = open_store(fetch.cache_uri, connection.project) if fetch.cache_uri else None
     kept = RawAnswers(store, fetch.service)
@@ -329,7 +329,7 @@ def _ask_all(
 
 
 def _kept_answer(kept: RawAnswers, request: Request) -> Answer | None:
-    """What was answered before; a kept answer that cannot be read is asked for again."""
+    """The cached answer to a request; None where there is none or it cannot be read."""
     content = kept.find(request)
     if content is None:
         return None

@@ -1,4 +1,4 @@
-"""Does the seed of holidays reach as far as the calendar regressors are asked for?
+"""Check that the holiday seed covers the years that calendar regressors need.
 
 A week of a year that the seed says nothing of would count as a week without holidays.
 """
@@ -19,7 +19,7 @@ from python_jobs.infra.warehouse import Warehouse
 
 
 def check_calendar(project: Path, use_case: UseCase, origins: Sequence[Origin]) -> str | None:
-    """Refuse to forecast years of which the seed has no holiday of a configured country.
+    """Stop when the seed has no holiday of a configured country in a forecast year.
 
     A country that is only somebody's own rows need not have one every year: that is a warning.
 
@@ -44,12 +44,12 @@ def check_calendar(project: Path, use_case: UseCase, origins: Sequence[Origin]) 
     if faults:
         raise RunStopped(f"{use_case.name}: {SEED}: {' '.join(faults)}")
     _warn_of_own_that_end(use_case, rows, years)
-    told = sorted({row.day.year for row in rows})
-    return f"{len(rows)} holidays of {', '.join(_countries(use_case))}, {told[0]} to {told[-1]}"
+    years = sorted({row.day.year for row in rows})
+    return f"{len(rows)} holidays of {', '.join(_countries(use_case))}, {years[0]} to {years[-1]}"
 
 
 def warn_of_untold_years(warehouse: Warehouse, project: Path, use_case: UseCase) -> None:
-    """Warn of years that models are trained on and of which the seed has no holiday."""
+    """Warn of training years without a holiday in the seed."""
     if not calendar_regressors(use_case):
         return
     found = warehouse.read(
@@ -80,7 +80,7 @@ def _countries(use_case: UseCase) -> tuple[str, ...]:
 
 
 def _edges(use_case: UseCase, origin: Origin) -> tuple[date, date]:
-    """First and last day that an origin's forecasts are about."""
+    """First and last target day of an origin."""
     days = timedelta(days=use_case.horizon * use_case.period_days)
     return origin.origin_date + timedelta(days=1), origin.origin_date + days
 
@@ -99,13 +99,13 @@ def _missing_countries(use_case: UseCase, rows: list[Holiday]) -> list[str]:
 def _missing_years(
     use_case: UseCase, rows: list[Holiday], years: Iterable[int], why: str
 ) -> list[str]:
-    """Years without a holiday, of countries that the package makes."""
+    """Years without a holiday, for countries that the `holidays` package knows."""
     wanted = set(years)
     faults = []
     for country in _countries(use_case):
-        told = {row.day.year for row in rows if row.country == country}
-        missing = sorted(wanted - told)
-        if told and missing and is_known(country):
+        covered = {row.day.year for row in rows if row.country == country}
+        missing = sorted(wanted - covered)
+        if covered and missing and is_known(country):
             faults.append(
                 f"no holiday of {country} in {first_few([str(year) for year in missing], 5)}, "
                 f"which {why}: {_regressors(use_case)} would silently be 0. Run "
@@ -115,7 +115,7 @@ def _missing_years(
 
 
 def _unknown_names(use_case: UseCase, rows: list[Holiday]) -> list[str]:
-    """Holidays that a regressor names and no row has."""
+    """Holiday names of a regressor that no seed row has."""
     known = sorted({row.name for row in rows})
     faults = []
     for regressor in calendar_regressors(use_case):
@@ -131,8 +131,8 @@ def _unknown_names(use_case: UseCase, rows: list[Holiday]) -> list[str]:
 
 def _warn_of_own_that_end(use_case: UseCase, rows: list[Holiday], years: list[int]) -> None:
     for country in _countries(use_case):
-        told = {row.day.year for row in rows if row.country == country}
-        if not is_known(country) and (missing := [year for year in years if year not in told]):
+        covered = {row.day.year for row in rows if row.country == country}
+        if not is_known(country) and (missing := [year for year in years if year not in covered]):
             warn(
                 Event.HOLIDAYS_MISSING,
                 f"{use_case.name}: {SEED}: no day of '{country}' in {missing[0]}, which the "

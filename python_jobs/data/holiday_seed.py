@@ -60,25 +60,25 @@ class Remade:
         n_made: rows that the package made for these countries and years.
         own: rows of people, kept.
         n_other: rows of the package for other countries or years, kept.
-        untold: `country: years` of which the package knows no holiday.
+        without_holidays: `country: years` of which the package knows no holiday.
     """
 
     rows: list[Holiday]
     n_made: int
     own: list[Holiday]
     n_other: int
-    untold: list[str]
+    without_holidays: list[str]
 
     def __str__(self) -> str:
         """One sentence a fact."""
-        told = [f"{self.n_made} rows made"]
+        facts = [f"{self.n_made} rows made"]
         if self.own:
             countries = sorted({row.country for row in self.own})
-            told.append(f"{len(self.own)} rows of your own kept ({first_few(countries)})")
+            facts.append(f"{len(self.own)} rows of your own kept ({first_few(countries)})")
         if self.n_other:
-            told.append(f"{self.n_other} rows of other countries or years kept")
-        told += [f"the package knows no holiday of {what}" for what in self.untold]
-        return "; ".join(told)
+            facts.append(f"{self.n_other} rows of other countries or years kept")
+        facts += [f"the package knows no holiday of {what}" for what in self.without_holidays]
+        return "; ".join(facts)
 
 
 def read_seed(path: Path) -> list[Holiday]:
@@ -129,14 +129,14 @@ def remake(
     if first_year > last_year:
         raise SettingsError(f"--from {first_year} is after --to {last_year}.")
     years = range(first_year, last_year + 1)
-    made, untold = [], []
+    made, without_holidays = [], []
     own = [row for row in seed if row.source != MADE]
     of_people = {row.country for row in own if not is_known(row.country)}
     for country in sorted(set(countries) - of_people):
         rows = made_by_package(country, years)
         silent = sorted(set(years) - {row.day.year for row in rows})
         if silent:
-            untold.append(f"{country}: {_spans(silent)}")
+            without_holidays.append(f"{country}: {_spans(silent)}")
         made += rows
     other = [
         row
@@ -145,7 +145,7 @@ def remake(
     ]
     keys_of_own = {row.key for row in own}
     made = [row for row in made if row.key not in keys_of_own]
-    return Remade(sorted([*own, *other, *made]), len(made), own, len(other), untold)
+    return Remade(sorted([*own, *other, *made]), len(made), own, len(other), without_holidays)
 
 
 def made_by_package(country: str, years: Sequence[int]) -> list[Holiday]:

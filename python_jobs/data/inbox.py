@@ -1,4 +1,4 @@
-"""The inbox of promotion plans: whoever drops a file there has uploaded it.
+"""The inbox of promotion plans: a file dropped there is an upload.
 
 A file is one upload. Replaced under the same name it is another one; loaded once, it stays where it
 lies and is not read again.
@@ -29,7 +29,7 @@ where use_case = @use_case and outcome = 'loaded'
 
 @dataclass
 class InboxReport:
-    """What was found in an inbox.
+    """Files of an inbox: loaded, known and refused.
 
     Attributes:
         loaded: uploads that were new, by their URI.
@@ -123,11 +123,11 @@ def _take(
         return
     _record(warehouse, use_case, uri, file, loaded, None)
     log(Event.ROWS_LOADED, f"inbox: {loaded.n_rows} rows of {uri} loaded", uri=uri)
-    tell_refused(warehouse, use_case, uri)
+    log_refused_rows(warehouse, use_case, uri)
 
 
-def tell_refused(warehouse: Warehouse, use_case: UseCase, uri: str) -> None:
-    """Warn of the rows of an upload that no forecast will use, a line for all of them."""
+def log_refused_rows(warehouse: Warehouse, use_case: UseCase, uri: str) -> None:
+    """Warn in one line of an upload's rejected rows."""
     refused = refused_promotions(warehouse, use_case, uri)
     if refused is None or refused.empty:
         return

@@ -55,7 +55,7 @@ NULL_TEXTS = ("", "NA", "NULL", "null")
 
 @dataclass(frozen=True)
 class Covers:
-    """What an upload of the promotion plan speaks for: there, no row means no promotion.
+    """Days and key values that a plan covers; within them, no row means no promotion.
 
     Attributes:
         first: first day.
@@ -70,7 +70,7 @@ class Covers:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did.
+    """Counts of a load.
 
     Attributes:
         table: where the rows are.
@@ -134,12 +134,12 @@ def load_file(
     report = LoadReport(table, len(texts), schema, n_unparsed, is_new=not dry_run)
     if dry_run:
         return report
-    told = f"{upload}{covers or ''}".encode()
-    return _write(warehouse, report, frame, content + told, again=again)
+    identity = f"{upload}{covers or ''}".encode()
+    return _write(warehouse, report, frame, content + identity, again=again)
 
 
 def refused_promotions(warehouse: Warehouse, use_case: UseCase, uri: str) -> pd.DataFrame | None:
-    """What the newest upload of a promotion plan from `uri` holds that no forecast will use.
+    """Rejected rows of the newest plan upload from `uri`.
 
     Returns:
         One row per reason: reason, n, first (the row as JSON); None where the use case was never
@@ -153,15 +153,15 @@ def refused_promotions(warehouse: Warehouse, use_case: UseCase, uri: str) -> pd.
 
 
 def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.DataFrame:
-    """Let each row say what its upload speaks for; one row of nothing else where there is none.
+    """Add the coverage to every row; an empty plan gets one row with the coverage alone.
 
     Raises:
         SettingsError: the settings map no column that says so.
     """
     mapped = use_case.sources.promotions.columns if use_case.sources.promotions else {}
-    told: dict[str, Any] = {"covers_from": covers.first, "covers_to": covers.last}
-    told |= {f"covers_{part}": ",".join(names) for part, names in covers.only.items()}
-    unmapped = [name for name in told if not _is_column(mapped.get(name, ""))]
+    coverage: dict[str, Any] = {"covers_from": covers.first, "covers_to": covers.last}
+    coverage |= {f"covers_{part}": ",".join(names) for part, names in covers.only.items()}
+    unmapped = [name for name in coverage if not _is_column(mapped.get(name, ""))]
     if unmapped:
         raise SettingsError(
             f"{use_case.name}: a plan cannot say {first_few(unmapped)} here. Map it to a column "
@@ -169,11 +169,11 @@ def _covering(use_case: UseCase, covers: Covers, frame: pd.DataFrame) -> pd.Data
         )
     if frame.empty:
         frame = frame.reindex([0])
-    return frame.assign(**{mapped[name]: value for name, value in told.items()})
+    return frame.assign(**{mapped[name]: value for name, value in coverage.items()})
 
 
 def _mapping(use_case: UseCase, kind: Kind) -> Mapping[str, str]:
-    """What the settings read from the columns of a source; of scenarios, each by its own name."""
+    """Column mapping of a source; scenario columns map to themselves."""
     if kind == "scenarios":
         return {name: name for name in ("scenario", *use_case.key, "date")}
     mapping: Mapping[str, str] = getattr(use_case.sources, kind).columns

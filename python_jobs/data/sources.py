@@ -1,4 +1,4 @@
-"""Are the source tables there, filled, and do the mapped columns mean something in them?
+"""Check that source tables exist, hold rows and have the mapped columns.
 
 dbt would fail on a missing column too, but in the words of a compiled view; this names the setting.
 """
@@ -82,7 +82,7 @@ def table_of(warehouse: Warehouse, use_case: UseCase, kind: str) -> str:
 
 
 def _meaningless(warehouse: Warehouse, name: str, source: Source) -> list[str]:
-    """The mapped expressions that mean nothing in the table, as `column <- expression`."""
+    """Mapped expressions that the table cannot evaluate, as `column <- expression`."""
     mapping = {**source.columns, **({"known_at": source.known_at} if source.known_at else {})}
     everything = ", ".join(f"({text}) as {column}" for column, text in mapping.items())
     if warehouse.is_valid(f"select {everything} from {{{name}}}"):

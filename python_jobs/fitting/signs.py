@@ -86,12 +86,12 @@ class Contradicted:
                 of_family = self.series.setdefault(row["model_name"], {})
                 of_family.setdefault(name, []).append(row["series_id"] or "the whole portfolio")
 
-    def tell(self, run: Run) -> None:
+    def log(self, run: Run) -> None:
         """Say once how many there are, the first few, and what to do."""
         if not self.series:
             return
         regressors = run.use_case.regressors
-        told = [
+        phrases = [
             f"{name} should {_verb(regressors[name])} sales and does the contrary in "
             f"{len(models)} models of {family} ({first_few(sorted(set(models)))})"
             for family, by_name in self.series.items()
@@ -99,7 +99,7 @@ class Contradicted:
         ]
         warn(
             Event.SIGN_CONTRADICTED,
-            f"train: {'; '.join(told)}. They serve. Look at the prices and promotions of these "
+            f"train: {'; '.join(phrases)}. They serve. Look at the prices and promotions of these "
             "series, or take `sign` out of the settings: {models} names all of them under "
             "regressors_contradicting.",
             run_id=run.run_id,

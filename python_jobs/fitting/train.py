@@ -72,18 +72,18 @@ def train(
         on_progress: called with series done and their number, for each family and origin.
         priors: where the priors of pooled families come from.
     """
-    report, newest, told = TrainReport(), dict[str, bytes](), Contradicted()
+    report, newest, contradicted = TrainReport(), dict[str, bytes](), Contradicted()
     for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
         with of_model(one.family.name):
             log_rows, stored = _write(warehouse, store, run, one)
-        told.add(log_rows)
+        contradicted.add(log_rows)
         if one.family.name == run.use_case.champion:
             newest |= stored
         report.n_series += one.panel["series_id"].nunique()
         report.n_trained += len(one.fitted.models)
         report.n_failed += len(one.fitted.failures)
-        tell_failures(run, one.family.name, one.fitted)
-    told.tell(run)
+        log_failures(run, one.family.name, one.fitted)
+    contradicted.log(run)
     _show(warehouse, store, run, newest)
     return report
 
@@ -282,7 +282,7 @@ def public_path(use_case: str, family: Family[Any], series_id: str) -> str:
     return model_path(use_case, split_key(series_id))
 
 
-def tell_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
+def log_failures(run: Run, family: str, fitted: Fitted[Any]) -> None:
     """Say how many series could not be fitted, and why the first few."""
     if not fitted.failures:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import logging
 import os
 import re
@@ -30,12 +29,10 @@ LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 """What is told of dbt's own events, by dbt's level."""
 
 TOLD_ELSEWHERE = re.compile(
-    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace"
-    r"|UnsupportedConstraintMaterialization|BehaviorChangeEvent"
+    r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace|BehaviorChangeEvent"
 )
-"""Events that repeat what became of a node or of a command, and two that are meant: columns of
-views say which of them are never null, for readers; what a later dbt will do otherwise is read when
-dbt is updated, and not in each run."""
+"""Events that repeat what became of a node or of a command, and one that is meant: what a later dbt
+will do otherwise is read when dbt is updated, and not in each run."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -102,7 +99,6 @@ class Dbt:
         """Let dbt do a command over a parsed project, or parse it on the way (None)."""
         from dbt.cli.main import dbtRunner
 
-        _name_callers_quickly()
         runner = dbtRunner(parsed, callbacks=[inherited(_listener(on_progress))])
         # Of each command alike: where it changes, dbt parses the whole project anew.
         with _environment("SHELFCAST_USE_CASE", self.use_case):
@@ -257,28 +253,6 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-def _name_callers_quickly() -> None:
-    """Let dbt find the module that calls it without reading the source of the whole stack.
-
-    It does so for each of an adapter's behaviour flags whenever it starts, and uses the name of the
-    first caller alone: seconds a command, in a process with many modules or a deep stack.
-    """
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    BehaviorFlagRendered._default_source = staticmethod(_first_caller)  # type: ignore[method-assign]
-
-
-def _first_caller() -> str:
-    """The name of the first module on the stack that is not dbt's module of behaviour flags."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name not in (__name__, "dbt_common.behavior_flags"):
-            return str(name)
-        frame = frame.f_back
-    return "Unknown"
 
 
 def check_answers(endpoint: str) -> None:

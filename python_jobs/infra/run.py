@@ -87,7 +87,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of a use case is.
+    """One run of a use case.
 
     Attributes:
         run_id: Cloud Run's execution name, else a ULID; a retried task keeps it.
@@ -122,7 +122,7 @@ def new_run_id(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def write_origins(warehouse: Warehouse, run: Run) -> None:
-    """Tell SQL what this run looks back from: its rows in run_origins make it the active run."""
+    """Write the run's origins to run_origins, which makes it the active run for SQL."""
     rows = [
         {
             "run_id": run.run_id,
@@ -140,7 +140,7 @@ def write_origins(warehouse: Warehouse, run: Run) -> None:
 
 @dataclass
 class ModelPart:
-    """What one family took of a step.
+    """One family's share of a step.
 
     Attributes:
         seconds: of the step's own.
@@ -153,7 +153,7 @@ class ModelPart:
 
 @dataclass
 class StepCounts:
-    """What a step took in and gave out, filled in while it goes on.
+    """Counts and cost of a step, filled in while it runs.
 
     Attributes:
         n_in: series, or what else came in.
@@ -175,7 +175,7 @@ _STEP: ContextVar[StepCounts | None] = ContextVar("_STEP", default=None)
 
 @contextmanager
 def of_model(model_name: str) -> Iterator[None]:
-    """Count what goes on within as a family's part of the step under way; one within does not."""
+    """Attribute the block's time and query cost to this family. Nested calls are ignored."""
     counts = _STEP.get()
     if counts is None:
         yield
@@ -243,7 +243,7 @@ def _tell(run: Run, name: str, counts: StepCounts, seconds: float) -> None:
 
 
 def record_failure(warehouse: Warehouse, run: Run, name: str, error: BaseException) -> None:
-    """Record that a run failed before a step of that name could start: its other tasks look."""
+    """Log a failed step for a run that failed before the step started; its other tasks read it."""
     counts = StepCounts(message=str(error)[:2000])
     _write(warehouse, run, name, _ended(run, name, "failed", counts, 0.0))
 

@@ -1,4 +1,4 @@
-"""The settings: use cases from `vars:` in dbt_project.yml, connections from the environment.
+"""Reads the settings: `vars:` of dbt_project.yml, or a deployment's own file in their place.
 
 SQL and Python read the same keys. The defaults stand once, under `use_case_defaults`,
 `source_defaults` and `regressor_defaults`; a key that is not there is refused by name. A
@@ -12,31 +12,53 @@ import difflib
 import functools
 import hashlib
 import os
-import re
 from collections.abc import Mapping
-from datetime import date, time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, TypeVar
 
 import orjson
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import ValidationError
 
-from python_jobs.families.base import FamilySettings
+from python_jobs.infra.connection import Connection, connection
 from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.use_case import (
+    Alerts,
+    Frozen,
+    JobSize,
+    Prices,
+    PromotionsSource,
+    Regressor,
+    Retraining,
+    SalesSource,
+    Schedule,
+    UseCase,
+    WeatherFetch,
+    WeatherSource,
+)
+from python_jobs.infra.use_case_rules import inconsistencies, key_faults
+
+__all__ = [
+    "Alerts",
+    "Connection",
+    "PromotionsSource",
+    "Regressor",
+    "Retraining",
+    "SalesSource",
+    "Schedule",
+    "Settings",
+    "UseCase",
+    "WeatherFetch",
+    "WeatherSource",
+    "code_version",
+    "connection",
+    "load_settings",
+    "project_dir",
+]
 
 INLINE = "SHELFCAST_SETTINGS"
-"""Where settings stand that are no file's."""
+"""Environment variable with the settings' file, or with the settings themselves as JSON."""
 MAPPINGS = (
     "use_cases",
     "use_case_defaults",
@@ -50,313 +72,7 @@ MAPPINGS = (
 )
 """The keys of `vars:` that are read here."""
 REQUIRED = "required"
-LOADING = "SHELFCAST_LOADING"
-Weekday = Literal[
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "daily"
-]
-WhenMissing = Literal[
-    "refuse_series", "carry_last", "carry_regular_price", "climatology", "none", "stop_run"
-]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-SectionT = TypeVar("SectionT", bound=_Frozen)
-
-
-class Schedule(_Frozen):
-    """When the weekly run starts, in the use case's time zone."""
-
-    weekday: Weekday
-    time: str
-
-    @field_validator("time")
-    @classmethod
-    def _is_a_time(cls, value: str) -> str:
-        time.fromisoformat(value)
-        return value
-
-
-class Regressor(_Frozen):
-    """A future-known column: where its future comes from, what a hole means, which way it works."""
-
-    future: Literal["plan", "weather", "calendar"]
-    when_missing: WhenMissing
-    names: tuple[str, ...]
-    sign: Literal["any", "positive", "negative"]
-
-
-class SalesSource(_Frozen):
-    """How the sales table maps onto the use case's key, date and quantity."""
-
-    table: str
-    grain: Literal["", "day", "week"]
-    date_means: Literal["period_start", "period_end"]
-    label_offset_days: int
-    columns: dict[str, str]
-    known_at: str
-    negative_quantity: Literal["reject", "return", "keep"]
-    duplicates: Literal["reject", "keep"]
-    warn_after_days: int
-    error_after_days: int
-
-
-class PromotionsSource(_Frozen):
-    """How the promotion plan's table maps onto key, window, price and regressors."""
-
-    table: str
-    columns: dict[str, str]
-    known_at: str
-    no_row_means: Literal["none", "unknown"]
-    inbox: str
-
-
-def _web_address(url: str) -> str:
-    if url and not re.fullmatch(r"https?://[^\s?#]+", url):
-        raise ValueError("an address begins with https:// and has no query")
-    return url
-
-
-class WeatherFetch(_Frozen):
-    """Where weather is fetched from; each key is explained beside its default."""
-
-    service: Literal["none", "open_meteo"]
-    archive_url: Annotated[str, AfterValidator(_web_address)]
-    forecast_url: Annotated[str, AfterValidator(_web_address)]
-    requests_a_minute: float = Field(gt=0)
-    timeout_s: float = Field(gt=0)
-    retries: int = Field(ge=0)
-    backoff_s: float = Field(ge=0)
-    history_from: date
-    forecast_days: int = Field(ge=1, le=16)
-    variables: dict[str, str]
-    cache_uri: str
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is fetched at all."""
-        return self.service != "none"
-
-
-class WeatherSource(_Frozen):
-    """How the weather table maps onto location, date and regressors."""
-
-    table: str
-    columns: dict[str, str]
-    known_at: str
-    location_of_series: str
-    fetch: WeatherFetch
-
-
-class CalendarSource(_Frozen):
-    """Which countries' holidays count."""
-
-    countries: tuple[str, ...]
-
-
-class Sources(_Frozen):
-    """The tables that a use case reads."""
-
-    sales: SalesSource
-    promotions: PromotionsSource | None = None
-    weather: WeatherSource | None = None
-    calendar: CalendarSource | None = None
-
-
-Baseline = Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
-
-
-class Alerts(_Frozen):
-    """When somebody is told; each key is explained beside its default in dbt_project.yml."""
-
-    wape: float = Field(ge=0)
-    weeks: int = Field(ge=1)
-    horizon_step: int = Field(ge=1)
-    min_scored: int = Field(ge=1)
-    min_arrived: float = Field(ge=0, le=1)
-    tracking_signal: float = Field(ge=0)
-    tracking_weeks: int = Field(ge=2)
-    on_breach: Literal["warn", "fail"]
-
-
-class Retraining(_Frozen):
-    """Which series are trained again; each key is explained beside its default."""
-
-    weeks: int = Field(ge=1)
-    min_scored: int = Field(ge=1)
-    wape: float = Field(ge=0)
-    bias: float = Field(ge=0)
-    coverage_below: float = Field(ge=0, le=1)
-    age_weeks: int = Field(ge=1)
-    beaten_by: float = Field(ge=0)
-    drift_share: float = Field(ge=0, le=1)
-    cool_down_weeks: int = Field(ge=0)
-    origins: int = Field(ge=3)
-    min_weeks: int = Field(ge=1)
-    margin: float = Field(ge=0, lt=1)
-    baseline: Baseline
-    max_series: int = Field(ge=1)
-    simulations: int = Field(ge=1)
-
-
-def _known_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"no time zone is named '{name}'") from error
-    return name
-
-
-class UseCase(_Frozen):
-    """One forecasting problem; each key is explained beside its default in dbt_project.yml."""
-
-    name: str
-    grain: Literal["day", "week"]
-    week_starts_on: Weekday
-    time_zone: Annotated[str, AfterValidator(_known_time_zone)]
-    horizon: int = Field(ge=1)
-    season: int = Field(ge=1)
-    key: dict[str, Literal["string", "int64", "date"]]
-    measure: Literal["quantity", "price"]
-    aggregate: Literal["sum", "mean", "min", "max", "last"]
-    gaps_mean: Literal["unknown", "zero"]
-    min_observations: int = Field(ge=1)
-    inactive_after: int = Field(ge=1)
-    max_periods_stale: int = Field(ge=0)
-    when_stale: Literal["fallback", "warn", "stop_run"]
-    max_refused_share: float = Field(ge=0, le=1)
-    refit: Literal["weekly", "on_retrain"]
-    schedule: Schedule
-    issue_window_days: int = Field(ge=1, le=7)
-    families: tuple[str, ...] = Field(min_length=1)
-    family_options: dict[str, dict[str, Any]]
-    interval: float = Field(gt=0, lt=1)
-    min_calibration_residuals: int = Field(ge=1)
-    seed: int
-    min_pooled_series: int = Field(ge=2)
-    recipe_per: Literal["portfolio", "demand_class", "series"]
-    min_segment_rows: int = Field(ge=1)
-    per_series_objects_up_to: int = Field(ge=0)
-    value_added_over: Baseline
-    lookback_weeks: int = Field(ge=1)
-    alerts: Alerts
-    retraining: Retraining
-    include: str
-    include_table: str
-    regressors: dict[str, Regressor]
-    sources: Sources
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone in which days and the schedule are meant."""
-        return ZoneInfo(self.time_zone)
-
-    @property
-    def period_days(self) -> int:
-        """Days in a period."""
-        return 7 if self.grain == "week" else 1
-
-    @property
-    def champion(self) -> str:
-        """The family whose forecast is served."""
-        return self.families[0]
-
-    def family_settings(self, family: str) -> FamilySettings:
-        """What the named family may see of these settings."""
-        return FamilySettings(
-            grain=self.grain,
-            horizon=self.horizon,
-            season=self.season,
-            regressors=tuple(self.regressors),
-            is_nonnegative=self.measure == "quantity",
-            interval=self.interval,
-            seed=self.seed,
-            options=self.family_options.get(family, {}),
-        )
-
-
-class Prices(_Frozen):
-    """Google's list prices in US dollars; each is explained in dbt_project.yml."""
-
-    bigquery_tib: float = Field(ge=0, strict=True, allow_inf_nan=False)
-    vcpu_second: float = Field(ge=0, strict=True, allow_inf_nan=False)
-    gib_second: float = Field(ge=0, strict=True, allow_inf_nan=False)
-
-
-class JobSize(_Frozen):
-    """What a task of the jobs is given, which its seconds are paid for."""
-
-    vcpu: float = Field(gt=0, strict=True, allow_inf_nan=False)
-    memory_gib: float = Field(gt=0, strict=True, allow_inf_nan=False)
-
-
-MOST_BYTES_BILLED = 10**12
-"""That one query on BigQuery may bill unless told; profiles.yml has the same default for dbt."""
-
-
-class Connection(_Frozen):
-    """Where the warehouse and the model store are, from the environment; read only here."""
-
-    target: str
-    dataset: str
-    project: str | None
-    location: str | None
-    keyfile: str | None
-    bigquery_endpoint: str | None
-    bigquery_grpc_endpoint: str | None
-    models_uri: str | None
-    weather_key: SecretStr | None = None
-    loading: Literal["with_run", "apart"] = "with_run"
-    maximum_bytes_billed: int | None = None
-
-
-def connection(environment: Mapping[str, str] = os.environ) -> Connection:
-    """Read the connection from environment variables (README, "Environment").
-
-    Raises:
-        SettingsError: SHELFCAST_LOADING is neither with_run nor apart, the target is prod and
-            SHELFCAST_PROJECT is not set, or SHELFCAST_MAXIMUM_BYTES_BILLED is no whole number
-            above 0.
-    """
-    target, loading = environment.get("SHELFCAST_TARGET", "local"), environment.get(LOADING)
-    if loading not in (None, "", "with_run", "apart"):
-        raise SettingsError(
-            f"{LOADING} is '{loading}'. with_run (the default): weekly runs and training load the "
-            "inbox and fetch the weather themselves; apart: jobs of their own do."
-        )
-    if target == "prod" and not environment.get("SHELFCAST_PROJECT"):
-        raise SettingsError(
-            "SHELFCAST_PROJECT is not set, and target prod needs it. Name the Google Cloud project "
-            "that the datasets are in: export SHELFCAST_PROJECT=my-project."
-        )
-    return Connection(
-        target=target,
-        dataset=environment.get("SHELFCAST_DATASET", "shelfcast"),
-        project=environment.get("SHELFCAST_PROJECT") or None,
-        location=environment.get("SHELFCAST_LOCATION") or None,
-        keyfile=environment.get("SHELFCAST_KEYFILE") or None,
-        bigquery_endpoint=environment.get("SHELFCAST_BIGQUERY_ENDPOINT") or None,
-        bigquery_grpc_endpoint=environment.get("SHELFCAST_BIGQUERY_GRPC_ENDPOINT") or None,
-        models_uri=environment.get("SHELFCAST_MODELS_URI") or None,
-        weather_key=SecretStr(key) if (key := environment.get("SHELFCAST_WEATHER_KEY")) else None,
-        loading="apart" if loading == "apart" else "with_run",
-        maximum_bytes_billed=_maximum_bytes_billed(environment),
-    )
-
-
-def _maximum_bytes_billed(environment: Mapping[str, str]) -> int | None:
-    """The limit of a query; none for the emulator, which bills nothing."""
-    given = environment.get("SHELFCAST_MAXIMUM_BYTES_BILLED")
-    if not given:
-        return None if environment.get("SHELFCAST_BIGQUERY_ENDPOINT") else MOST_BYTES_BILLED
-    if not (given.isascii() and given.isdigit() and int(given) > 0):
-        raise SettingsError(
-            f"SHELFCAST_MAXIMUM_BYTES_BILLED is '{given}', not a whole number of bytes above 0 "
-            f"(such as {MOST_BYTES_BILLED})."
-        )
-    return int(given)
+SectionT = TypeVar("SectionT", bound=Frozen)
 
 
 def project_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -376,7 +92,7 @@ def project_dir(environment: Mapping[str, str] = os.environ) -> Path:
     )
 
 
-class Settings(_Frozen):
+class Settings(Frozen):
     """Every use case, and what must be handed to dbt so that SQL sees the same.
 
     Attributes:
@@ -442,6 +158,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         for name, given in variables["use_cases"].items()
         if (use_case := _use_case(name, given, variables, faults)) is not None
     }
+    faults.extend(key_faults(use_cases))
     prices = _section("prices", Prices, variables, faults)
     job_size = _section("job_size", JobSize, variables, faults)
     if faults or prices is None or job_size is None:
@@ -544,7 +261,7 @@ def _use_case(
     except ValidationError as error:
         faults.extend(_describe(where, fault) for fault in error.errors())
         return None
-    faults.extend(_inconsistencies(where, use_case))
+    faults.extend(inconsistencies(where, use_case))
     return use_case
 
 
@@ -586,76 +303,6 @@ def _unknown_key(where: str, key: object, known: list[str]) -> str:
 def _describe(where: str, fault: Mapping[str, Any]) -> str:
     place = ".".join([where, *(str(part) for part in fault["loc"])])
     return f"{place}: {fault['msg']} (found {fault['input']!r})"
-
-
-def _inconsistencies(where: str, use_case: UseCase) -> list[str]:
-    """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
-    faults = []
-    if use_case.alerts.horizon_step > use_case.horizon:
-        faults.append(
-            f"{where}.alerts.horizon_step: {use_case.alerts.horizon_step} is beyond the horizon "
-            f"({use_case.horizon})"
-        )
-    sources = use_case.sources
-    needed: list[tuple[str, dict[str, str], list[str]]] = [
-        ("sales", sources.sales.columns, [*use_case.key, "date", "quantity"])
-    ]
-    if sources.promotions:
-        columns = sources.promotions.columns
-        needed.append(("promotions", columns, [*use_case.key, "start_date", "end_date"]))
-    if sources.weather:
-        needed.append(("weather", sources.weather.columns, ["location", "date"]))
-    for source, columns, names in needed:
-        faults += [
-            f"{where}.sources.{source}.columns: '{name}' is missing"
-            for name in names
-            if name not in columns
-        ]
-    for name, regressor in use_case.regressors.items():
-        faults += _regressor_faults(where, name, regressor, sources)
-    if sources.weather and sources.weather.fetch.is_on:
-        faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
-    return faults
-
-
-def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list[str]:
-    """What is fetched is written to the table: the mapping must say to which columns."""
-    fetch = weather.fetch
-    wanted = [name for name, one in use_case.regressors.items() if one.future == "weather"]
-    faults = [
-        f"{where}.fetch.variables: '{name}' is missing, and the regressor of that name needs it"
-        for name in wanted
-        if name not in fetch.variables
-    ]
-    if not fetch.variables:
-        faults.append(f"{where}.fetch.variables: names no variable to fetch")
-    mapped = {name: weather.columns.get(name, "") for name in ("location", "date", "kind")}
-    mapped |= {name: weather.columns.get(name, "") for name in fetch.variables}
-    places = {f"columns.{name}": column for name, column in mapped.items()}
-    faults += [
-        f"{where}.{place}: '{column}' must be a plain column name, because what is fetched is "
-        "written to it"
-        for place, column in {**places, "known_at": weather.known_at}.items()
-        if not re.fullmatch(r"[A-Za-z_]\w*", column)
-    ]
-    return faults
-
-
-def _regressor_faults(where: str, name: str, regressor: Regressor, sources: Sources) -> list[str]:
-    source = {"plan": "promotions", "weather": "weather", "calendar": "calendar"}[regressor.future]
-    configured = getattr(sources, source)
-    if configured is None:
-        return [
-            f"{where}.regressors.{name}: future is '{regressor.future}' "
-            f"but sources has no '{source}'"
-        ]
-    columns = getattr(configured, "columns", None)
-    if columns is not None and name != "log_price_ratio" and name not in columns:
-        return [
-            f"{where}.sources.{source}.columns: '{name}' is missing, "
-            "and the regressor of that name needs it"
-        ]
-    return []
 
 
 @functools.cache

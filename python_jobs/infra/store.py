@@ -257,26 +257,29 @@ class BucketStore:
             self._blob(name).delete(if_generation_match=generation, retry=DEFAULT_RETRY)
 
     def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """See ModelStore."""
-        from google.cloud.storage import transfer_manager
+        """See ModelStore.
 
-        pairs = []
-        for name, data in objects.items():
-            blob = self._blob(name)
-            blob.metadata = {"sha256": sha256_of(data)}
-            pairs.append((io.BytesIO(data), blob))
-        results = transfer_manager.upload_many(
-            pairs,
-            worker_type=transfer_manager.THREAD,
-            max_workers=WORKERS,
-            upload_kwargs={"checksum": "crc32c", "retry": DEFAULT_RETRY},
-        )
-        failed = [result for result in results if isinstance(result, Exception)]
-        if failed:
+        One request an object: the client's transfer manager does not know their sizes beforehand
+        and sends two.
+
+        Raises:
+            ShelfcastError: some objects were not written; the others were.
+        """
+        with ThreadPoolExecutor(WORKERS) as pool:
+            faults = list(filter(None, pool.map(self._put_fault, objects, objects.values())))
+        if faults:
             raise ShelfcastError(
-                f"{self.uri}: {len(failed)} of {len(pairs)} objects were not written "
-                f"(first: {failed[0]}). Run the command again."
+                f"{self.uri}: {len(faults)} of {len(objects)} objects were not written "
+                f"(first: {faults[0]}). Run the command again."
             )
+
+    def _put_fault(self, name: str, data: bytes) -> ShelfcastError | None:
+        """Write an object; return why it could not be written."""
+        try:
+            self.put(name, data)
+        except ShelfcastError as fault:
+            return fault
+        return None
 
     def get_many(self, names: Sequence[str]) -> dict[str, bytes | ObjectFault]:
         """See ModelStore."""

@@ -1,4 +1,4 @@
-"""What the queries of a step cost, as BigQuery tells: bytes billed and slot time.
+"""Billed bytes and slot time of a step's queries.
 
 dbt runs its nodes in threads of its own, and jobs query from several; what any of them adds counts
 for every measurement that is open in this process.
@@ -17,7 +17,7 @@ _LOCK = threading.Lock()
 
 @dataclass
 class Used:
-    """What queries used; None where no query told (the emulator tells nothing).
+    """Billed bytes and slot time; None where BigQuery reports none (the emulator never does).
 
     Attributes:
         bytes_billed: bytes that BigQuery bills; 0 where all came from its cache.
@@ -30,7 +30,7 @@ class Used:
 
 @contextmanager
 def measured(used: Used) -> Iterator[None]:
-    """Add to `used` what the queries within use."""
+    """Add the usage of queries run inside the block to `used`."""
     with _LOCK:
         _OPEN.append(used)
     try:
@@ -41,7 +41,7 @@ def measured(used: Used) -> Iterator[None]:
 
 
 def add(bytes_billed: int | None, slot_milliseconds: int | None) -> None:
-    """Count a query that has ended, as far as BigQuery told."""
+    """Add a finished query's billed bytes and slot time; skip what BigQuery did not report."""
     with _LOCK:
         for used in _OPEN:
             if bytes_billed is not None:

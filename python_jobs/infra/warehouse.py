@@ -274,7 +274,8 @@ def _read_client(connection: Connection) -> Any:  # noqa: ANN401 - the client li
 def _notice_ends_quickly() -> None:
     """Let the client look for the end of a stream fifty times a second, not five.
 
-    A result of few rows is there at once; the client then waits for one such interval, or two.
+    The client waits one or two such intervals for any result: 0.3 s a read of few rows, else 0.05.
+    The interval is a private name of the client; there is no public one.
     """
     _pandas_helpers._PROGRESS_INTERVAL = 0.02
 

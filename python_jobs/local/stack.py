@@ -9,13 +9,13 @@ id that another process may have by now, decides what is running.
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,8 +24,6 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
-
-from python_jobs.local import lifeline
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -195,6 +193,7 @@ class _Stack:
         self.folder = folder.resolve()
 
     def start_missing(self) -> Endpoints:
+        _require_emulators()
         for _ in range(START_ATTEMPTS - 1):
             try:
                 return self._try_to_start()
@@ -322,26 +321,23 @@ class _Stack:
         self.write(pids={**self._read("pids"), name: process.pid}, ports=asdict(ports))
 
     def _command(self, name: ServerName, ports: Ports) -> list[str]:
-        manner = self._read("manner")
-        command = [sys.executable, "-m", f"python_jobs.local.{name}_emulator"]
-        ending = [lifeline.FLAG] if manner.get("ends_with_parent") else []
-        data = str(self._data(name))
+        from emulators import commands
+
+        manner, data = self._read("manner"), self._data(name)
+        ending = bool(manner.get("ends_with_parent"))
         if name == "storage":
-            options = ["--host", HOST, "--port", str(ports.storage), "--data-dir", data]
-            return [*command, *options, *ending]
-        listen = ["--rest-host", HOST, "--rest-port", str(ports.bigquery)]
-        listen += ["--grpc-host", HOST, "--grpc-port", str(ports.bigquery_grpc)]
-        keep = ["--ephemeral"] if manner.get("in_memory") else ["--persistent", "--data-dir", data]
-        return [*command, "start", *listen, *keep, "--log-level", "warning", *ending]
+            return commands.storage(HOST, ports.storage, data, ends_with_parent=ending)
+        tables = None if manner.get("in_memory") else data
+        return commands.bigquery(
+            HOST, ports.bigquery, ports.bigquery_grpc, tables, ends_with_parent=ending
+        )
 
     def _environment(self) -> dict[str, str]:
-        """Let the servers import this very package, and keep their files in the folder."""
+        from emulators import commands
+
         uploads = self.folder / "uploads"
         uploads.mkdir(exist_ok=True)
-        own = {name: value for name, value in os.environ.items() if not name.startswith("BQEMU_")}
-        packages = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, (packages, own.get("PYTHONPATH"))))
-        return {**own, "PYTHONPATH": path, "BQEMU_UPLOAD_STAGING_DIR": str(uploads)}
+        return commands.environment(os.environ, uploads)
 
     def _wait_until_it_answers(self, name: ServerName, ports: Ports) -> None:
         end = time.monotonic() + START_SECONDS
@@ -369,6 +365,19 @@ class _Stack:
         return (
             f"{name} emulator {what}. The end of {self._log(name)}:\n{tail}\n"
             f"Stop what uses {self._data(name)}, or move that folder away, and start again."
+        )
+
+
+def _require_emulators() -> None:
+    """Check that the emulators are there; a deployment has none.
+
+    Raises:
+        StackError: they are not.
+    """
+    if importlib.util.find_spec("emulators") is None:
+        raise StackError(
+            "the emulators are not part of this installation. Work in a checkout of Shelfcast, "
+            "with `make setup`."
         )
 
 

@@ -1,4 +1,4 @@
-"""The checks before prediction: are the actuals fresh, are the future regressors there?
+"""Checks before prediction: fresh actuals and known future regressors.
 
 SQL has judged each series (`<use_case>_gate`); this decides whether the run as a whole goes on, and
 puts the reason into words.
@@ -42,7 +42,7 @@ order by regressor, target_date
 
 
 def missing_regressors(warehouse: Warehouse, run: Run) -> pd.DataFrame:
-    """What no source told of the weeks after the run's newest origin, and what stands in for it.
+    """Regressors missing after the run's newest origin, and what replaces them.
 
     Returns:
         One row per regressor and target_date: when_missing, first_series, n_series, is_filled
@@ -96,7 +96,7 @@ def _check_not_empty(run: Run, gate: pd.DataFrame) -> None:
 
 
 def _check_freshness(run: Run, verdicts: pd.DataFrame) -> None:
-    """A whole source that is behind is another matter than one series that is."""
+    """Stop or warn when the newest actual of the whole source is stale."""
     use_case, stale = run.use_case, verdicts["periods_stale"].min()
     if pd.isna(stale) or stale <= 0:
         return

@@ -63,8 +63,8 @@ select
     ) as interval_factor
 from chosen
 """
-"""Of the series' own demand class where it has a factor for the step, else of all series; a step
-with the one after a step with the other is no narrower for it."""
+"""Use the demand class's calibration factor for this step if there is one, else the portfolio's.
+Factors never fall as the step grows."""
 
 FAILED_FITS = """
 select series_id, any_value(error having max trained_at) as error
@@ -74,14 +74,14 @@ group by series_id
 """
 
 SERVE_BASELINE = "serve_baseline"
-"""How the gate's reason starts where a baseline serves by decision."""
+"""Prefix of the gate's reason where a baseline serves by decision."""
 
 FORECAST = ("yhat", "yhat_lower", "yhat_upper", "interval_source", "half_width", "transform")
 
 
 @dataclass
 class PredictReport:
-    """What a prediction job did with the series of its champion, over all origins."""
+    """Counts of champion series-origins: forecast, fallback, refused."""
 
     n_series: int = 0
     n_forecast: int = 0
@@ -89,7 +89,7 @@ class PredictReport:
     n_refused: int = 0
 
     def __add__(self, other: PredictReport) -> PredictReport:
-        """Both together, where they are of different origins."""
+        """Add the counts of other origins."""
         return PredictReport(
             self.n_series + other.n_series,
             self.n_forecast + other.n_forecast,
@@ -121,10 +121,10 @@ def predict(
     for name in run.use_case.families:
         family = make_family(name, run.use_case.family_settings(name))
         with of_model(name):
-            told = assign_models(
+            assigned = assign_models(
                 warehouse, store, run, family, with_factors(warehouse, run, name, future)
             )
-            rows = forecast(family, told, n_jobs, on_progress)
+            rows = forecast(family, assigned, n_jobs, on_progress)
             warehouse.append(
                 "forecast_log",
                 log_rows(run, name, rows),
@@ -132,7 +132,7 @@ def predict(
             )
         if name == run.use_case.champion:
             report = count_outcomes(rows)
-        tell_outcomes(run, name, rows)
+        log_outcomes(run, name, rows)
     return report
 
 
@@ -175,7 +175,7 @@ def read_future(
 def with_factors(
     warehouse: Warehouse, run: Run, model_name: str, future: pd.DataFrame
 ) -> pd.DataFrame:
-    """Put beside each row by how much its interval's half width is multiplied.
+    """Add each row's interval factor, the multiplier of its half width.
 
     Returns:
         The rows of `future`, with interval_factor and segment (whose factor it is); both null where
@@ -211,13 +211,13 @@ class Assigned:
 def assign_models(
     warehouse: Warehouse, store: ModelStore, run: Run, family: Family[Any], future: pd.DataFrame
 ) -> Assigned:
-    """Find and read the model of each row that goes to one; where there is none, say why."""
+    """Resolve and load the model of each row; give a reason where there is none."""
     serving = serving_models(warehouse, run, family.name)
     rows = with_versions(family, future, serving)
     wanted = (rows["route"] == "model") & ~(rows["train_end"] > rows["origin_date"])
     needed = serving[serving["model_version"].isin(rows.loc[wanted, "model_version"])]
     loaded = load_models(store, family, needed)
-    _tell_faults(run, family, loaded.faults)
+    _log_faults(run, family, loaded.faults)
     has_none = (wanted & rows["model_version"].isna()).any()
     failed = _failed_fits(warehouse, run, family) if has_none else {}
     return assign(family, rows, loaded, failed)
@@ -226,7 +226,7 @@ def assign_models(
 def assign(
     family: Family[Any], rows: pd.DataFrame, loaded: LoadedModels, failed: dict[str, str]
 ) -> Assigned:
-    """Give each row that goes to a model the one that serves it, or the reason why none does.
+    """Give each model row its serving model, or the reason for having none.
 
     Args:
         family: whose models they are.
@@ -260,7 +260,7 @@ def assign(
 def assign_fitted(
     family: Family[Any], fitted: Fitted[Any], version: str, future: pd.DataFrame
 ) -> Assigned:
-    """Give each row that goes to a model the one in hand, or the reason why there is none.
+    """Give each model row a model of this fit, or the reason for having none.
 
     Args:
         family: whose models they are.
@@ -280,7 +280,7 @@ def assign_fitted(
 
 
 def with_versions(family: Family[Any], future: pd.DataFrame, serving: pd.DataFrame) -> pd.DataFrame:
-    """Put beside each row the version that serves it and that version's train_end, or nulls."""
+    """Add the serving version of each row and its train_end; null where none serves."""
     on = ["origin_date"] if family.scope == "global" else ["series_id", "origin_date"]
     versions = serving[[*on, "model_version", "train_end"]]
     return future.merge(versions, how="left", on=on, validate="many_to_one")
@@ -350,7 +350,7 @@ def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _calibrations(rows: pd.DataFrame) -> pd.Series:
-    """What calibrated each row's interval; a family that reports no half width has used nothing."""
+    """interval_calibration of each row; `none` where the family reports no half width."""
     used = rows["interval_factor"].notna() & rows["half_width"].notna()
     return ("conformal:" + rows["segment"].astype("string")).where(used, "none")
 
@@ -370,7 +370,7 @@ def count_outcomes(rows: pd.DataFrame) -> PredictReport:
     return PredictReport(int(counts.sum()), *(int(counts.get(rank, 0)) for rank in range(3)))
 
 
-def tell_outcomes(run: Run, family: str, rows: pd.DataFrame) -> None:
+def log_outcomes(run: Run, family: str, rows: pd.DataFrame) -> None:
     """Log one line a reason: how many series, and the first few."""
     for outcome, event in (
         ("fallback", Event.SERIES_FELL_BACK),
@@ -390,7 +390,7 @@ def tell_outcomes(run: Run, family: str, rows: pd.DataFrame) -> None:
             )
 
 
-def _tell_faults(run: Run, family: Family[Any], faults: dict[str, str]) -> None:
+def _log_faults(run: Run, family: Family[Any], faults: dict[str, str]) -> None:
     if not faults:
         return
     reasons = sorted(set(faults.values()))

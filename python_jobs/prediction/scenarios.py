@@ -1,4 +1,4 @@
-"""Ask models what they would say if something else were so: scenarios, the weather that came.
+"""Forecast issued rows again with other regressors: a scenario's, or the observed weather.
 
 The question is SQL's: a panel of issued forecasts with their regressors as they were known when
 they were issued, some of them replaced. The answer comes from the very models that issued, and goes
@@ -51,7 +51,7 @@ order by source_row
 
 @dataclass(frozen=True)
 class Question:
-    """A scenario as it was asked.
+    """A scenario and the issued forecasts that it changes.
 
     Attributes:
         panel: the forecasts that it concerns, with the regressors as supposed.
@@ -80,7 +80,7 @@ def read_panel(warehouse: Warehouse, run: Run, panel: str, scenario: str) -> pd.
 
 
 def ask(warehouse: Warehouse, run: Run, scenario: str) -> Question:
-    """Read a scenario: the newest issued forecasts it concerns, and its rows that concern none."""
+    """Read a scenario's panel, and the scenario rows that match no issued forecast."""
     name = run.use_case.name
     panel = read_panel(warehouse, run, f"{name}_scenario_panel", scenario)
     statement = ROWS.replace("{scenarios}", f"{{stg_{name}_scenarios}}")
@@ -174,17 +174,18 @@ def _assigned(
     future.index = rows.index
     asked = stored.merge(future.loc[is_model, on].drop_duplicates(), on=on)
     loaded = load_models(store, family, asked) if len(asked) else LoadedModels()
-    told = assign(family, future, loaded, {})
-    is_lost = told.rows["model_key"].notna() & ~told.rows["model_key"].isin(list(loaded.models))
-    told.rows.loc[is_lost, "reason"] = "model_unreadable: the registry does not name it"
-    told.rows.loc[is_lost, "model_key"] = None
-    return told
+    assigned = assign(family, future, loaded, {})
+    keys = assigned.rows["model_key"]
+    is_lost = keys.notna() & ~keys.isin(list(loaded.models))
+    assigned.rows.loc[is_lost, "reason"] = "model_unreadable: the registry does not name it"
+    assigned.rows.loc[is_lost, "model_key"] = None
+    return assigned
 
 
 def _outside_ranges(
     rows: pd.DataFrame, regressors: Sequence[str], family: Family[Any], stored: pd.DataFrame
 ) -> pd.Series:
-    """What of each row lies outside the values that its model was trained on, in words, or null."""
+    """By row, the regressors outside their training range, in words; null where none is."""
     names = [GLOBAL_SERIES] * len(stored) if family.scope == "global" else stored["series_id"]
     ranges = {
         (name, version): orjson.loads(text) if isinstance(text, str) else {}
@@ -196,14 +197,14 @@ def _outside_ranges(
     for row in rows.to_dict("records"):
         name = GLOBAL_SERIES if family.scope == "global" else row["series_id"]
         known = ranges.get((name, row["model_version"]), {})
-        told = [
+        phrases = [
             f"{regressor} {row[regressor]:g} not in {bounds[0]:g}..{bounds[1]:g}"
             for regressor in regressors
             if (bounds := known.get(regressor)) is not None
             and pd.notna(row[regressor])
             and not bounds[0] <= row[regressor] <= bounds[1]
         ]
-        found.append("; ".join(told) or None)
+        found.append("; ".join(phrases) or None)
     return pd.Series(found, index=rows.index, dtype=object)
 
 

@@ -1,4 +1,4 @@
-"""Which version of a series' model serves, has served, and is put in its place.
+"""Serving versions, and the public copies that follow a promotion.
 
 What serves is decided by events; the copy at the path that people know follows, and only if nobody
 else has replaced it meanwhile.
@@ -63,7 +63,7 @@ def served_later(
     series: Sequence[str],
     as_of_at: datetime,
 ) -> set[str]:
-    """Those of some series that a model of a later instant serves: what is shown is its copy."""
+    """Series already served by a model of a later instant; their public copy stays."""
     return set(_read(warehouse, SERVES_LATER, use_case, model_name, series, as_of_at)["series_id"])
 
 

@@ -1,4 +1,4 @@
-"""From a series to its serving model: through the registry in SQL, and through nothing else."""
+"""Resolve each series to its serving model through the registry in SQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LoadedModels:
 
 
 def key(model_version: str, series_id: str) -> str:
-    """Name one model: a version of a local family is shared by the series of one run."""
+    """Key of one model: version and series, because one run's version covers many series."""
     return f"{model_version}:{series_id}"
 
 

@@ -55,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying found.
+    """Findings of a verification.
 
     Attributes:
         n_forecastable: series that should have a model.
@@ -105,7 +105,7 @@ def verify(warehouse: Warehouse, store: ModelStore, use_case: UseCase) -> Verifi
 def _unusable(
     store: ModelStore, family: Family[Any], serving: pd.DataFrame, series: pd.DataFrame
 ) -> list[Finding]:
-    """What keeps a forecastable series from its model."""
+    """Faults that keep a forecastable series from its model."""
     by_series = _by_series(family, serving, series["series_id"])
     faults = load_models(store, family, serving).faults
     findings = []

@@ -84,7 +84,7 @@ N_FORECASTABLE = "select count(distinct series_id) as n from {series} where is_f
 
 @dataclass(frozen=True)
 class History:
-    """All that is known of one series' models.
+    """Versions, events and retrainings of one series.
 
     Attributes:
         versions: one row a version and event, the newest last, with is_serving.
@@ -214,8 +214,8 @@ class Versions:
         seen = generations(self.store, [path])[path]
         before = self._serving(family, series_id)
         if before == version and not self._is_on_baseline(family, series_id):
-            told = f"{series_id}: {version} serves already; nothing was done."
-            return self._tell(told, family, series_id, version, actor)
+            message = f"{series_id}: {version} serves already; nothing was done."
+            return self._log(message, family, series_id, version, actor)
         self._check(family, row)
         if self.dry_run:
             return f"{series_id}: {version} would serve, in place of {before or 'none'}."
@@ -223,21 +223,21 @@ class Versions:
         if seen or self._has_copies():
             replace_copy(self.store, path, data, seen)
         self._write(family, row, before, actor)
-        told = self._told(series_id, version, before, actor)
-        return self._tell(told, family, series_id, version, actor)
+        message = self._message(series_id, version, before, actor)
+        return self._log(message, family, series_id, version, actor)
 
-    def _tell(
-        self, told: str, family: Family[Any], series_id: str, version: str, actor: str
+    def _log(
+        self, message: str, family: Family[Any], series_id: str, version: str, actor: str
     ) -> str:
         log(
             Event.PROMOTED,
-            told,
+            message,
             series_id=series_id,
             model_name=family.name,
             model_version=version,
             actor=actor,
         )
-        return told
+        return message
 
     def _is_on_baseline(self, family: Family[Any], series_id: str) -> bool:
         rows = self.warehouse.read(DECISION, **self._named(family, series_id))
@@ -265,7 +265,7 @@ class Versions:
     def _write(
         self, family: Family[Any], row: pd.Series[Any], before: str | None, actor: str
     ) -> None:
-        """The version's recipe first: whoever refits the series then does so with it."""
+        """Log the version's recipe before its event, so that a refit in between uses it."""
         origin = origin_at(self.use_case, self.as_of_at)
         run = Run(new_run_id(), "retrain", self.use_case, [origin])
         series_id, version = str(row["series_id"]), str(row["model_version"])
@@ -292,12 +292,12 @@ class Versions:
             rows.append({**common, "model_version": before, "stage": stage})
         self.warehouse.append("model_events", pd.DataFrame(rows), run.job_id("model_events"))
 
-    def _told(self, series_id: str, version: str, before: str | None, actor: str) -> str:
+    def _message(self, series_id: str, version: str, before: str | None, actor: str) -> str:
         what = "promoted" if actor == "promote" else "rolled back"
-        told = f"{series_id}: {what}: {version} serves, in place of {before or 'none'}."
+        message = f"{series_id}: {what}: {version} serves, in place of {before or 'none'}."
         if self.use_case.refit == "weekly":
-            told += (
+            message += (
                 " With refit: weekly the next weekly run fits the series anew, with this version's "
                 "recipe, and that model then serves."
             )
-        return told
+        return message

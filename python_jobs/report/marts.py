@@ -26,12 +26,13 @@ PAGES = {
 
 SERIES_WEEKS = """
 select
-    series_id, {key}, demand_class, ds, y, is_gap_filled, is_sold_out, is_promo, is_fallback,
+    {key}, ds, y, is_gap_filled, is_sold_out, is_promo, is_fallback,
     yhat, yhat_lower, yhat_upper, baseline_yhat,
     newest_yhat, newest_yhat_lower, newest_yhat_upper, newest_origin_date,
     n_scored, sum_error, sum_smape_term, n_comparable, is_covered, is_retrained, retrain_decision
-from {series_weeks}
-where horizon_step = @horizon_step and regexp_contains(series_id, @series)
+from {report_series_weeks}
+where use_case = @use_case and horizon_step = @horizon_step
+    and regexp_contains(series_id, @series)
 order by series_id, ds
 """
 
@@ -46,8 +47,9 @@ select
     sum(sum_comparable_abs_error) as sum_comparable_abs_error,
     sum(sum_reference_abs_error) as sum_reference_abs_error,
     sum(sum_comparable_abs_y) as sum_comparable_abs_y
-from {overview}
-where target_date between @first and @last and regexp_contains(series_id, @series)
+from {report_overview}
+where use_case = @use_case and target_date between @first and @last
+    and regexp_contains(series_id, @series)
 group by series_id, horizon_step
 """
 
@@ -60,8 +62,9 @@ select
     sum(sum_abs_error) as sum_abs_error,
     sum(sum_baseline_abs_error) as sum_baseline_abs_error,
     sum(sum_abs_y) as sum_abs_y
-from {value_added}
-where target_date between @first and @last and regexp_contains(series_id, @series)
+from {report_value_added}
+where use_case = @use_case and target_date between @first and @last
+    and regexp_contains(series_id, @series)
 group by series_id, baseline
 """
 
@@ -73,8 +76,9 @@ select
     sum(n_covered) as n_covered,
     sum(n_below) as n_below,
     sum(n_above) as n_above
-from {intervals}
-where target_date between @first and @last and regexp_contains(series_id, @series)
+from {report_intervals}
+where use_case = @use_case and target_date between @first and @last
+    and regexp_contains(series_id, @series)
 group by series_id, horizon_step
 """
 
@@ -82,15 +86,16 @@ WORST = """
 select
     series_id, period, period_date, n_scored, sum_abs_error, wape, smape, bias,
     forecast_value_added, is_candidate, candidate_rules, candidate_reason, is_due
-from {worst_series}
-where n_scored > 0 and regexp_contains(series_id, @series)
+from {report_worst_series}
+where use_case = @use_case and n_scored > 0 and regexp_contains(series_id, @series)
 """
 
 RUNS = """
 select
     run_id, run_kind, origin_date, as_of_at, n_series, n_forecast, n_fallback, n_refused,
     n_unaccounted, seconds, status, failed_step, failure, exceptions, n_scored, wape
-from {runs}
+from {report_runs}
+where use_case = @use_case
 order by as_of_at desc, origin_date desc
 limit 60
 """
@@ -98,8 +103,8 @@ limit 60
 ALERTS = """
 select
     alert, segment_type, segment, since_date, target_date, n_weeks, value, threshold, n_scored, told
-from {alerts}
-where is_breach
+from {report_alerts}
+where use_case = @use_case and is_breach
 order by alert = 'no_forecast', alert = 'tracking_signal', target_date desc, value desc, segment
 limit 1000
 """
@@ -108,8 +113,8 @@ RETRAINING = """
 select
     series_id, retrained_date, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
     n_weeks, wape_before, wape_after, n_after
-from {retraining}
-where regexp_contains(series_id, @series)
+from {report_retraining}
+where use_case = @use_case and regexp_contains(series_id, @series)
 order by retrained_date desc, series_id
 limit 500
 """
@@ -120,7 +125,8 @@ select
     max(if(n_scored > 0, target_date, null)) as scored_date,
     sum(n_scored) as n_scored,
     count(*) as n_rows
-from {overview}
+from {report_overview}
+where use_case = @use_case
 """
 
 RECENT_WEEKS = 13
@@ -170,21 +176,15 @@ def read_marts(
     """Read everything that the page shows.
 
     Args:
-        warehouse: holds the page marts of the use case.
-        use_case: whose.
+        warehouse: holds the page marts of all use cases.
+        use_case: whose rows are read.
         horizon_step: whose forecasts the page shows week by week.
         selection: the series; runs and alerts are of all of them.
 
     Raises:
-        SettingsError: the use case has no page marts, no such step or no such series.
+        SettingsError: the use case has no such step or no such series.
         NothingIssued: the marts hold no forecast, or were never built.
     """
-    if f"{use_case.name}_report_overview" not in warehouse.names:
-        raise SettingsError(
-            f"{use_case.name} has no page marts: the project has no model named "
-            f"'{use_case.name}_report_overview'. Write the one-line models of "
-            "models/marts/sku_weekly/ for it."
-        )
     if not 1 <= horizon_step <= use_case.horizon:
         raise SettingsError(
             f"--horizon-step {horizon_step}: {use_case.name} forecasts steps 1 to "
@@ -202,13 +202,13 @@ def read_marts(
 def _read(
     warehouse: Warehouse, use_case: UseCase, horizon_step: int, selection: Selection
 ) -> Marts:
+    key = ["series_id", *use_case.key, "demand_class"]
+
     def read(statement: str, **parameters: Value) -> pd.DataFrame:
-        for page in PAGES:
-            statement = statement.replace(f"{{{page}}}", f"{{{use_case.name}_report_{page}}}")
-        statement = statement.replace("{key}", ", ".join(use_case.key))
+        statement = statement.replace("{key}", ", ".join(key))
         if "@series" in statement:
             parameters["series"] = selection.regex
-        return warehouse.read(statement, **parameters)
+        return warehouse.read(statement, use_case=use_case.name, **parameters)
 
     newest = read(NEWEST).iloc[0]
     if not newest["n_rows"]:

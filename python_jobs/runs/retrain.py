@@ -19,10 +19,10 @@ from python_jobs.selection.retrain_record import (
     Record,
     RetrainReport,
     carry_out,
+    log_decisions,
     record_refused,
     remembered,
     seen_copies,
-    tell,
     was_begun,
 )
 from python_jobs.selection.retrain_series import (
@@ -199,6 +199,6 @@ def _carry_through(
 
     record = Record(**remembered(context.store, run, "decisions", decide))
     lost = carry_out(context.warehouse, context.store, run, family, record, seen)
-    tell(run, chosen, record, lost)
+    log_decisions(run, chosen, record, lost)
     decisions = {n: one["decision"] for n, one in record.series.items() if n not in lost}
     return RetrainReport(decisions, chosen.left_out, lost, chosen.n_over, record.chance)

@@ -15,7 +15,7 @@ import pandas as pd
 from python_jobs.families.base import Family, Fitted
 from python_jobs.fitting.fit import OriginFit, PriorSource, families_of, fit_origins
 from python_jobs.fitting.pool import OnProgress
-from python_jobs.fitting.train import model_rows, model_version, tell_failures
+from python_jobs.fitting.train import log_failures, model_rows, model_version
 from python_jobs.infra.run import Run, of_model
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.warehouse import Warehouse
@@ -24,14 +24,14 @@ from python_jobs.prediction.predict import (
     assign_fitted,
     count_outcomes,
     forecast,
+    log_outcomes,
     log_rows,
     read_future,
-    tell_outcomes,
     with_factors,
 )
 
 STATUS = {"trained": "backtest", "failed": "backtest_failed"}
-"""What model_log says of a fit that never serves, by what it says of one that does."""
+"""Status in model_log of a backtest fit, by the status of the same fit in training."""
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class InHand:
     fitted: Fitted[Any] = field(default_factory=lambda: Fitted({}))
 
     def take(self, version: str, fitted: Fitted[Any]) -> None:
-        """Let a new fit serve, also where it brought no model."""
+        """Replace the serving models by a new fit, even if the fit is empty."""
         self.version, self.fitted = version, fitted
 
 
@@ -89,21 +89,21 @@ def backtest(
         for one in in_hand.values():
             rows = rows_of[one.family.name][is_now].reset_index(drop=True)
             with of_model(one.family.name):
-                told = _forecast(warehouse, run, origin, one, rows, n_jobs)
+                found = _forecast(warehouse, run, origin, one, rows, n_jobs)
             if one.family.name == run.use_case.champion:
-                report += told
+                report += found
             progress.ended(rows)
     return report
 
 
 def is_due(run: Run, in_hand: list[InHand]) -> list[Family[Any]]:
-    """The families to fit as of the next origin: every week all, else those without a model."""
+    """Families to fit as of the next origin: all if refitted each run, else those with no model."""
     is_weekly = run.use_case.refit == "weekly"
     return [one.family for one in in_hand if is_weekly or not one.fitted.models]
 
 
 def _log(warehouse: Warehouse, run: Run, one: OriginFit) -> None:
-    tell_failures(run, one.family.name, one.fitted)
+    log_failures(run, one.family.name, one.fitted)
     version = model_version(run, one.origin)
     rows = [{**row, "status": STATUS[row["status"]]} for row in model_rows(run, one, version)]
     parts = (one.family.name, one.origin.origin_date, run.shard.index)
@@ -114,11 +114,11 @@ def _forecast(
     warehouse: Warehouse, run: Run, origin: Origin, one: InHand, future: pd.DataFrame, n_jobs: int
 ) -> PredictReport:
     name = one.family.name
-    told = assign_fitted(one.family, one.fitted, one.version, future)
-    rows = forecast(one.family, told, n_jobs, lambda done, total: None)
+    assigned = assign_fitted(one.family, one.fitted, one.version, future)
+    rows = forecast(one.family, assigned, n_jobs, lambda done, total: None)
     parts = (name, origin.origin_date, run.shard.index)
     warehouse.append("forecast_log", log_rows(run, name, rows), run.job_id("forecast_log", *parts))
-    tell_outcomes(run, name, rows)
+    log_outcomes(run, name, rows)
     return count_outcomes(rows)
 
 
@@ -131,10 +131,10 @@ class _Progress:
         self.total = n_families * len(future[["series_id", "origin_date"]].drop_duplicates())
 
     def within(self, done: int, _total: int) -> None:
-        """Some series of the family and origin at work are fitted."""
+        """Report progress within one family and origin."""
         self.on_progress(self.done + done, self.total)
 
     def ended(self, rows: pd.DataFrame) -> None:
-        """A family has forecast the rows of an origin."""
+        """Count a finished family and origin."""
         self.done += int(rows["series_id"].nunique())
         self.on_progress(self.done, self.total)

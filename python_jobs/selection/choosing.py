@@ -21,12 +21,12 @@ MIN_SHARE = 0.5
 """A candidate that forecasts fewer of the rows is out, rather than removing them for all."""
 
 PRIOR_ROWS = 20
-"""Scored rows that a segment's WAPE counts for beside a series' own."""
+"""Weight k of the segment's WAPE in `shrink`, in scored rows."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What each candidate is worth on the rows that all of them forecast.
+    """Metrics of each candidate on the rows that all candidates forecast.
 
     Attributes:
         n_scored: those rows.
@@ -52,7 +52,7 @@ class Scores:
         return min(known)[1] if known else None
 
     def metrics(self, candidate: int) -> dict[str, Any]:
-        """One candidate's line for model_log."""
+        """Metrics of one candidate, as model_log stores them."""
         return {
             "wape": self.wape[candidate],
             "smape": self.smape[candidate],

@@ -1,4 +1,4 @@
-"""Which of two recipes serves a series, or the baseline: the rule, and how often chance meets it.
+"""The promotion rule: champion, challenger or baseline; and how often chance alone promotes.
 
 Pure functions of arrays. Champion, challenger and baseline are the three columns of a comparison,
 in that order.
@@ -28,7 +28,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Rule:
-    """What a challenger has to show.
+    """Thresholds that a challenger must pass.
 
     Attributes:
         margin: relative gain in pooled WAPE, a fraction; 0 still asks for some.
@@ -81,7 +81,7 @@ class Comparison:
 
     @cached_property
     def scores(self) -> Scores:
-        """Of the scored rows, by column."""
+        """Scores of champion, challenger and baseline on the scored rows."""
         return score(self.y, self.yhat)
 
     @property
@@ -106,7 +106,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison says of a series.
+    """The decision on one series.
 
     Attributes:
         decision: which of them serves.
@@ -137,8 +137,9 @@ def decide(comparison: Comparison, rule: Rule) -> Verdict:
     if not known:
         return Verdict("too_few_weeks", "neither recipe forecast half of the weeks")
     if baseline is not None and min(known) >= baseline * (1 - ROUNDING):
-        told = ", ".join(f"{one:.4f}" for one in known)
-        return Verdict("serve_baseline", f"WAPE {told}: not below {rule.baseline}'s {baseline:.4f}")
+        message = ", ".join(f"{one:.4f}" for one in known)
+        why = f"WAPE {message}: not below {rule.baseline}'s {baseline:.4f}"
+        return Verdict("serve_baseline", why)
     return _between(comparison, rule)
 
 
@@ -151,7 +152,7 @@ def _too_few(comparison: Comparison, rule: Rule) -> str:
 
 
 def _between(comparison: Comparison, rule: Rule) -> Verdict:
-    """Champion or challenger, at least one of which beats the baseline."""
+    """Choose between champion and challenger when at least one beats the baseline."""
     champion, challenger, _ = comparison.scores.wape
     if challenger is None:
         return Verdict("kept", "there is no other recipe to compare with")
@@ -162,19 +163,19 @@ def _between(comparison: Comparison, rule: Rule) -> Verdict:
         (absolute[CHAMPION], absolute[CHALLENGER]), (squared[CHAMPION], squared[CHALLENGER])
     )
     gain = 1 - challenger / champion if champion else 0.0
-    told = f"WAPE {champion:.4f} to {challenger:.4f} ({abs(gain):.1%} "
-    told += "better)" if gain >= 0 else "worse)"
+    message = f"WAPE {champion:.4f} to {challenger:.4f} ({abs(gain):.1%} "
+    message += "better)" if gain >= 0 else "worse)"
     if is_better:
-        return Verdict("promoted", f"{told}, and RMSE is not worse")
+        return Verdict("promoted", f"{message}, and RMSE is not worse")
     if gain >= rule.margin and gain > 0:
-        return Verdict("kept", f"{told}, yet RMSE is worse")
-    return Verdict("kept", f"{told}, under the margin of {rule.margin:.1%}")
+        return Verdict("kept", f"{message}, yet RMSE is worse")
+    return Verdict("kept", f"{message}, under the margin of {rule.margin:.1%}")
 
 
 def chance_of_promotion(
     comparison: Comparison, rule: Rule, seed: int, simulations: int
 ) -> float | None:
-    """How often the rule promotes where champion and challenger are told apart by chance alone.
+    """Promotion rate of the rule when champion and challenger labels are shuffled at random.
 
     A randomization test (Fisher 1935): in each simulation the two swap their forecasts of an
     origin, all its rows together, by the toss of a coin.
@@ -216,7 +217,7 @@ def promoted_of_equals(
     likeness: float = 0.8,
     spread: float = 0.3,
 ) -> float:
-    """Of two recipes that are equally good, how often the rule promotes the challenger.
+    """Promotion rate of the rule for two equally good simulated recipes.
 
     Every week sells 100; each recipe errs by a normal error, part of which both share.
 

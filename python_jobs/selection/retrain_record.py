@@ -1,4 +1,4 @@
-"""What a retraining decided, written down before anything follows from it, and what follows.
+"""The record of a retraining: stored first, then logged and promoted from.
 
 A run that was killed goes on with the decisions that it had made.
 """
@@ -44,7 +44,7 @@ Options = dict[str, Any]
 
 @dataclass
 class Record:
-    """What a retraining decided, whole: the logs and the promotions follow from it.
+    """Every decision of a retraining; logs and promotions are made from it.
 
     Attributes:
         decided_at: when.
@@ -83,7 +83,7 @@ def _own(run: Run, what: str) -> str:
 def remembered(
     store: ModelStore, run: Run, what: str, make: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """What an earlier attempt of this run wrote down, else what is made now, written down first."""
+    """The record of an earlier attempt of this run; else make one and store it."""
     name = _own(run, what)
     try:
         return dict(orjson.loads(store.get(name)))
@@ -180,7 +180,7 @@ def _append(warehouse: Warehouse, run: Run, table: str, rows: list[dict[str, Any
 
 
 def _recipe_row(run: Run, family: Family[Any], record: Record, name: str) -> dict[str, Any] | None:
-    """A promoted series' recipe, in force from now on."""
+    """The model_log row that puts a promoted series' recipe in force."""
     one, origin = record.series[name], run.origins[-1]
     if one["recipe"] is None:
         return None
@@ -240,7 +240,7 @@ def _event(
 
 
 def record_refused(warehouse: Warehouse, run: Run, family: Family[Any], chosen: Chosen) -> None:
-    """Write down each series that was asked for and cannot be forecast now, with its reason."""
+    """Log a refused decision for each selected series that cannot be forecast now."""
     now = datetime.now(UTC).isoformat()
     rows: list[dict[str, Any] | None] = [
         _event(run, family, name, _refusal(chosen, name), now) for name in sorted(chosen.left_out)
@@ -249,12 +249,12 @@ def record_refused(warehouse: Warehouse, run: Run, family: Family[Any], chosen: 
 
 
 def _refusal(chosen: Chosen, name: str) -> dict[str, Any]:
-    told = f"cannot be forecast now: {chosen.left_out[name]}"
-    return {"decision": REFUSED, "why": told, **asdict(chosen.why.get(name, Why()))}
+    message = f"cannot be forecast now: {chosen.left_out[name]}"
+    return {"decision": REFUSED, "why": message, **asdict(chosen.why.get(name, Why()))}
 
 
 def _revived(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows that were JSON, with the types of their table."""
+    """Rows read from JSON, cast to their table's types."""
     frame = pd.DataFrame(rows)
     for name in frame:
         if str(name) in ("origin_date", "train_start", "train_end"):
@@ -277,7 +277,7 @@ def to_json(value: Mapping[str, Any]) -> str:
 
 @dataclass
 class RetrainReport:
-    """What a retraining did.
+    """Counts of a retraining.
 
     Attributes:
         decisions: by series_id.
@@ -295,18 +295,18 @@ class RetrainReport:
 
     def __str__(self) -> str:
         counts = pd.Series(list(self.decisions.values()), dtype=str).value_counts()
-        told = ", ".join(f"{n} {decision}" for decision, n in counts.items()) or "nothing to do"
-        told = f"{len(self.decisions)} series: {told}"
+        message = ", ".join(f"{n} {decision}" for decision, n in counts.items()) or "nothing to do"
+        message = f"{len(self.decisions)} series: {message}"
         if self.chance is not None:
-            told += f"; chance alone would promote {self.chance:.1%} of them"
+            message += f"; chance alone would promote {self.chance:.1%} of them"
         if self.left_out:
-            told += f"; {len(self.left_out)} cannot be forecast now"
+            message += f"; {len(self.left_out)} cannot be forecast now"
         if self.n_over:
-            told += f"; {self.n_over} more are due and left to the next run (max_series)"
-        return told
+            message += f"; {self.n_over} more are due and left to the next run (max_series)"
+        return message
 
 
-def tell(run: Run, chosen: Chosen, record: Record, lost: Mapping[str, str]) -> None:
+def log_decisions(run: Run, chosen: Chosen, record: Record, lost: Mapping[str, str]) -> None:
     """Log one line a series, then what was left out."""
     for name, one in record.series.items():
         if name in lost:

@@ -1,4 +1,4 @@
-"""Which series are retrained, why, and what a retraining looks back from."""
+"""Choose the series of a retraining and its origins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ where origin_date = @origin_date and {scope}
 
 @dataclass(frozen=True)
 class RetrainOrigins:
-    """What a retraining looks back from.
+    """The origins of a retraining: tuning, comparison and current.
 
     Attributes:
         tuning: all their target periods are over at the first origin of the comparison.
@@ -122,7 +122,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What monitoring said last.
+    """Retraining candidates of the newest monitoring run.
 
     Attributes:
         why: by series_id.
@@ -249,6 +249,6 @@ def _why_not(state: dict[str, Any] | None) -> str:
 
 
 def left_out_of(chosen: Chosen) -> str:
-    """A sentence that names the first few series that cannot be forecast now, with reasons."""
+    """Sentence with the first few left-out series and their reasons."""
     names = [f"{name} ({reason})" for name, reason in sorted(chosen.left_out.items())]
     return f"{len(names)} series cannot be forecast now and are left out: {first_few(names)}."

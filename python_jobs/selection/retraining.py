@@ -136,7 +136,7 @@ class Retraining:
     # Choosing the challenger's recipe
 
     def _challengers(self) -> tuple[dict[str, Options], dict[str, list[dict[str, Any]]]]:
-        """Each series' recipe by what it was worth before the comparison, and what was tried."""
+        """Tune a challenger recipe for each series on origins before the comparison."""
         family = tunable(self.family)
         if family is None or not self.origins.tuning:
             return {}, {}
@@ -169,7 +169,7 @@ class Retraining:
     # Comparing
 
     def _comparisons(self, challengers: dict[str, Options]) -> dict[str, Comparison]:
-        """Both recipes fitted as of the same origins and scored on what they had not seen."""
+        """Fit both recipes as of the comparison origins and score them on later actuals."""
         future = read_future(self.warehouse, self.run, ignore_decisions=True)
         future = future[future["route"] == "model"].assign(interval_factor=np.nan, segment=None)
         parts = []
@@ -193,7 +193,7 @@ class Retraining:
     def _forecast(
         self, origin: Origin, panel: pd.DataFrame, rows: pd.DataFrame, recipes: dict[str, Options]
     ) -> pd.Series[float]:
-        """What recipes fitted as of an origin forecast; null where they do not."""
+        """Forecasts of recipes fitted as of an origin; null where a recipe gives none."""
         asked = rows[rows["series_id"].isin(list(recipes))]
         panel = panel[panel["series_id"].isin(list(recipes))].reset_index(drop=True)
         if asked.empty or panel.empty:
@@ -201,12 +201,12 @@ class Retraining:
         tuned = by_recipe(recipes, self._priors(origin))
         fitted = fit(self.family, panel, self.n_jobs, self.on_progress, tuned)
         assigned = assign_fitted(self.family, fitted, "compared", asked.reset_index(drop=True))
-        told = forecast(self.family, assigned, self.n_jobs, lambda done, total: None)
-        yhat = pd.Series(told["yhat"].astype(float).to_numpy(), index=asked.index)
+        forecasts = forecast(self.family, assigned, self.n_jobs, lambda done, total: None)
+        yhat = pd.Series(forecasts["yhat"].astype(float).to_numpy(), index=asked.index)
         return yhat.reindex(rows.index)
 
     def _priors(self, origin: Origin) -> pd.DataFrame | None:
-        """Those that training would have had then."""
+        """Priors that training as of an origin would have used."""
         if not is_pooled(self.family):
             return None
         rows = read_priors(self.warehouse, self.run, origin, self.family.name, "in_force")
@@ -223,7 +223,7 @@ class Retraining:
         )
 
     def _actuals(self) -> pd.DataFrame:
-        """What is known now of each period."""
+        """Actuals known now: series_id, target_date, y."""
         statement = ACTUALS.replace("{history}", f"{{{self.run.use_case.name}_history}}")
         return self.warehouse.read(
             statement,
@@ -246,7 +246,7 @@ class Retraining:
         return OriginFit(origin, self.family, fitted, panel, learned)
 
     def _learned_of(self, recipes: dict[str, Options]) -> Learned:
-        """What a fit with these recipes owes to whom: a challenger's recipe to this run."""
+        """Provenance of a fit with these recipes; a challenger's recipe is from this run."""
         if recipes is self.champions:
             return self.learned
         tuned = by_recipe(recipes, self.learned.tuned.priors)
@@ -324,21 +324,21 @@ class Retraining:
         return Record(datetime.now(UTC).isoformat(), series, models, has_copies, chance)
 
     def _entry(self, name: str, outcome: Outcome, challenger: Options | None) -> dict[str, Any]:
-        """What is written down of one series."""
+        """The stored record of one series."""
         versions = {
             part: self.version(part) if outcome.hyperparameters[part] is not None else None
             for part in ("champion", "challenger")
         }
-        told = {"decision": outcome.verdict.decision, "why": outcome.verdict.why}
+        summary = {"decision": outcome.verdict.decision, "why": outcome.verdict.why}
         is_promoted = outcome.verdict.is_promotion
         return {
-            **told,
+            **summary,
             "segment": self.chosen.classes[name],
             "recipe": challenger if is_promoted else None,
             "winner": versions["challenger" if is_promoted else "champion"],
             "loser": versions["champion" if is_promoted else "challenger"],
             "numbers": {
-                **told,
+                **summary,
                 **asdict(self.chosen.why[name]),
                 "champion": outcome.of("champion", self.champions[name]),
                 "challenger": None if challenger is None else outcome.of("challenger", challenger),
@@ -364,7 +364,7 @@ class Retraining:
         }
 
     def _champion_saw(self) -> set[str]:
-        """The series whose recipe in force was chosen after the comparison's first origin."""
+        """Series whose recipe in force was chosen after the first comparison origin."""
         if not self.origins.comparison or not self.learned.tunes:
             return set()
         rows = self.warehouse.read(
@@ -394,7 +394,7 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of one series.
+    """The verdict on one series, with its models.
 
     Attributes:
         verdict: who serves.
@@ -409,7 +409,7 @@ class Outcome:
     hyperparameters: dict[str, dict[str, Any] | None]
 
     def of(self, part: str, recipe: Options) -> dict[str, Any]:
-        """What the numbers say of champion or challenger."""
+        """Metrics of champion or challenger."""
         index = CHAMPION if part == "champion" else CHALLENGER
         metrics = _metrics(self.comparison, index) if self.comparison is not None else {}
         return {
@@ -420,7 +420,7 @@ class Outcome:
 
 
 def by_recipe(recipes: Mapping[str, Options], priors: pd.DataFrame | None) -> Tuned:
-    """Series with their recipes as a family takes them: those of one recipe are one segment."""
+    """Group series by recipe; each recipe is a segment."""
     segments = {name: to_json(options) for name, options in recipes.items()}
     return Tuned({segments[name]: dict(one) for name, one in recipes.items()}, segments, priors)
 

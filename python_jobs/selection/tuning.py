@@ -42,7 +42,7 @@ VERSION = "tune"
 """The version of the models that live only while their candidate is scored."""
 
 MAX_SERIES = 2000
-"""Above it a sample is tuned: recipes are of segments, and that many rows tell them apart."""
+"""Rows above which a sample is tuned; that many separate the candidates of a segment."""
 
 SAMPLE = """
 with forecastable as (
@@ -90,7 +90,7 @@ class NothingToScore(RunStopped):
 
 @dataclass
 class TuneReport:
-    """What a tune did.
+    """Counts and choices of a tune.
 
     Attributes:
         n_scored: rows that all candidates of the champion (or the first tunable family) forecast.
@@ -103,11 +103,11 @@ class TuneReport:
     chosen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        told = [
+        parts = [
             f"{family}: " + ", ".join(f"{one} {_json(options)}" for one, options in those.items())
             for family, those in self.chosen.items()
         ]
-        return f"{self.n_chosen} recipes chosen on {self.n_scored} rows; {'; '.join(told)}"
+        return f"{self.n_chosen} recipes chosen on {self.n_scored} rows; {'; '.join(parts)}"
 
 
 def tunable_families(use_case: UseCase) -> list[TunableFamily[Any]]:
@@ -128,7 +128,7 @@ def tunable_families(use_case: UseCase) -> list[TunableFamily[Any]]:
 
 @dataclass
 class Choices:
-    """Which candidate each segment and series gets, by its place among the candidates.
+    """Index of the chosen candidate, by segment and series.
 
     Attributes:
         scores: by segment, the whole among them.
@@ -285,7 +285,7 @@ class Tuning:
 
     @cached_property
     def actuals(self) -> pd.DataFrame:
-        """What the tune's own origin knows of each period: series_id, target_date, y."""
+        """Actuals as of the tune's own origin: series_id, target_date, y."""
         statement = ACTUALS.replace("{history}", f"{{{self.run.use_case.name}_history}}")
         return self.warehouse.read(
             statement,
@@ -507,7 +507,7 @@ class Tuning:
 
 
 def _tagged(coefficients: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Keep the coefficients of two candidates apart, whatever the family calls their recipes."""
+    """Prefix recipe names so that coefficients of two candidates never mix."""
     return coefficients.assign(recipe=f"candidate {number}: " + coefficients["recipe"])
 
 

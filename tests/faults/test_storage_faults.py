@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from python_jobs.infra.errors import ConnectionFailed
+from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
 from python_jobs.infra.store import (
     AlreadyThere,
     ModelStore,
@@ -88,6 +88,27 @@ def test_a_bucket_that_does_not_exist_is_named(local_stack, monkeypatch):
     store = open_store("gs://no-such-bucket/store")
     with pytest.raises(ObjectMissing, match=r"gs://no-such-bucket/store: .*or its bucket"):
         store.put("a", b"")
+
+
+def test_objects_that_were_not_written_are_counted(local_stack, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", local_stack.storage)
+    store = open_store("gs://no-such-bucket/store")
+    with pytest.raises(ShelfcastError, match=r"2 of 2 objects were not written \(first: .*a does"):
+        store.put_many({"a": b"1", "b": b"2"})
+
+
+def test_many_objects_take_a_request_each(local_stack, open_bucket, monkeypatch):
+    """On a network each request costs tens of milliseconds, and a run writes one model a series."""
+    store = open_bucket(local_stack.storage)
+    sent, send = [], store.client._http.request
+
+    def record(method: str, *arguments: object, **options: object) -> object:
+        sent.append(method)
+        return send(method, *arguments, **options)
+
+    monkeypatch.setattr(store.client._http, "request", record)
+    store.put_many({f"models/{n}.json": b"x" for n in range(12)})
+    assert sent == ["POST"] * 12
 
 
 def test_a_server_that_is_not_there_is_named(monkeypatch):

@@ -16,12 +16,14 @@ from tests.support.site import Site
 MODEL = "forecasts_use_no_model_trained_past_its_origin"
 SERIES = "every_series_of_a_run_is_accounted_for"
 ROWS = "accepted_and_rejected_rows_are_what_came_in"
+TABLE = "holds_its_contract_forecasts_"
+VIEW = "holds_its_contract_champion_forecasts_"
 
 
 @pytest.fixture(scope="module")
 def site(played: Played) -> Site:
-    """With the three tests compiled, and green."""
-    played.site.context().dbt.run("test", "--select", MODEL, SERIES, ROWS)
+    """With the tests compiled, and green."""
+    played.site.context().dbt.run("test", "--select", MODEL, SERIES, ROWS, TABLE, VIEW)
     return played.site
 
 
@@ -56,7 +58,7 @@ def view_changed(site: Site, name: str, statement: str) -> Iterator[None]:
 def found(site: Site, test: str) -> pd.DataFrame:
     """The rows that a data test fails with, from what dbt compiled of it."""
     context = site.context()
-    path = context.dbt.target_path / "compiled/shelfcast/tests/data" / f"{test}.sql"
+    (path,) = (context.dbt.target_path / "compiled/shelfcast").rglob(f"{test}.sql")
     return site.read(path.read_text())
 
 
@@ -161,3 +163,21 @@ def test_a_row_that_is_rejected_without_being_told_is_found(site: Site) -> None:
         assert found(site, ROWS).empty
         with view_changed(site, "rejected_sales", "select * from {old} where false"):
             assert found(site, ROWS)["n_accepted"].tolist() == [20]
+
+
+ROW = f"series_id = '{golden.A}' and origin_date = date '{golden.ORIGIN_1}' and horizon_step = 1"
+CONTRACT_VIOLATIONS = {
+    "duplicate": ("insert into {forecasts} select * from {forecasts} where %s", (2, 0)),
+    "null": ("update {forecasts} set run_id = null where %s", (1, 1)),
+}
+
+
+@pytest.mark.parametrize("violation", CONTRACT_VIOLATIONS)
+@pytest.mark.parametrize("test", [TABLE, VIEW])
+def test_a_row_that_breaks_a_contract_is_found(site: Site, test: str, violation: str) -> None:
+    """In the table, and in the view that reads it."""
+    statement, expected = CONTRACT_VIOLATIONS[violation]
+    with table_changed(site, "forecasts", statement % ROW):
+        rows = found(site, test)
+    assert rows["series_id"].tolist() == [golden.A]
+    assert rows[["n_rows", "n_rows_with_null"]].to_numpy().tolist() == [list(expected)]

@@ -12,7 +12,7 @@ from tests.support.site import ROOT
 
 PAGES = [
     ROOT / "README.md",
-    ROOT / "python_jobs" / "cli" / "app.py",
+    *sorted((ROOT / "python_jobs" / "cli").glob("*.py")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "deploy").glob("*.md")),
 ]

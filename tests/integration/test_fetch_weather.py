@@ -115,15 +115,15 @@ def cache(site: Site, storage_client: storage.Client) -> storage.Bucket:
 
 def changed(site: Site, *, include: str = "", fetch: Any = None, **source: Any) -> RunContext:
     """The site with settings that SQL does not read: dbt need not parse for them."""
-    place = site.place()
-    weather = place.use_case.sources.weather
+    context = site.context()
+    weather = context.use_case.sources.weather
     assert weather is not None
     weather = weather.model_copy(
         update={**source, "fetch": weather.fetch.model_copy(update=fetch or {})}
     )
-    sources = place.use_case.sources.model_copy(update={"weather": weather})
-    use_case = place.use_case.model_copy(update={"sources": sources, "include": include})
-    return replace(place, use_case=use_case)
+    sources = context.use_case.sources.model_copy(update={"weather": weather})
+    use_case = context.use_case.model_copy(update={"sources": sources, "include": include})
+    return replace(context, use_case=use_case)
 
 
 def fetch(site: Site, at: datetime = NOW, **settings: Any) -> FetchReport:

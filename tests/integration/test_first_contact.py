@@ -12,13 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from google.api_core.exceptions import Forbidden
 
+from python_jobs.checks import contact as contacts
 from python_jobs.checks import first_contact
-from python_jobs.checks.doctor import Check
-from python_jobs.checks.first_contact import Contact
+from python_jobs.checks.check import Check, checked
+from python_jobs.checks.contact import Contact
 from python_jobs.infra.dbt_runner import check_answers
 from python_jobs.infra.errors import ConnectionFailed
 from python_jobs.local import stack
@@ -77,7 +79,7 @@ def left_of(site: Site) -> list[str]:
 
 
 def tried(what: str, contact: Contact) -> Check:
-    return first_contact.tried(what, dict(first_contact.PROBES)[what], contact)
+    return checked(what, partial(dict(first_contact.PROBES)[what], contact))
 
 
 def test_each_probe_says_what_is_known_of_the_emulators(site: Site):
@@ -111,7 +113,7 @@ def test_scratch_tables_expire_within_a_day(
     monkeypatch.setattr(
         contact.client, "create_table", lambda table: create(sent.append(table) or table)
     )
-    contact.create("x", first_contact.DAY, partitions="MONTH")
+    contact.create("x", contacts.DAY, partitions="MONTH")
     table = sent[0].to_api_repr()
     assert 86_000 < int(table["expirationTime"]) / 1000 - time.time() < 86_401
     assert table["timePartitioning"] == {"type": "MONTH", "field": "day"}
@@ -127,14 +129,14 @@ def test_what_was_begun_is_cleaned_up_when_somebody_stops_it(site: Site):
 
 
 def test_what_cannot_be_cleaned_up_is_named(contact: Contact, monkeypatch: pytest.MonkeyPatch):
-    table = contact.create("x", first_contact.DAY)
+    table = contact.create("x", contacts.DAY)
 
     def refuse(*_: object, **__: object) -> None:
         raise Forbidden("no right to delete")
 
     with monkeypatch.context() as patch:
         patch.setattr(contact.client, "delete_table", refuse)
-        found = first_contact.tried("clean-up", Contact.clean, contact)
+        found = checked("clean-up", contact.clean)
     assert found.is_fine is False
     assert f"left behind: {table} (no right to delete), which expires within a day" in found.found
 
@@ -168,7 +170,7 @@ def test_the_datasets_are_those_that_the_grants_leave_out():
     left_out = {
         account: {part for part in parts if access[account].get(part) != "W"} for account in access
     }
-    assert {one: set(parts) for one, parts in first_contact.MUST_NOT_WRITE.items()} == left_out
+    assert {one: set(parts) for one, parts in contacts.MUST_NOT_WRITE.items()} == left_out
 
 
 def test_a_bucket_that_is_not_there_is_told(site: Site):
@@ -200,12 +202,13 @@ def test_daily_tables_by_day_are_told(site: Site):
 
 FORGETFUL = """
 import sys
-from python_jobs.local import bigquery_emulator, emulator_patches
+from emulators.bigquery import __main__ as launcher
+from emulators.bigquery import patches
 names = ("_load_configuration_from_envelope", "_run_load")
-kept = tuple(patch for patch in emulator_patches.PATCHES if patch.name not in names)
-assert len(kept) == len(emulator_patches.PATCHES) - len(names)
-emulator_patches.PATCHES = kept
-bigquery_emulator.main(sys.argv[1:])
+kept = tuple(patch for patch in patches.PATCHES if patch.name not in names)
+assert len(kept) == len(patches.PATCHES) - len(names)
+patches.PATCHES = kept
+launcher.main(sys.argv[1:])
 """
 
 

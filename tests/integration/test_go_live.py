@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,8 @@ import pytest
 import yaml
 
 from python_jobs.checks import go_live
-from python_jobs.checks.doctor import Check
+from python_jobs.checks.check import Check, checked
+from python_jobs.checks.deployment import DEPLOYMENT
 from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.infra.settings import load_settings
 from python_jobs.runs.pipeline import RunContext
@@ -79,8 +81,9 @@ def told(found: list[Check]) -> dict[str, Check]:
 
 
 def look(context: RunContext, what: str, now: datetime | None = None) -> Check:
-    looks = dict(go_live.DEPLOYMENT + go_live.USE_CASE)
-    return go_live._looked_at(what, looks[what], context, now or datetime.now(UTC))
+    if what in dict(DEPLOYMENT):
+        return checked(what, partial(dict(DEPLOYMENT)[what], context))
+    return checked(what, partial(dict(go_live.USE_CASE)[what], context, now or datetime.now(UTC)))
 
 
 def with_use_case(context: RunContext, **changed: Any) -> RunContext:

@@ -175,6 +175,46 @@ def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     assert golden.public_tables(site, "sku_weekly") == first
 
 
+PAGES_BY_SERIES = ("overview", "worst_series", "series_weeks", "value_added", "intervals")
+
+
+@pytest.mark.parametrize("page", PAGES_BY_SERIES)
+def test_a_page_holds_both_use_cases_each_with_its_own_key(site: Site, page: str) -> None:
+    keys = golden.table(
+        site,
+        f"""
+        select distinct use_case, unit, channel, sku_id, store, dept
+        from {{report_{page}}} order by 1, 4, 6
+        """,
+    )
+    skus = "ABCD" if page == "series_weeks" else "ABC"  # D was refused: it has a history only
+    assert keys == [
+        *(("sku_weekly", "N1", "retail", sku, None, None) for sku in skus),
+        *(("store_weekly", None, None, None, 1, dept) for dept in (10, 20)),
+    ]
+
+
+def test_ranks_and_settings_of_a_page_are_those_of_the_rows_use_case(site: Site) -> None:
+    ranks = golden.table(
+        site,
+        """
+        select use_case, period, min(rank_by_abs_error) as first_rank, count(*) as n_series,
+            max(rank_by_abs_error) <= count(*) as is_within
+        from {report_worst_series} group by 1, 2 order by 1, 2
+        """,
+    )
+    assert {row[0] for row in ranks} == {"sku_weekly", second_use_case.NAME}
+    assert all(first == 1 and is_within for _, _, first, _, is_within in ranks)
+    steps = golden.table(
+        site,
+        """
+        select use_case, max(horizon_step) as horizon
+        from {report_series_weeks} group by 1 order by 1
+        """,
+    )
+    assert steps == [("sku_weekly", 2), (second_use_case.NAME, 3)]
+
+
 def test_the_second_use_case_has_its_own_key_and_a_global_model(site: Site) -> None:
     keys = golden.table(site, "select store, dept from {store_weekly_keys} order by 1, 2")
     assert keys == [(1, 10), (1, 20)]

@@ -139,6 +139,14 @@ def test_a_server_that_dies_at_start_is_told_with_its_log(folder):
     assert states(folder) == {"bigquery": "stale", "storage": "stale"}
 
 
+def test_an_installation_without_the_emulators_says_so(folder, monkeypatch):
+    """As a deployment is: its image holds Shelfcast alone."""
+    monkeypatch.setitem(sys.modules, "emulators", None)
+    assert states(folder) == {"bigquery": "stopped", "storage": "stopped"}
+    with pytest.raises(stack.StackError, match="the emulators are not part of this installation"):
+        stack.start(folder)
+
+
 def test_starts_at_once_share_one_stack(folder):
     code = (
         "import time; from pathlib import Path; from python_jobs.local import stack\n"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from python_jobs.infra.errors import SettingsError
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
 from tests.support import golden, second_use_case
@@ -38,7 +37,7 @@ def test_the_recipe_has_every_page_in_their_order():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_field_of_the_recipe_is_in_the_mart_with_its_type(played: Played, page: str):
-    mart, text = f"sku_weekly_report_{page}", sections()[page]
+    mart, text = f"report_{page}", sections()[page]
     assert f"`{mart}`" in text
     warehouse = played.site.context().warehouse
     columns = warehouse.columns(warehouse.table(mart))
@@ -59,7 +58,7 @@ def test_each_formula_of_the_recipe_is_made_of_fields_of_its_table(page: str):
 @pytest.mark.parametrize("page", PAGES)
 def test_each_mart_is_partitioned_and_every_column_is_described(played: Played, page: str):
     manifest = played.site.context().dbt.manifest()
-    node = manifest["nodes"][f"model.shelfcast.sku_weekly_report_{page}"]
+    node = manifest["nodes"][f"model.shelfcast.report_{page}"]
     partition = node["config"]["partition_by"]
     assert partition["data_type"] == "date"
     assert f"| `{partition['field']}` | DATE | date range dimension" in sections()[page]
@@ -69,7 +68,7 @@ def test_each_mart_is_partitioned_and_every_column_is_described(played: Played, 
 
 def test_an_address_names_project_dataset_and_table_of_the_connection(played: Played):
     context = played.site.context()
-    made = links(context.warehouse, context.use_case)
+    made = links(context.warehouse)
     assert list(made) == list(PAGES)
     for page, url in made.items():
         address = urlsplit(url)
@@ -81,11 +80,11 @@ def test_an_address_names_project_dataset_and_table_of_the_connection(played: Pl
             "c.mode": ["edit"],
             "r.reportName": [f"Shelfcast: {PAGES[page]}"],
             "ds.connector": ["bigQuery"],
-            "ds.datasourceName": [f"sku_weekly_report_{page}"],
+            "ds.datasourceName": [f"report_{page}"],
             "ds.type": ["TABLE"],
             "ds.projectId": ["shelfcast-local"],
             "ds.datasetId": [f"{played.site.dataset}_marts"],
-            "ds.tableId": [f"sku_weekly_report_{page}"],
+            "ds.tableId": [f"report_{page}"],
         }
 
 
@@ -95,19 +94,12 @@ def test_a_template_is_copied_and_its_source_is_named_by_the_page(played: Played
     query = parse_qs(urlsplit(address).query)
     assert page == "overview"
     assert query["c.reportId"] == ["a&b"]
-    assert query["ds.overview.tableId"] == ["sku_weekly_report_overview"]
-
-
-def test_a_use_case_without_page_marts_is_told_so(played: Played):
-    context = played.site.context()
-    other = context.use_case.model_copy(update={"name": "other"})
-    with pytest.raises(SettingsError, match="no model named 'other_report_overview'"):
-        links(context.warehouse, other)
+    assert query["ds.overview.tableId"] == ["report_overview"]
 
 
 def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
     exposures = played.site.context().dbt.manifest()["exposures"]
-    marts = {f"model.shelfcast.sku_weekly_report_{page}" for page in PAGES}
+    marts = {f"model.shelfcast.report_{page}" for page in PAGES}
     for name in EXPOSURES:
         exposure = exposures[name]
         assert set(exposure["depends_on"]["nodes"]) == marts, name
@@ -116,11 +108,32 @@ def test_what_people_open_is_an_exposure_of_every_page_mart(played: Played):
         assert "Grain:" in exposure["description"]
 
 
-def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(
-    make_site: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def two_use_cases(make_site: Callable[[], Site]) -> Site:
+    site = make_site()
+    golden.sku_settings(site)
+    second_use_case.add_models(site.copy_project())
+    first = site.use_cases["sku_weekly"]
+    site.use_cases[second_use_case.NAME] = second_use_case.settings(first)
+    return site
+
+
+def test_the_page_marts_and_exposures_of_two_use_cases_are_one_set(two_use_cases: Site):
+    manifest = two_use_cases.context("sku_weekly").dbt.manifest()
+    assert set(EXPOSURES) <= set(manifest["exposures"])
+    models = {
+        node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"
+    }
+    assert sorted(name for name in models if "report_" in name) == sorted(
+        f"report_{page}" for page in PAGES
+    )
+
+
+def test_a_deployment_without_the_sku_forecast_has_page_marts_and_exposures_too(
+    make_site: Callable[[], Site], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SHELFCAST_USE_CASE", second_use_case.NAME)  # dbt's runner sets it, too
-    site: Site = make_site()
+    site = make_site()
     golden.sku_settings(site)
     second_use_case.add_models(site.copy_project())
     first = site.use_cases.pop("sku_weekly")
@@ -128,7 +141,26 @@ def test_another_use_case_has_page_marts_of_its_own_and_no_exposure(
     site.use_case = second_use_case.NAME
     context = site.context()
     manifest = context.dbt.manifest()
-    assert manifest["exposures"] == {}
+    assert set(EXPOSURES) <= set(manifest["exposures"])
     models = {name for name in manifest["nodes"] if name.startswith("model.")}
-    assert [name for name in models if "sku_weekly_report" in name] == []
-    assert list(links(context.warehouse, context.use_case)) == list(PAGES)
+    assert [name for name in models if "sku_weekly" in name] == []
+    assert list(manifest["nodes"]["model.shelfcast.report_intervals"]["columns"])[:5] == [
+        *("use_case", "series_id", "store", "dept", "demand_class")
+    ]
+    assert list(links(context.warehouse)) == list(PAGES)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("runs", "alerts")])
+def test_a_mart_has_the_key_of_each_use_case_between_series_and_measures(
+    two_use_cases: Site, page: str
+):
+    manifest = two_use_cases.context("sku_weekly").dbt.manifest()
+    columns = manifest["nodes"][f"model.shelfcast.report_{page}"]["columns"]
+    names = list(columns)
+    first = names.index("series_id") + 1
+    assert names[0] == "use_case"
+    assert names[first : first + 5] == ["unit", "channel", "sku_id", "store", "dept"]
+    assert names[first + 5] == "demand_class"
+    types = [columns[name]["data_type"] for name in names[first : first + 5]]
+    assert types == ["string", "string", "string", "int64", "int64"]
+    assert columns["store"]["description"].startswith("A column of the series' key")

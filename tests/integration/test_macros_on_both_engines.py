@@ -254,6 +254,17 @@ METRICS: dict[str, Case] = {
             ("c", None, 2.0, 3.0, 3.0, None, None),
         ],
     ),
+    # Errors of 1 and 3 of 16 units, in columns of other names; then sums that are there already.
+    "metrics_of_other_columns": (
+        """
+        select {{ wape('b', 'abs(a)') }} as wape, {{ bias('-b', 'abs(a)') }} as bias,
+            {{ mae('b') }} as mae, {{ rmse('b * b') }} as rmse,
+            {{ tracking_signal('-b', 'b') }} as tracking_signal,
+            {{ wape_of_sums('sum(b)', '0') }} as nothing_sold,
+            {{ bias_of_sums('-sum(b)', 'sum(a)') }} as bias_of_sums
+        from unnest(array<struct<a float64, b float64>>[(10, 1), (6, 3), (null, null)])""",
+        [(0.25, -0.25, 2.0, math.sqrt(5), -2.0, None, -0.25)],
+    ),
     "more_metrics_by_series": (
         f"""
         select s, {{{{ mase() }}}} as mase, {{{{ tracking_signal() }}}} as tracking_signal,
@@ -457,6 +468,22 @@ TIME: dict[str, Case] = {
             from unnest(generate_date_array('2023-12-20', '2027-01-10')) as d
         )""",
         [(1118,) * 4],
+    ),
+    # Of rows of three use cases, each in its own way: weeks from Monday, from Thursday, days.
+    "period_start_by": (
+        """
+        select countif(by_row is distinct from by_name) as n_apart, count(distinct by_row) as n
+        from (
+            select {{ period_start_by('s', 'd') }} as by_row,
+                case s.use_case
+                    when 'sku_weekly' then {{ period_start('sku_weekly', 'd') }}
+                    when 'from_thursday' then {{ period_start('from_thursday', 'd') }}
+                    when 'by_day' then {{ period_start('by_day', 'd') }}
+                end as by_name
+            from ({{ settings_rows() }}) as s
+            cross join unnest(generate_date_array('2024-02-26', '2024-03-03')) as d
+        )""",
+        [(0, 8)],
     ),
     "monitored_at": (
         "{{ monitored_at() }}",
@@ -876,13 +903,13 @@ def site(make_site: Callable[[], Site]) -> Site:
             "origins": ORIGINS,
         },
     )
-    place = site.place("sku_weekly")
-    pipeline.ensure_tables(place)
+    context = site.context("sku_weekly")
+    pipeline.ensure_tables(context)
     origins = [
         Origin(day(at), instant(f"{at} 19:00") + dt.timedelta(days=3))
         for at in ("2026-01-04", "2026-01-11")
     ]
-    write_origins(place.warehouse, place.new_run("replay", origins, RunOptions()))
+    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     return site
 
 
@@ -906,7 +933,7 @@ def test_both_engines_give_the_rows_worked_out_by_hand(bigquery_client, queries,
     assert same(ordered(emulators), ordered(expected)), f"the emulator: {ordered(emulators)}"
 
 
-@pytest.mark.parametrize("folder", ["metrics", "time"])
+@pytest.mark.parametrize("folder", ["calibration", "errors", "metrics", "regressors", "time"])
 def test_every_macro_of(folder):
     macros = {path.stem for path in (ROOT / "macros" / folder).glob("*.sql")}
     called = {name for template, _ in CASES.values() for name in re.findall(r"\b(\w+)\(", template)}

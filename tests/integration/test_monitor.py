@@ -97,8 +97,8 @@ def test_a_vanished_series_stays_on_the_pages_under_its_key(story: Story) -> Non
     shown = {
         page: golden.table(
             story.site,
-            f"select distinct unit, channel, sku_id from {{sku_weekly_report_{page}}} "
-            f"where series_id = '{golden.A}'",
+            f"select distinct unit, channel, sku_id from {{report_{page}}} "
+            f"where use_case = 'sku_weekly' and series_id = '{golden.A}'",
         )
         for page in pages
     }

@@ -63,11 +63,11 @@ READS_ALL = {
         )
     },
     **{
-        (f"sku_weekly_report_{page}", "forecast_errors"): EVERY_WEEK
+        (f"report_{page}", "forecast_errors"): EVERY_WEEK
         for page in ("value_added", "intervals", "overview", "series_weeks", "retraining", "runs")
     },
-    ("sku_weekly_report_series_weeks", "champion_forecasts"): EVERY_WEEK,
-    ("sku_weekly_report_runs", "forecast_exceptions"): "every run that there was, counted",
+    ("report_series_weeks", "champion_forecasts"): EVERY_WEEK,
+    ("report_runs", "forecast_exceptions"): "every run that there was, counted",
     (
         "distributor_forecasts_weekly",
         "champion_forecasts",
@@ -243,13 +243,13 @@ def python_statements() -> list[tuple[str, str]]:
 
 
 def rendered(statement: str, names: dict[str, str]) -> str:
-    """Relations in place of their names; those of a use case and its pages by their last part.
+    """Relations in place of their names; those of a use case by their last part.
 
     What a job fills in by itself (a list of columns, the panel of one of two) is a name of nothing.
     """
 
     def relation(match: re.Match[str]) -> str:
-        found = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_", PAGES))
+        found = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_"))
         return next((one for one in found if one), "filled_in")
 
     for given, filled_in in {"{scope}": "true", "{regressors}": ""}.items():
@@ -258,7 +258,7 @@ def rendered(statement: str, names: dict[str, str]) -> str:
     return text.replace("{{", "").replace("}}", "")
 
 
-PAGES = "sku_weekly_report_"
+PAGES = "report_"
 
 
 def test_python_bounds_what_it_reads_of_a_partitioned_table(

@@ -32,9 +32,9 @@ select
     safe_divide(sum(sum_abs_error), sum(sum_abs_y)) as wape,
     safe_divide(sum(sum_smape_term), sum(n_scored)) as smape,
     safe_divide(sum(sum_error), sum(sum_abs_y)) as bias
-from {sku_weekly_report_overview}
-where horizon_step = 1 and target_date = (
-    select max(target_date) from {sku_weekly_report_overview} where is_complete
+from {report_overview}
+where use_case = 'sku_weekly' and horizon_step = 1 and target_date = (
+    select max(target_date) from {report_overview} where use_case = 'sku_weekly' and is_complete
 )
 """
 
@@ -215,8 +215,8 @@ def test_before_anything_is_built_the_command_says_what_to_run(make_site: Any, t
 
 
 def test_some_series_make_a_page_of_them(played: Played, tmp_path: Path):
-    place = played.site.place()
-    marts = read_marts(place.warehouse, place.use_case, 1, Selection("N1|retail|A,*|C"))
+    context = played.site.context()
+    marts = read_marts(context.warehouse, context.use_case, 1, Selection("N1|retail|A,*|C"))
     assert set(marts.weeks["series_id"]) == {golden.A, golden.C}
     for name in ("by_step", "value_added", "intervals", "worst"):
         assert set(getattr(marts, name)["series_id"]) <= {golden.A, golden.C}, name

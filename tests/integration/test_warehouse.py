@@ -86,12 +86,13 @@ def refusing() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_query_that_would_bill_more_than_it_may_says_which_limit_to_raise(refusing: str):
-    environment = {
-        "SHELFCAST_BIGQUERY_ENDPOINT": refusing,
-        "SHELFCAST_MAXIMUM_BYTES_BILLED": "1000",
-    }
-    warehouse = Warehouse(connection(environment), {"run_log": "`p`.`d`.`run_log`"})
+def test_a_query_that_would_bill_more_than_it_may_says_which_limit_to_raise(
+    refusing: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("SHELFCAST_BIGQUERY_GRPC_ENDPOINT", raising=False)
+    monkeypatch.setenv("SHELFCAST_BIGQUERY_ENDPOINT", refusing)
+    monkeypatch.setenv("SHELFCAST_MAXIMUM_BYTES_BILLED", "1000")
+    warehouse = Warehouse(connection(), {"run_log": "`p`.`d`.`run_log`"})
     refused = r"BigQuery refuses: .*billed: 1000\..* Raise SHELFCAST_MAXIMUM_BYTES_BILLED where"
     with pytest.raises(ShelfcastError, match=refused):
         warehouse.read("select 1 as n")

@@ -137,7 +137,7 @@ def table(site: Site, statement: str) -> list[tuple]:
 
 
 def _plain(value: object) -> object:
-    if value is None or value is pd.NaT or value != value:
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
         return None
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"

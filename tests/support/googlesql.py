@@ -38,7 +38,7 @@ from zetasql.types import (
 from zetasql.wasi import get_wasm_path
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2
 
-from python_jobs.local.emulator_sql import split_top_level
+from emulators.bigquery.sql.text import split_top_level
 
 TableName = tuple[str, str, str]
 Columns = Mapping[str, str]

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-UNIT = Path(__file__).resolve().parents[1] / "unit"
-DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+TESTS = Path(__file__).resolve().parents[1]
+UNIT, DEPLOY, EMULATORS = (TESTS / name for name in ("unit", "deploy", "emulators"))
 
 PLAYED = frozenset({"played", "trained_fortnight", "issued_fortnight"})
 """Fixtures of the golden fortnight, which is played once in each worker that asks for it."""
@@ -19,11 +19,14 @@ HEAVY = frozenset({"children", "browser", "dask_cluster", "subprocess", "benchma
 
 def marker_of(item: pytest.Item) -> str | None:
     """`unit`, `golden`, `slow`, or None for a test with a deployment of its own."""
-    if UNIT in item.path.parents and "local_stack" not in fixtures_of(item):
+    folder, asked = item.path.parent, fixtures_of(item)
+    if folder == UNIT:
         return "unit"
-    if DEPLOY in item.path.parents or imported_by(item) & HEAVY:
+    if folder == DEPLOY or imported_by(item) & HEAVY:
         return "slow"
-    return "golden" if fixtures_of(item) & PLAYED else None
+    if folder == EMULATORS and "local_stack" not in asked:
+        return "unit"
+    return "golden" if asked & PLAYED else None
 
 
 def group_of(item: pytest.Item, golden: set[Path]) -> str:

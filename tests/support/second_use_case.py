@@ -74,12 +74,6 @@ def _with_own_key(text: str) -> str:
     for model in content["models"]:
         if isinstance(model.get("columns"), list):
             model["columns"] = [c for column in model["columns"] if (c := _column(column))]
-        for test in model.get("data_tests", []):
-            for arguments in test.values():
-                columns = arguments.get("arguments", {}).get("columns")
-                if columns:
-                    renamed = [KEY.get(name, name) for name in columns]
-                    arguments["arguments"]["columns"] = [name for name in renamed if name]
     return yaml.safe_dump(content, sort_keys=False, width=1000)
 
 

@@ -1,4 +1,4 @@
-"""What this package changes in dbt, beside what dbt does."""
+"""How dbt is run in this process, beside what dbt does."""
 
 import importlib
 import os
@@ -7,15 +7,17 @@ import pytest
 from dbt_common import behavior_flags
 
 from python_jobs.infra import dbt_runner
-from python_jobs.infra.dbt_runner import Dbt, _environment, _name_callers_quickly
+from python_jobs.infra.dbt_runner import Dbt, _environment
 from python_jobs.infra.settings import Settings, connection
+from tests.support.dbt_callers import name_callers_quickly
 
 
 @pytest.fixture
 def stock():
-    """dbt's own module of behaviour flags, and no patch left behind."""
+    """dbt's own module of behaviour flags, without the patch of the other tests."""
     yield importlib.reload(behavior_flags)
     importlib.reload(behavior_flags)
+    name_callers_quickly()
 
 
 def source_of(flags):
@@ -26,7 +28,7 @@ def source_of(flags):
 def test_the_caller_of_a_behaviour_flag_has_the_name_that_dbt_gives_it(stock):
     given = [{"name": "some", "default": False, "description": "a flag"}]
     before = source_of(stock.Behavior(given, {}))
-    _name_callers_quickly()
+    name_callers_quickly()
     assert source_of(stock.Behavior(given, {})) == before == __name__
 
 

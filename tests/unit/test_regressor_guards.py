@@ -207,7 +207,7 @@ def test_a_training_says_once_how_many_and_what_to_do(caplog, monkeypatch):
     run, logged = trained(family(), pd.concat(wrong, ignore_index=True))
     told = Contradicted()
     told.add(logged)
-    told.tell(run)
+    told.log(run)
     (record,) = set(caplog.records)  # pytest may hear a logger and its root
     assert record.levelname == "WARNING"
     message = record.getMessage()
@@ -219,5 +219,5 @@ def test_a_training_says_once_how_many_and_what_to_do(caplog, monkeypatch):
     caplog.clear()
     fine = Contradicted()
     fine.add(trained(family(), rows(promos=8))[1])
-    fine.tell(run)
+    fine.log(run)
     assert not caplog.records

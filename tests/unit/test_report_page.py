@@ -149,8 +149,8 @@ def test_before_any_actual_the_page_says_so(use_case: UseCase):
 class Marts:
     """A warehouse whose marts hold what a test says."""
 
-    def __init__(self, use_case: str, rows: int | None) -> None:
-        self.names, self.rows = {f"{use_case}_report_overview": "`p`.`d`.`t`"}, rows
+    def __init__(self, rows: int | None) -> None:
+        self.rows = rows
 
     def read(self, statement: str, **_: Any) -> pd.DataFrame:
         if self.rows is None:
@@ -160,19 +160,14 @@ class Marts:
 
 def test_a_page_of_marts_that_were_never_built_is_refused(use_case: UseCase):
     with pytest.raises(NothingIssued, match=r"were never built .*`shelfcast weekly`"):
-        read_marts(Marts("sku_weekly", None), use_case, 1)  # type: ignore[arg-type]
+        read_marts(Marts(None), use_case, 1)  # type: ignore[arg-type]
 
 
 def test_a_page_of_empty_marts_is_refused(use_case: UseCase):
     with pytest.raises(NothingIssued, match="no forecast was issued yet"):
-        read_marts(Marts("sku_weekly", 0), use_case, 1)  # type: ignore[arg-type]
-
-
-def test_a_use_case_without_page_marts_is_told_what_to_write(use_case: UseCase):
-    with pytest.raises(SettingsError, match="no model named 'sku_weekly_report_overview'"):
-        read_marts(Marts("other", 0), use_case, 1)  # type: ignore[arg-type]
+        read_marts(Marts(0), use_case, 1)  # type: ignore[arg-type]
 
 
 def test_a_horizon_step_that_is_not_forecast_is_refused(use_case: UseCase):
     with pytest.raises(SettingsError, match="--horizon-step 9: sku_weekly forecasts steps 1 to 4"):
-        read_marts(Marts("sku_weekly", 1), use_case, 9)  # type: ignore[arg-type]
+        read_marts(Marts(1), use_case, 9)  # type: ignore[arg-type]

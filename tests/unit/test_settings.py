@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import pytest
 import yaml
 
 from python_jobs.infra.errors import SettingsError
-from python_jobs.infra.settings import Settings, connection, load_settings, project_dir
+from python_jobs.infra.settings import (
+    Connection,
+    Settings,
+    connection,
+    load_settings,
+    project_dir,
+)
 from tests.support.site import ROOT, project_vars
 
 
@@ -75,6 +82,42 @@ def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases)
         ({"schedule": {"weekday": "daily", "time": "25:00"}}, "use_cases.sku_weekly.schedule.time"),
         ({"schedule": {"weekdy": "friday"}}, "use_cases.sku_weekly.schedule"),
         ({"families": []}, "use_cases.sku_weekly.families"),
+        ({"grain": "month"}, "use_cases.sku_weekly.grain: Input should be 'day' or 'week'"),
+        ({"week_starts_on": "daily"}, "use_cases.sku_weekly.week_starts_on: Input should be 'mond"),
+        ({"measure": "units"}, "use_cases.sku_weekly.measure: Input should be 'quantity' or"),
+        ({"aggregate": "median"}, "use_cases.sku_weekly.aggregate: Input should be 'sum', 'mean'"),
+        ({"when_stale": "stop"}, "use_cases.sku_weekly.when_stale: Input should be 'fallback'"),
+        ({"refit": "daily"}, "use_cases.sku_weekly.refit: Input should be 'weekly' or"),
+        ({"recipe_per": "sku"}, "use_cases.sku_weekly.recipe_per: Input should be 'portfolio'"),
+        ({"value_added_over": "mean_5"}, "use_cases.sku_weekly.value_added_over: Input should be"),
+        (
+            {"alerts": {"on_breach": "mail"}},
+            "use_cases.sku_weekly.alerts.on_breach: Input should be 'warn' or 'fail'",
+        ),
+        (
+            {"alerts": {"horizon_step": 5}},
+            "use_cases.sku_weekly.alerts.horizon_step: 5 is beyond the horizon (4)",
+        ),
+        (
+            {"retraining": {"baseline": "best"}},
+            "use_cases.sku_weekly.retraining.baseline: Input should be 'naive'",
+        ),
+        (
+            {"regressors": {"promo_share": {"future": "plans", "when_missing": "none"}}},
+            "use_cases.sku_weekly.regressors.promo_share.future: Input should be 'plan'",
+        ),
+        (
+            {"regressors": {"promo_share": {"future": "plan", "when_missing": "zero"}}},
+            "use_cases.sku_weekly.regressors.promo_share.when_missing: Input should be 'refuse_s",
+        ),
+        (
+            {
+                "regressors": {
+                    "promo_share": {"future": "plan", "when_missing": "none", "sign": "up"}
+                }
+            },
+            "use_cases.sku_weekly.regressors.promo_share.sign: Input should be 'any'",
+        ),
         (
             {"per_series_objects_up_to": -1},
             "use_cases.sku_weekly.per_series_objects_up_to: Input should be greater than or equal",
@@ -109,6 +152,27 @@ def test_a_mistake_is_named_with_its_place(load, use_cases, change, message):
         (
             lambda use_case: use_case["sources"]["sales"]["columns"].pop("quantity"),
             "use_cases.sku_weekly.sources.sales.columns: 'quantity' is missing",
+        ),
+        (
+            lambda use_case: use_case["sources"]["promotions"]["columns"].pop("end_date"),
+            "use_cases.sku_weekly.sources.promotions.columns: 'end_date' is missing",
+        ),
+        (
+            lambda use_case: use_case["sources"]["weather"]["columns"].pop("location"),
+            "use_cases.sku_weekly.sources.weather.columns: 'location' is missing",
+        ),
+        (
+            lambda use_case: use_case["sources"]["sales"].update(
+                date_means="end", negative_quantity="drop", duplicates="drop"
+            ),
+            "use_cases.sku_weekly.sources.sales.date_means: Input should be 'period_start' or "
+            "'period_end' (found 'end'); use_cases.sku_weekly.sources.sales.negative_quantity: "
+            "Input should be 'reject', 'return' or 'keep' (found 'drop'); use_cases.sku_weekly."
+            "sources.sales.duplicates: Input should be 'reject' or 'keep'",
+        ),
+        (
+            lambda use_case: use_case["sources"]["promotions"].update(no_row_means="zero"),
+            "use_cases.sku_weekly.sources.promotions.no_row_means: Input should be 'none' or",
         ),
         (
             lambda use_case: use_case["sources"]["sales"].update(tabel="x"),
@@ -156,6 +220,15 @@ def test_what_is_missing_or_does_not_fit_is_named(load, use_cases, spoil, messag
     assert message in str(error.value)
 
 
+def test_two_use_cases_give_a_key_column_one_type(load, use_cases):
+    other = {**use_cases["sku_weekly"], "key": {"unit": "int64", "sku_id": "string"}}
+    other["sources"]["sales"]["columns"]["unit"] = "unit"
+    with pytest.raises(SettingsError) as error:
+        load({"use_cases": {**use_cases, "store_weekly": other}})
+    assert "use_cases.store_weekly.key.unit: int64, but string in sku_weekly" in str(error.value)
+    assert "sku_id" not in str(error.value)
+
+
 def test_every_mistake_is_told_at_once(load, use_cases):
     use_cases["sku_weekly"] |= {"horizn": 4, "sesson": 52}
     with pytest.raises(SettingsError, match=r"'horizn'.*; .*'sesson'"):
@@ -197,16 +270,28 @@ def test_settings_without_a_use_case_say_so(load):
         load({"use_cases": {}}).use_case(None)
 
 
-def test_the_connection_comes_from_the_environment_and_empty_means_unset():
-    assert connection({}).model_dump(exclude_none=True) == {
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch):
+    """Read the connection where these SHELFCAST_ variables are set, and no others."""
+
+    def connect(environment: dict[str, str]) -> Connection:
+        for name in [name for name in os.environ if name.startswith("SHELFCAST_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return connection()
+
+    return connect
+
+
+def test_the_connection_comes_from_the_environment_and_empty_means_unset(connect):
+    assert connect({}).model_dump(exclude_none=True) == {
         "target": "local",
         "dataset": "shelfcast",
         "loading": "with_run",
         "maximum_bytes_billed": 10**12,
     }
-    given = connection(
-        {"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""}
-    )
+    given = connect({"SHELFCAST_TARGET": "prod", "SHELFCAST_PROJECT": "p", "SHELFCAST_KEYFILE": ""})
     assert (given.target, given.project, given.keyfile) == ("prod", "p", None)
 
 
@@ -218,14 +303,32 @@ def test_the_connection_comes_from_the_environment_and_empty_means_unset():
         ({"SHELFCAST_BIGQUERY_ENDPOINT": "http://127.0.0.1:9050"}, None),
     ],
 )
-def test_a_query_has_a_limit_unless_nothing_is_billed(environment, limit):
-    assert connection(environment).maximum_bytes_billed == limit
+def test_a_query_has_a_limit_unless_nothing_is_billed(connect, environment, limit):
+    assert connect(environment).maximum_bytes_billed == limit
 
 
 @pytest.mark.parametrize("given", ["1TB", "0", "-1", "1e12", "²"])
-def test_a_limit_that_is_none_is_refused(given):
+def test_a_limit_that_is_none_is_refused(connect, given):
     with pytest.raises(SettingsError, match="not a whole number of bytes above 0"):
-        connection({"SHELFCAST_MAXIMUM_BYTES_BILLED": given})
+        connect({"SHELFCAST_MAXIMUM_BYTES_BILLED": given})
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"SHELFCAST_LOADING": "by_hand"}, "SHELFCAST_LOADING is 'by_hand'. with_run (the default"),
+        ({"SHELFCAST_TARGET": "prod"}, "SHELFCAST_PROJECT is not set, and target prod needs it."),
+        (
+            {"SHELFCAST_LOADING": "x", "SHELFCAST_MAXIMUM_BYTES_BILLED": "1TB"},
+            "jobs of their own do. SHELFCAST_MAXIMUM_BYTES_BILLED is '1TB', not a whole number",
+        ),
+    ],
+)
+def test_a_variable_of_the_connection_that_does_not_fit_is_named(connect, environment, message):
+    with pytest.raises(SettingsError) as error:
+        connect(environment)
+    assert message in str(error.value)
+    assert "default factory" not in str(error.value)
 
 
 def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
@@ -298,8 +401,8 @@ def test_a_settings_file_that_is_not_utf_8_is_refused(tmp_path):
         load_settings(ROOT, {"SHELFCAST_SETTINGS": str(path)})
 
 
-def test_the_weather_key_is_told_by_nothing_that_shows_the_connection():
-    given = connection({"SHELFCAST_WEATHER_KEY": "s3cr3t"})
+def test_the_weather_key_is_told_by_nothing_that_shows_the_connection(connect):
+    given = connect({"SHELFCAST_WEATHER_KEY": "s3cr3t"})
     assert given.weather_key.get_secret_value() == "s3cr3t"
     assert "s3cr3t" not in f"{given} {given!r} {given.model_dump()} {given.model_dump_json()}"
 

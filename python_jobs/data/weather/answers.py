@@ -1,4 +1,4 @@
-"""What an answer of Open-Meteo says, checked before any of it is kept."""
+"""Parse and check answers of Open-Meteo."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _days(request: Request, daily: Any) -> dict[date, Values]:  # noqa: ANN401 -
     columns = {name: daily[name] for name in ("time", *request.variables)}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{n} of {name}" for name, n in lengths.items())
-        raise _unreadable(request, f"has columns of different lengths ({told})")
+        lengths_text = ", ".join(f"{n} of {name}" for name, n in lengths.items())
+        raise _unreadable(request, f"has columns of different lengths ({lengths_text})")
     return _rows(request, columns)
 
 

@@ -57,11 +57,11 @@ class Unreachable(ShelfcastError):
 
 
 class _TooSlow(urllib3.exceptions.HTTPError):
-    """An answer goes on and on."""
+    """The answer did not arrive within its time limit."""
 
 
 class Pace:
-    """Lets no more through in a minute than it may."""
+    """Rate limit: at most so many calls a minute."""
 
     def __init__(
         self,
@@ -69,14 +69,14 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Begin at once."""
+        """Start with full capacity."""
         self.seconds_each = 60 / a_minute
         self.clock = clock
         self.sleep = sleep
         self.free_at = clock()
 
     def wait(self, weight: float) -> None:
-        """Wait for what went before, then take the room of `weight` requests."""
+        """Wait for capacity, then take `weight` calls of it."""
         delay = self.free_at - self.clock()
         if delay > 0:
             self.sleep(delay)
@@ -141,7 +141,7 @@ class OpenMeteo:
             status, content, fault = self._exchange(request)
             if not fault:
                 return self._judged(request, status, content)
-        raise Unreachable(self._told(request, fault))
+        raise Unreachable(self._message(request, fault))
 
     def _exchange(self, request: Request) -> tuple[int, bytes, str]:
         """Status, body, and what was wrong with the body's arrival.
@@ -161,7 +161,7 @@ class OpenMeteo:
             final = self._reason(error)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return 0, b"", f"the answer was cut short: {self._reason(error)}"
-        raise Unreachable(self._told(request, final))
+        raise Unreachable(self._message(request, final))
 
     def _body(self, response: requests.Response) -> bytes:
         """Read what arrives, for as long as a whole answer may take."""
@@ -177,10 +177,10 @@ class OpenMeteo:
     def _judged(self, request: Request, status: int, content: bytes) -> bytes:
         if status == requests.codes.ok:
             return content
-        told = self._told(request, f"it answers {status}: {self._scrubbed(_stated(content))}")
-        raise (Unreachable if status in BUSY else Refused)(told)
+        message = self._message(request, f"it answers {status}: {self._scrubbed(_stated(content))}")
+        raise (Unreachable if status in BUSY else Refused)(message)
 
-    def _told(self, request: Request, what: str) -> str:
+    def _message(self, request: Request, what: str) -> str:
         return f"{urlsplit(self.urls[request.api]).netloc} ({request}): {what}"
 
     def _reason(self, error: Exception) -> str:
@@ -198,7 +198,7 @@ class OpenMeteo:
         return self._scrubbed(text)
 
     def _scrubbed(self, text: str) -> str:
-        """Without the key, however it is spelled."""
+        """The text without the key, plain or URL-encoded."""
         for spelled in (
             {self.key, quote(self.key, safe=""), quote_plus(self.key)} if self.key else ()
         ):

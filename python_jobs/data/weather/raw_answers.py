@@ -1,4 +1,4 @@
-"""Raw answers of a weather service, kept as they came: what was asked once is not asked again."""
+"""Cache of raw weather answers, so that a request is sent once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RawAnswers:
             self._give_up(error)
 
     def _name(self, request: Request, asked_at: datetime | None) -> str:
-        """The same for the same request, whoever asks; the key is no part of it."""
+        """Cache name of a request; the API key is no part of it."""
         packed = orjson.dumps(request.parameters(), option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(packed).hexdigest()[:32]
         when = f"{request.first}_{request.last}"

@@ -1,4 +1,4 @@
-"""What to ask a weather service for: the days that are missing, the last ten, the days to come."""
+"""Requests due: missing days, the last ten days again, the forecast."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Request:
 
     @property
     def weight(self) -> float:
-        """What the service counts it as: a place, 14 days and 10 variables are one call."""
+        """Calls that the service counts: one for each location, 14 days and 10 variables."""
         return len(self.places) * weight_of_place(self.first, self.last, len(self.variables))
 
     @property
     def is_settled(self) -> bool:
-        """Whether the same request will be answered alike for good."""
+        """Whether the answer to this request can no longer change."""
         return self.api == "archive" and self.last < self.today - timedelta(days=AGAIN_DAYS)
 
     def parameters(self) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Request:
         }
 
     def __str__(self) -> str:
-        """For a person."""
+        """Summary for the log."""
         n = len(self.places)
         return f"{self.api} {self.first}..{self.last}, {n} place{'s' if n > 1 else ''}"
 

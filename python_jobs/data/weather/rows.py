@@ -1,4 +1,4 @@
-"""Which rows a weather table lacks, given what it has and what a service has answered."""
+"""New rows of the weather table, from the stored rows and the answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from python_jobs.data.weather.places import Place
 from python_jobs.data.weather.requests_due import Api, Request
 
 MORNING = time(6)
-"""When a day of history counts as known: the next morning, at the place."""
+"""Local time on the next day at which an observed day counts as known."""
 
 Days = dict[date, Values]
 

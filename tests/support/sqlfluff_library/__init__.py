@@ -22,8 +22,22 @@ def use_cases() -> list[str]:
     return list(_SETTINGS.use_cases)
 
 
-def built_use_cases(prefix: str, suffix: str, or_all: bool = True) -> list[str]:
-    return use_cases()
+def built_use_cases(
+    prefix: str, suffix: str, or_all: bool = True, with_source: str | None = None
+) -> list[str]:
+    return [
+        name
+        for name in use_cases()
+        if with_source is None or with_source in use_case_settings(name)["sources"]
+    ]
+
+
+def key_columns() -> dict[str, str]:
+    return {
+        part: type_
+        for use_case in _SETTINGS.use_cases.values()
+        for part, type_ in use_case.key.items()
+    }
 
 
 def use_case_settings(use_case: str) -> dict[str, Any]:
@@ -67,6 +81,10 @@ def period_days(use_case: str) -> int:
     return _SETTINGS.use_cases[use_case].period_days
 
 
+def period_shift(use_case: str) -> int:
+    return 5
+
+
 def baseline_names() -> list[str]:
     return ["naive", "seasonal_naive", "mean_4", "mean_8"]
 
@@ -92,3 +110,11 @@ def touched_targets(scored: object, built: list[str]) -> list[str]:
 
 def longest_horizon_days() -> int:
     return 28
+
+
+def error_part_values(*arguments: str) -> dict[str, str]:
+    return {"error": "yhat - y", "abs_error": "abs(yhat - y)"}
+
+
+def error_part_names() -> list[str]:
+    return list(error_part_values())

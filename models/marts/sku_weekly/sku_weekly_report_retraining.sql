@@ -1,7 +1,0 @@
-{{
-    config(
-        partition_by={'field': 'retrained_date', 'data_type': 'date'},
-        cluster_by=(use_case_settings('sku_weekly').key.keys() | list)[:4]
-    )
-}}
-{{ report_retraining('sku_weekly') }}

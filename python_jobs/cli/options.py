@@ -1,0 +1,115 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from python_jobs.infra.run import Run
+    from python_jobs.runs.pipeline import RunContext
+
+DATE = click.DateTime(["%Y-%m-%d"])
+INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
+
+series_option = click.option(
+    "--series", default="", help="Only these: globs over series_id ('N1|retail|*')."
+)
+one_series_option = click.option(
+    "--series", required=True, help="One whole series_id, such as 'N1|retail|A17'."
+)
+
+
+def dry_run_option(
+    what: str = "Say what would be done, and write nothing.",
+) -> Callable[[AnyCommand], AnyCommand]:
+    """Declare `--dry-run`, which becomes the argument `dry_run`; `what` is its help."""
+    return click.option("--dry-run", is_flag=True, help=what)
+
+
+def _in_zone(
+    ctx: click.Context, _parameter: click.Parameter, value: datetime | None
+) -> datetime | None:
+    """Read a local time as an instant, in the time zone of the command's use case."""
+    if value is None:
+        return None
+    from python_jobs.infra.settings import load_settings, project_dir
+
+    use_case = load_settings(project_dir()).use_case(ctx.obj["use_case"])
+    return value.replace(tzinfo=use_case.zone)
+
+
+as_of_option = click.option(
+    "--as-of",
+    "as_of_at",
+    type=INSTANT,
+    callback=_in_zone,
+    help="Work as of then, in the use case's time zone; default: now.",
+)
+"""`--as-of` becomes the argument `as_of_at`: an instant, or None without the option."""
+
+
+def resume_options(command: AnyCommand) -> AnyCommand:
+    """Declare the options of a run that a crash or another container may continue."""
+    run_id = click.option("--run-id", help="Go on with this run: crashed, or begun elsewhere.")
+    take_over = click.option(
+        "--take-over", is_flag=True, help="Take the lease of a run that crashed."
+    )
+    return run_id(take_over(command))
+
+
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Declare the options of a command that runs for a selection of series.
+
+    The command gets `options` (RunOptions) and `dry_run`.
+    """
+
+    @series_option
+    @click.option("--series-table", default="", help="Only those in project.dataset.table.")
+    @resume_options
+    @click.option(
+        "--cluster", envvar="SHELFCAST_CLUSTER", help="Fit and predict on dask://host:port."
+    )
+    @dry_run_option()
+    @wraps(command)
+    def with_options(
+        *args: object,
+        series: str,
+        series_table: str,
+        run_id: str | None,
+        take_over: bool,
+        cluster: str | None,
+        **rest: object,
+    ) -> None:
+        from python_jobs.fitting import pool
+        from python_jobs.infra.run import Selection, shard_of_task
+        from python_jobs.runs import pipeline
+
+        given = Selection(series, series_table) if series or series_table else None
+        options = pipeline.RunOptions(
+            selection=given or pipeline.environment_selection(),
+            run_id=run_id,
+            take_over=take_over,
+            shard=shard_of_task(),
+        )
+        with pool.cluster(None if rest["dry_run"] else cluster):
+            command(*args, options=options, **rest)
+
+    return with_options
+
+
+def describe(context: RunContext, run: Run) -> None:
+    """Print what `--dry-run` prints of a run: origins, families and series."""
+    use_case = context.use_case
+    click.echo(f"{use_case.name}: {run.kind} run on dataset {context.connection.dataset}")
+    for origin in run.origins:
+        click.echo(f"  origin {origin.origin_date}, as of {origin.as_of_at.isoformat()}")
+    click.echo(f"  families {', '.join(use_case.families)}; horizon {use_case.horizon}")
+    click.echo(f"  series {run.selection.patterns or run.selection.table or 'all'}")
+    click.echo("nothing was written (--dry-run)")

@@ -1,0 +1,93 @@
+"""Rules between settings of a use case: a regressor has its source, a source its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from python_jobs.infra.use_case import Regressor, Sources, UseCase, WeatherSource
+
+
+def inconsistencies(where: str, use_case: UseCase) -> list[str]:
+    """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
+    faults = []
+    if use_case.alerts.horizon_step > use_case.horizon:
+        faults.append(
+            f"{where}.alerts.horizon_step: {use_case.alerts.horizon_step} is beyond the horizon "
+            f"({use_case.horizon})"
+        )
+    sources = use_case.sources
+    needed: list[tuple[str, dict[str, str], list[str]]] = [
+        ("sales", sources.sales.columns, [*use_case.key, "date", "quantity"])
+    ]
+    if sources.promotions:
+        columns = sources.promotions.columns
+        needed.append(("promotions", columns, [*use_case.key, "start_date", "end_date"]))
+    if sources.weather:
+        needed.append(("weather", sources.weather.columns, ["location", "date"]))
+    for source, columns, names in needed:
+        faults += [
+            f"{where}.sources.{source}.columns: '{name}' is missing"
+            for name in names
+            if name not in columns
+        ]
+    for name, regressor in use_case.regressors.items():
+        faults += _regressor_faults(where, name, regressor, sources)
+    if sources.weather and sources.weather.fetch.is_on:
+        faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
+    return faults
+
+
+def key_faults(use_cases: Mapping[str, UseCase]) -> list[str]:
+    """Key columns of one name and two types: a mart of all use cases shows them as one column."""
+    first: dict[str, tuple[str, str]] = {}
+    faults = []
+    for name, use_case in use_cases.items():
+        for part, type_ in use_case.key.items():
+            other, known = first.setdefault(part, (name, type_))
+            if known != type_:
+                faults.append(
+                    f"use_cases.{name}.key.{part}: {type_}, but {known} in {other}; the marts "
+                    "show both in one column. Rename one."
+                )
+    return faults
+
+
+def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list[str]:
+    """What is fetched is written to the table: the mapping must say to which columns."""
+    fetch = weather.fetch
+    wanted = [name for name, one in use_case.regressors.items() if one.future == "weather"]
+    faults = [
+        f"{where}.fetch.variables: '{name}' is missing, and the regressor of that name needs it"
+        for name in wanted
+        if name not in fetch.variables
+    ]
+    if not fetch.variables:
+        faults.append(f"{where}.fetch.variables: names no variable to fetch")
+    mapped = {name: weather.columns.get(name, "") for name in ("location", "date", "kind")}
+    mapped |= {name: weather.columns.get(name, "") for name in fetch.variables}
+    places = {f"columns.{name}": column for name, column in mapped.items()}
+    faults += [
+        f"{where}.{place}: '{column}' must be a plain column name, because what is fetched is "
+        "written to it"
+        for place, column in {**places, "known_at": weather.known_at}.items()
+        if not re.fullmatch(r"[A-Za-z_]\w*", column)
+    ]
+    return faults
+
+
+def _regressor_faults(where: str, name: str, regressor: Regressor, sources: Sources) -> list[str]:
+    source = {"plan": "promotions", "weather": "weather", "calendar": "calendar"}[regressor.future]
+    configured = getattr(sources, source)
+    if configured is None:
+        return [
+            f"{where}.regressors.{name}: future is '{regressor.future}' "
+            f"but sources has no '{source}'"
+        ]
+    columns = getattr(configured, "columns", None)
+    if columns is not None and name != "log_price_ratio" and name not in columns:
+        return [
+            f"{where}.sources.{source}.columns: '{name}' is missing, "
+            "and the regressor of that name needs it"
+        ]
+    return []

@@ -1,6 +1,0 @@
-{# Fails with each row on which one of `columns` is null. #}
-{% test never_null(model, columns) %}
-select *
-from {{ model }}
-where {% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
-{% endtest %}
