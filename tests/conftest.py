@@ -39,11 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What takes longest starts first, so that no worker is left alone with it at the end.
     """
     golden = {item.path for item in items if kinds.fixtures_of(item) & kinds.PLAYED}
+    groups = {item.path: kinds.group_of(item, golden) for item in items}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(kinds.group_of(item, golden)))
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
         if marker := kinds.marker_of(item):
             item.add_marker(marker)
-    items.sort(key=lambda item: item.path not in golden)
+    items.sort(key=lambda item: kinds.order_of(groups[item.path]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -10,6 +10,14 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 UNIT, DEPLOY, EMULATORS = (TESTS / name for name in ("unit", "deploy", "emulators"))
 
+LONGEST_FIRST = (
+    *("golden", "test_weekly_in_tasks", "test_golden", "test_orange_juice", "test_killed_retrain"),
+    *("test_retrain", "test_tune", "test_google_analyzer", "test_local_stack", "test_dask"),
+    *("test_leakage", "test_what_if", "test_go_live", "test_export", "test_command_line"),
+    *("test_own_tables", "test_logging", "test_fetch_weather", "test_first_contact", "test_priors"),
+)
+"""Shares of a worker that take longest, by their CPU seconds; the others follow in any order."""
+
 PLAYED = frozenset({"played", "trained_fortnight", "issued_fortnight"})
 """Fixtures of the golden fortnight, which is played once in each worker that asks for it."""
 
@@ -32,6 +40,11 @@ def marker_of(item: pytest.Item) -> str | None:
 def group_of(item: pytest.Item, golden: set[Path]) -> str:
     """The worker's share that a test belongs to: its file, or all files of the fortnight."""
     return "golden" if item.path in golden else item.path.stem
+
+
+def order_of(group: str) -> int:
+    """Where a share stands among all, the longest first."""
+    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def fixtures_of(item: pytest.Item) -> frozenset[str]:
