@@ -62,6 +62,7 @@ class Made:
             self.partial_parse.replace(before, after), decoder=extended_mashumuro_decoder
         )
         parsed.build_parent_and_child_maps()
+        parsed.build_flat_graph()  # what `graph` is in SQL
         return parsed
 
 
