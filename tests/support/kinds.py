@@ -26,9 +26,15 @@ HEAVY = frozenset({"children", "browser", "dask_cluster", "subprocess", "benchma
 
 
 def marker_of(item: pytest.Item) -> str | None:
-    """`unit`, `golden`, `slow`, or None for a test with a deployment of its own."""
+    """`unit`, `golden`, `slow`, or None for a test with a deployment of its own.
+
+    Raises:
+        UsageError: a test among the unit tests needs an emulator.
+    """
     folder, asked = item.path.parent, fixtures_of(item)
     if folder == UNIT:
+        if "local_stack" in asked:
+            raise pytest.UsageError(f"{item.nodeid} needs an emulator: it is no unit test.")
         return "unit"
     if folder == DEPLOY or imported_by(item) & HEAVY:
         return "slow"
