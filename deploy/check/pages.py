@@ -117,18 +117,20 @@ def _tables_by_dataset(datasets: dict[str, str]) -> list[str]:
 
 def _described() -> dict[str, list[list[str]]]:
     """By dataset, the name of each table or view and the first sentences of its description."""
+    root = tools.ROOT / "models"
+    contents = [yaml.safe_load(path.read_text()) for path in sorted(root.rglob("*.yml"))]
+    models = {model["name"]: model for content in contents for model in content.get("models", [])}
     found: dict[str, list[list[str]]] = {}
-    for path in sorted((tools.ROOT / "models").rglob("*.yml")):
-        content = yaml.safe_load(path.read_text())
-        folder = path.relative_to(tools.ROOT / "models").parts[0]
-        for model in content.get("models", []):
-            found.setdefault(folder, []).append([model["name"], _brief(model["description"])])
-        for source in content.get("sources", []):
-            is_log = source["name"] == "logs"
-            for table in source["tables"]:
-                name = table["name"] if is_log else source["name"]
-                row = [name, _brief(table.get("description", ""))]
-                found.setdefault("logs" if is_log else "raw", []).append(row)
+    for path in sorted(root.rglob("*.sql")):
+        model = models[path.stem]
+        dataset = model.get("config", {}).get("schema") or path.relative_to(root).parts[0]
+        found.setdefault(dataset, []).append([path.stem, _brief(model["description"])])
+    for source in (source for content in contents for source in content.get("sources", [])):
+        is_log = source["name"] == "logs"
+        for table in source["tables"]:
+            name = table["name"] if is_log else source["name"]
+            row = [name, _brief(table.get("description", ""))]
+            found.setdefault("logs" if is_log else "raw", []).append(row)
     return found
 
 

@@ -174,7 +174,7 @@ def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
-    ranges = regressor_ranges(family, fitted, one.panel, list(run.use_case.regressors))
+    ranges = regressor_ranges(family, fitted, one.panel, run.use_case.panel_columns)
     contradicting = contradictions(family, fitted, ranges, run.use_case.regressors)
     common = {
         "run_id": run.run_id,

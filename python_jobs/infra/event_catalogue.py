@@ -110,6 +110,13 @@ CATALOGUE: dict[Event, About] = {
     Event.PRIORS_IN_FORCE: About(
         (INFO,), "A run of some series, or one shard, uses the priors of an earlier run."
     ),
+    Event.FEATURES_UNUSED: About(
+        (WARNING,),
+        "The use case has features, and this family does not read them: Prophet reads the "
+        "regressors only.",
+        "Nothing, where another family reads them; else take the features out of the settings.",
+        ("model_name",),
+    ),
     Event.ACCURACY_ALERT: About(
         (WARNING,),
         "Something that somebody should look at, told once: `alert` is wape, tracking_signal, "

@@ -75,6 +75,7 @@ class Event(StrEnum):
     FIT_FAILED = "fit_failed"
     SIGN_CONTRADICTED = "sign_contradicted"
     PRIORS_IN_FORCE = "priors_in_force"
+    FEATURES_UNUSED = "features_unused"
     ACCURACY_ALERT = "accuracy_alert"
     NO_NEW_ALERT = "no_new_alert"
     TUNED = "tuned"

@@ -144,7 +144,7 @@ def answer(
         stored = _stored_models(warehouse, run, str(name), rows)
         assigned = _assigned(family, store, rows, stored)
         made = forecast(family, assigned, n_jobs, on_progress)
-        made["outside_range"] = _outside_ranges(made, list(run.use_case.regressors), family, stored)
+        made["outside_range"] = _outside_ranges(made, run.use_case.panel_columns, family, stored)
         parts.append(made)
     rows = pd.concat(parts).loc[panel.index]
     is_baseline = rows["is_fallback"].astype(bool)

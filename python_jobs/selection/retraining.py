@@ -25,6 +25,7 @@ from python_jobs.fitting.fit import (
     read_learned,
     read_panel,
     read_priors,
+    rows_for,
     tunable,
 )
 from python_jobs.fitting.pool import OnProgress
@@ -239,7 +240,7 @@ class Retraining:
         names = list(recipes)
         if not names:
             return OriginFit(origin, self.family, Fitted({}), pd.DataFrame(), None)
-        panel = read_panel(self.warehouse, self.run, origin, names)
+        panel = rows_for(self.family, read_panel(self.warehouse, self.run, origin, names))
         learned = self._learned_of(recipes) if tunable(self.family) is not None else None
         tuned = learned.tuned if learned else None
         fitted = fit(self.family, panel, self.n_jobs, self.on_progress, tuned)

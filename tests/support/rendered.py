@@ -40,7 +40,9 @@ def macro_project(site: Site, templates: Mapping[str, str], refs: Mapping[str, s
 
 def sources() -> list[dict[str, Any]]:
     """The log tables by name; every other source is a table `rows`, which is never read."""
-    ours = yaml.safe_load((ROOT / "models" / "sources.yml").read_text())["sources"]
+    files = ("sources.yml", "features/sku_weekly/_sku_weekly.yml")
+    contents = [yaml.safe_load((ROOT / "models" / file).read_text()) for file in files]
+    ours = [source for content in contents for source in content["sources"]]
     logs = [source for source in ours if source["name"] == "logs"]
     others = [
         {"name": source["name"], "schema": source["name"], "tables": [{"name": "rows"}]}

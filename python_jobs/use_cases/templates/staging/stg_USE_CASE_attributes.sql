@@ -1,0 +1,3 @@
+[% if attributes is defined and attributes %]
+{{ stage_attributes('[[ use_case ]]') }}
+[% endif %]
