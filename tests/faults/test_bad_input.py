@@ -18,7 +18,8 @@ from python_jobs.runs.context import RunOptions
 from python_jobs.runs.train import train_models
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import ROOT, Site, day, instant, project_vars, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import ROOT, Site, day, instant, project_vars
 
 TRAIN = ("train", "--as-of", f"{golden.FIRST}T22:00")
 REPLAY = ("replay", "--from", str(golden.SECOND), "--to", str(golden.SECOND))
@@ -40,8 +41,7 @@ def forecast_late(site: Site, when: date = golden.SECOND) -> dict[str, tuple[str
     context = site.context()
     origins = scheduled_origins(context.use_case, when, when)
     run = context.new_run("replay", origins, RunOptions())
-    with without_data_tests():
-        stages.prepare(context, run)
+    stages.prepare(context, run)
     forecasting.forecast(context, run)
     rows = golden.table(
         site,
@@ -143,7 +143,8 @@ def test_an_empty_sales_table(site: Site):
 def test_sales_of_which_no_row_can_be_used(site: Site):
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
     site.write("sales", golden.sku_sales().assign(unit=None))
-    result = shelfcast(site, *TRAIN)
+    with data_tests():
+        result = shelfcast(site, *TRAIN)
     assert result.exit_code == 1
     assert "no model was trained as of 2026-02-15; 0 series are in scope" in error_of(result)
     rejected = site.read("select rejected_because, count(*) as n from {rejected_sales} group by 1")
@@ -153,7 +154,8 @@ def test_sales_of_which_no_row_can_be_used(site: Site):
 def test_series_all_too_short_are_trained_by_nobody_and_forecast_by_the_baselines(site: Site):
     golden.make(site)
     site.use_cases["sku_weekly"]["min_observations"] = 50
-    result = shelfcast(site, *TRAIN)
+    with data_tests():
+        result = shelfcast(site, *TRAIN)
     assert result.exit_code == 1
     assert "4 series are in scope (3 too_short, 1 inactive)" in error_of(result)
     assert forecast_late(site) == {
@@ -223,15 +225,13 @@ def test_holidays_that_the_seed_does_not_know(site: Site, caplog, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def holey(make_site: Callable[[], Site]) -> Site:
+def holey(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """The plan speaks for W1 to W8: of W9, step 2 of the second Wednesday, it knows nothing."""
-    site = golden.make(make_site())
+    site = golden.copy(trained_fortnight, make_site())
     columns = site.use_cases["sku_weekly"]["sources"]["promotions"]["columns"]
     last = (golden.WEEK["W8"] + pd.Timedelta(days=6)).isoformat()
     columns["covers_to"] = f"date '{last}'"
     site.use_cases["sku_weekly"]["max_refused_share"] = 1.0
-    with without_data_tests():
-        done(site, *TRAIN)
     return site
 
 
@@ -268,8 +268,7 @@ def test_a_hole_in_the_future_panel_is_what_when_missing_says(
 
 def test_a_hole_stops_the_run_where_the_settings_say_so(holey: Site):
     site = with_when_missing(holey, "stop_run")
-    with without_data_tests():
-        result = shelfcast(site, *REPLAY)
+    result = shelfcast(site, *REPLAY)
     assert result.exit_code == 1
     assert (
         "future_panel: 4 of 4 series lack a regressor (first: N1|retail|A: promo_share unknown "
@@ -280,8 +279,7 @@ def test_a_hole_stops_the_run_where_the_settings_say_so(holey: Site):
 
 def test_too_many_holes_stop_the_run(holey: Site):
     site = with_when_missing(holey, "refuse_series", max_refused_share=0.05)
-    with without_data_tests():
-        result = shelfcast(site, *REPLAY)
+    result = shelfcast(site, *REPLAY)
     assert result.exit_code == 1
     assert "That is more than max_refused_share 5%." in error_of(result)
 
@@ -297,8 +295,7 @@ def test_stale_actuals_name_the_newest_week_and_the_one_expected(holey: Site, ca
         "2026-03-15: 2 behind"
     )
     site = with_when_missing(holey, "none", max_periods_stale=1, when_stale="stop_run")
-    with without_data_tests():
-        stopped = shelfcast(site, *late)
+    stopped = shelfcast(site, *late)
     assert stopped.exit_code == 1
     assert said in error_of(stopped)
     assert "Load the sales up to 2026-03-15." in error_of(stopped)
@@ -335,8 +332,7 @@ def test_a_series_named_like_a_path_is_a_name(make_site: Callable[[], Site]):
     odd = ["../../etc/passwd", "..", "a/b", "|", "\\", "'; drop table x; --", "Ёж 100%", "{{ x }}"]
     rows = golden.sku_sales().query("sku_id == 'A'")
     site.write("sales", pd.concat([rows.assign(sku_id=name) for name in odd]))
-    with without_data_tests():
-        done(site, *TRAIN)
+    done(site, *TRAIN)
     found = forecast_late(site)
     assert [outcome for outcome, _ in found.values()].count("forecast") == 2 + len(odd)
     names = golden.table(site, "select sku_id from {sku_weekly_keys}")

@@ -15,19 +15,15 @@ from python_jobs.infra.store import ModelStore
 from python_jobs.registry.verify import verify
 from python_jobs.runs import forecasting, issue, stages
 from python_jobs.runs.context import RunOptions
-from python_jobs.runs.train import train_models
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Site:
+def site(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """Trained as of the first Wednesday; the panels are those of both."""
-    site = golden.make(make_site().in_bucket())
-    context = site.context()
-    train_models(context, as_of_at=wednesdays(site)[0].as_of_at)
-    with without_data_tests():
-        stages.prepare(context, new_run(site))
+    site = golden.copy(trained_fortnight, make_site().in_bucket())
+    stages.prepare(site.context(), new_run(site))
     return site
 
 

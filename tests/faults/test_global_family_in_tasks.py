@@ -13,7 +13,7 @@ from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.runs import tasks
 from tests.support import golden, second_use_case
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 TODAY = datetime.now(UTC).date()
 WEEKS = [TODAY - timedelta(days=3) - timedelta(weeks=n) for n in range(8, 0, -1)]
@@ -42,7 +42,6 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
     """A global champion beside a local family, refitted each week; one task has issued."""
     site = make_site().in_bucket()
     golden.sku_settings(site)
-    second_use_case.add_models(site.copy_project())
     settings = second_use_case.settings(site.use_cases["sku_weekly"])
     settings |= {
         "families": ["ridge", "level"],
@@ -50,13 +49,13 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
         "time_zone": "UTC",
         "refit": "weekly",
     }
+    second_use_case.add_models(site.copy_project(), settings)
     site.use_cases = {second_use_case.NAME: settings}
     site.use_case = second_use_case.NAME
     site.write("store_sales", sales())
     site.write("store_promotions", plan())
-    with without_data_tests():
-        done(site, "run", "--run-id", "ONE")
-        yield site
+    done(site, "run", "--run-id", "ONE")
+    return site
 
 
 def task(execution: str, index: int = 0, count: int = N_TASKS) -> dict[str, str]:

@@ -19,7 +19,7 @@ from python_jobs.runs.context import RunContext, RunOptions, open_context
 from python_jobs.runs.models import fit_models
 from python_jobs.runs.train import train_models
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 N_SHARDS = 4
 RETRIED = "RETRIED"  # after ONE in the alphabet: of runs of one instant the last is taken
@@ -40,8 +40,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         units = likeness["units_sold"] * n / 7
         site.write("sales", likeness.assign(sku_id=f"E{n}", units_sold=units))
     context = site.context()
-    with without_data_tests():
-        stages.prepare(context, run_of(context, "predict", "ONE"))
+    stages.prepare(context, run_of(context, "predict", "ONE"))
     task("train", "ONE")
     task("predict", "ONE")
     return site

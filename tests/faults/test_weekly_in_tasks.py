@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
@@ -22,18 +22,12 @@ from python_jobs.runs.recorded import recorded_run, require_own_panels
 from python_jobs.runs.stages import build_stage
 from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 TODAY = datetime.now(UTC).date()
 ORIGIN = TODAY - timedelta(days=4)
 WEEKS = [ORIGIN + timedelta(days=1) - timedelta(weeks=n) for n in range(8, 0, -1)]
 N_TASKS = 3
-TASK = """
-from python_jobs.cli.app import main
-from tests.support.site import without_data_tests
-with without_data_tests():
-    main(sys.argv[1:], prog_name="shelfcast")
-"""
 
 
 def sales() -> pd.DataFrame:
@@ -47,7 +41,7 @@ def sales() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
+def site(make_site: Callable[[], Site]) -> Site:
     """Nine series that are refitted each week; one task has issued this week's forecasts."""
     site = make_site().in_bucket()
     golden.sku_settings(site)
@@ -58,10 +52,9 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
     }
     site.write("sales", sales())
     site.write("promotions", plan())
-    with without_data_tests():
-        done(site, "run", "--run-id", "ONE")
-        site.context().dbt._invoke(None, "parse")  # for tasks to go on from
-        yield site
+    done(site, "run", "--run-id", "ONE")
+    site.context().dbt._invoke(None, "parse")  # for tasks to go on from
+    return site
 
 
 def plan() -> pd.DataFrame:
@@ -84,7 +77,7 @@ def start(site: Site, execution: str, index: int, attempt: int = 0, **more: str)
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(site.folder / f"logs-{execution}-{index}"),
     }
-    return children.start(site, "run", program=TASK, **environment, **more)
+    return children.start(site, "run", **environment, **more)
 
 
 def cloud_run(

@@ -20,7 +20,7 @@ from python_jobs.runs.context import RunOptions
 from python_jobs.runs.recorded import recorded_run
 from python_jobs.selection.backtesting import backtest as backtest_job
 from tests.support import golden
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 TO = day("2026-03-01")
 """The last day of W8, the first target of the second origin."""
@@ -36,10 +36,8 @@ class Backtested:
 
 
 @pytest.fixture(scope="module")
-def played(make_site: Callable[[], Site]) -> Backtested:
-    site = golden.make(make_site())
-    with without_data_tests():
-        golden.play(site, "sku_weekly")
+def played(make_site: Callable[[], Site], issued_fortnight: Site) -> Backtested:
+    site = golden.copy(issued_fortnight, make_site())
     issued = golden.public_tables(site)
     report = backtests.backtest(site.context(), 2, RunOptions(run_id="BACK"), last=TO)
     return Backtested(site, issued, report)
@@ -133,8 +131,7 @@ def test_the_id_of_another_kind_of_run_is_refused(played: Backtested) -> None:
 
 def refitted(site: Site, **options: Any) -> PredictReport:
     site.use_cases["sku_weekly"]["refit"] = "weekly"
-    with without_data_tests():
-        return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
+    return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
 
 
 def test_the_newest_backtest_of_each_series_counts(played: Backtested) -> None:

@@ -32,7 +32,7 @@ from python_jobs.runs import backtest as backtests
 from python_jobs.runs import stages
 from python_jobs.runs.context import RunOptions
 from tests.support import golden
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 E = "N1|retail|E"
 FACTORS = [
@@ -74,8 +74,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     }
     site.write("sales", sales_of_e())
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="E"))
-    with without_data_tests():
-        backtest(site, "FIRST", 3, "2026-02-15")
+    backtest(site, "FIRST", 3, "2026-02-15")
     backtest(site, "SECOND", 2, "2026-03-01")
     return site
 

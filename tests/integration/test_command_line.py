@@ -20,7 +20,7 @@ from python_jobs.cli.app import main
 from python_jobs.infra.schedule import WEEKDAYS
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 TODAY = datetime.now(UTC).date()
 ORIGIN = TODAY - timedelta(days=4)
@@ -39,8 +39,8 @@ def sales_csv(weeks: list[date], **units: list[float]) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
-    """Trained on seven weeks; the eighth is loaded since. Data tests run once, in the training."""
+def site(make_site: Callable[[], Site]) -> Site:
+    """Trained on seven weeks; the eighth is loaded since."""
     site = make_site().in_bucket()
     golden.sku_settings(site)
     site.use_cases["sku_weekly"] |= {
@@ -60,8 +60,7 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
     done(site, "load", str(sales), "--as", "sales", "--history")
     done(site, "load", str(plan), "--as", "promotions", "--history")
     done(site, "train", "--as-of", f"{ORIGIN - timedelta(days=3)}")
-    with without_data_tests():
-        yield site
+    return site
 
 
 def forecasts(site: Site, columns: str = "series_id, yhat, is_fallback") -> list[tuple]:

@@ -12,7 +12,7 @@ from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.datasets import datasets_read, datasets_written
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 WRITTEN = {
     "before_forecast": {"staging", "features", "forecasts", "marts"},
@@ -77,10 +77,9 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
     monkeypatch.setenv("SHELFCAST_LOADING", "apart")
     before = sources(site)
     assert set(before) == {"sales", "promotions"}
-    with without_data_tests():
-        told = done(site, "train", "--as-of", f"{golden.FIRST}T22:00")
-        golden.play(site, "sku_weekly")
-        told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
+    told = done(site, "train", "--as-of", f"{golden.FIRST}T22:00")
+    golden.play(site, "sku_weekly")
+    told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
     assert told.stderr.count('"event":"loaded_apart"') == 1
     assert sources(site) == before
     assert not site.context().warehouse.exists("sku_weekly_scenarios.rows")

@@ -29,7 +29,7 @@ from python_jobs.runs.context import RunContext
 from python_jobs.runs.intake import fetch_missing_weather, refresh_weather
 from tests.support import golden, weather_service
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 from tests.support.weather_service import WeatherService, says, temperature
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -467,15 +467,14 @@ def test_a_week_without_the_service_is_forecast_with_what_was_known(
     weather_settings(site, service, history_from=history_from)
     site.use_cases["sku_weekly"]["week_starts_on"] = WEEKDAYS[weeks[0].weekday()]
     site.write("sales", sales(["N1"], weeks))
-    with without_data_tests():
-        trained = done(site, "train")
-        assert len(service.of("forecast")) == 1
-        assert "weather of 1 locations at 1 places" in trained.stderr
-        # A run knows what was fetched for it.
-        panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
-        assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
-        service.always = weather_service.hangs_up
-        result = done(site, "run")
+    trained = done(site, "train")
+    assert len(service.of("forecast")) == 1
+    assert "weather of 1 locations at 1 places" in trained.stderr
+    # A run knows what was fetched for it.
+    panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
+    assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
+    service.always = weather_service.hangs_up
+    result = done(site, "run")
     ((event, message),) = warnings_of(result.stderr)
     assert event == "weather_not_fetched"
     assert "2 of 2 requests for weather were not answered" in message

@@ -16,7 +16,8 @@ from python_jobs.infra.schedule import scheduled_origins
 from python_jobs.runs import forecasting, replay, stages
 from python_jobs.runs.context import RunOptions
 from tests.support import golden, second_use_case
-from tests.support.site import Site, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def site(make_site: Callable[[], Site]) -> Site:
         ),
     )
     site.write("store_promotions", golden.plan(store="*", dept="10"))
-    golden.play(site, "sku_weekly")
+    with data_tests():
+        golden.play(site, "sku_weekly")
     return site
 
 
@@ -134,8 +136,7 @@ def nine(*values: float) -> tuple[float, ...]:
 
 def test_a_second_replay_gives_the_same_rows_beside_the_issued_ones(site: Site) -> None:
     before = golden.public_tables(site)
-    with without_data_tests():
-        replay.replay(site.context(), golden.FIRST, golden.SECOND)
+    replay.replay(site.context(), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site) == before
     runs = site.read(
         """
@@ -156,8 +157,7 @@ def test_what_was_issued_is_not_published_over(site: Site) -> None:
     context = site.context()
     origin = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
     run = context.new_run("issued", [origin], RunOptions(run_id="ISSUED"))
-    with without_data_tests():
-        stages.prepare(context, run)
+    stages.prepare(context, run)
     forecasting.forecast(context, run)
     with pytest.raises(RunStopped, match=r"2026-02-15 were issued"):
         replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
@@ -166,13 +166,13 @@ def test_what_was_issued_is_not_published_over(site: Site) -> None:
 def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     """Both touch the partitions of the same two origins of the same tables."""
     first = golden.public_tables(site, "sku_weekly")
-    golden.play(site, second_use_case.NAME)
+    with data_tests():
+        golden.play(site, second_use_case.NAME)
     second = golden.public_tables(site, second_use_case.NAME)
     assert golden.public_tables(site, "sku_weekly") == first
     # 2 series x 2 Wednesdays x 3 weeks
     assert len(second["forecasts"]) == 12
-    with without_data_tests():
-        replay.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
+    replay.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site, second_use_case.NAME) == second
     assert golden.public_tables(site, "sku_weekly") == first
 

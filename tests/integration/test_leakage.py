@@ -20,9 +20,10 @@ import pytest
 from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.stages import prepare
 from tests.support import own_features
 from tests.support.played import recorded_stages
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.site import Site, day, instant
 
 FIRST, SECOND = day("2025-07-27"), day("2025-08-03")
 AS_OF = {FIRST: instant("2025-07-30 19:00"), SECOND: instant("2025-08-06 19:00")}
@@ -373,8 +374,8 @@ def moved(make_site: Callable[[], Site]) -> Moved:
 
 def built_by(context: RunContext, run: Run) -> dict[str, pd.DataFrame]:
     """Build what comes before a forecast; read each relation of it that has an origin_date."""
-    with recorded_stages() as stages, without_data_tests():
-        stages.prepare(context, run)
+    with recorded_stages() as stages:
+        prepare(context, run)
     models = [name.split(".")[-1] for name in stages["before_forecast"] if name.startswith("model")]
     asked = [
         name

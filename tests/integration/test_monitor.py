@@ -21,7 +21,7 @@ from python_jobs.runs.alerts import AlertReport
 from python_jobs.runs.monitor import monitor
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
-from tests.support.site import Site, instant, without_data_tests
+from tests.support.site import Site, instant
 
 MARCH, MAY = instant("2026-03-06 12:00"), instant("2026-05-01 12:00")
 KEY = ["run_kind", "series_id", "model_name", "origin_date", "target_date"]
@@ -42,12 +42,10 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(make_site: Callable[[], Site]) -> Story:
-    site = make_site()
-    golden.make(site)
+def story(make_site: Callable[[], Site], issued_fortnight: Site) -> Story:
+    site = golden.copy(issued_fortnight, make_site())
     alerts = {"wape": 0, "min_scored": 1, "min_arrived": 0.3, "on_breach": "fail"}
     site.use_cases["sku_weekly"]["alerts"] = alerts
-    golden.play(site, "sku_weekly")
     told = Story(site)
     told.monitor("march", MARCH)
     sales = "{sku_weekly_sales.rows}"
@@ -55,11 +53,10 @@ def story(make_site: Callable[[], Site]) -> Story:
     site.warehouse.query(
         f"update {sales} set units_sold = 20 where sku_id = 'A' and week_start = {week}"
     )
-    with without_data_tests():
-        told.monitor("may", MAY)
-        told.monitor("again", MAY)
-        site.warehouse.query(f"delete from {sales} where sku_id = 'A'")
-        told.monitor("vanished", MAY)
+    told.monitor("may", MAY)
+    told.monitor("again", MAY)
+    site.warehouse.query(f"delete from {sales} where sku_id = 'A'")
+    told.monitor("vanished", MAY)
     return told
 
 
@@ -162,8 +159,7 @@ def test_earlier_calculations_stand_beside_restated_ones(story: Story) -> None:
 
 
 def test_the_command_exits_as_the_settings_say_and_prints_a_line_an_alert(story: Story) -> None:
-    with without_data_tests():
-        fails = shelfcast(story.site, "monitor", "--as-of", "2026-05-08T12:00")
+    fails = shelfcast(story.site, "monitor", "--as-of", "2026-05-08T12:00")
     assert fails.exit_code == 1
     entries = [json.loads(line) for line in fails.stderr.splitlines() if line.startswith("{")]
     told = [entry for entry in entries if entry["event"] == "accuracy_alert"]

@@ -21,8 +21,9 @@ from python_jobs.infra.schedule import scheduled_origins
 from python_jobs.runs.replay import replay
 from python_jobs.runs.train import train_models
 from tests.support import commands, own_features, second_use_case
+from tests.support.data_tests import data_tests
 from tests.support.families import ridge_coefficients
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 NAME = second_use_case.NAME
 ORIGIN = day("2026-02-15")
@@ -127,9 +128,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     context = site.context()
     start = day("2026-02-18")
     as_of = scheduled_origins(context.use_case, start, start)[0].as_of_at
-    train_models(context, as_of_at=as_of)
-    with without_data_tests():  # training had them, over the same panels
-        replay(context, start, start, is_as_issued=True)
+    with data_tests():
+        train_models(context, as_of_at=as_of)
+    replay(context, start, start, is_as_issued=True)  # over the same panels
     return site
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,8 @@ from python_jobs.runs.context import RunOptions
 from python_jobs.runs.retrain import champion_family, has_recipes, retrain
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, instant, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site, instant
 from tests.support.weeks_compared import LAST, NEXT, NOW, A, B, C, D, E, make
 
 
@@ -34,13 +35,13 @@ class Retrained:
 
 
 @pytest.fixture(scope="module")
-def retrained(make_site: Callable[[], Site]) -> Iterator[Retrained]:
+def retrained(make_site: Callable[[], Site]) -> Retrained:
     """A site where one retraining has been, by pattern, its dbt stage with its data tests."""
     site = make(make_site().in_bucket())
     options = RunOptions(selection=Selection("N1|retail|*"), run_id="R1")
-    report = retrain(site.context(), options, as_of_at=NOW)
-    with without_data_tests():
-        yield Retrained(site, report)
+    with data_tests():
+        report = retrain(site.context(), options, as_of_at=NOW)
+    return Retrained(site, report)
 
 
 def decisions(site: Site, run_id: str) -> list[tuple]:

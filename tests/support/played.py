@@ -13,6 +13,7 @@ import pytest
 from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.runs import replay
 from tests.support import golden
+from tests.support.data_tests import data_tests
 from tests.support.site import Site
 
 
@@ -32,7 +33,7 @@ class Played:
 def play(site: Site) -> Played:
     """Replay both Wednesdays where nothing was ever built; then W9 arrives, and monitoring runs."""
     golden.make(site)
-    with recorded_stages() as stages:
+    with data_tests(), recorded_stages() as stages:
         context = site.context()
         replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())

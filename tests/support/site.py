@@ -9,19 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 import yaml
 from google.cloud import storage
 
-from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.local.stack import Endpoints
 from python_jobs.runs.context import RunContext, open_context
@@ -150,20 +146,6 @@ def _type(values: pd.Series) -> str:
     first = values.dropna().iloc[0] if values.notna().any() else ""
     kinds = {bool: "BOOLEAN", datetime: "TIMESTAMP", date: "DATE", float: "FLOAT", int: "INTEGER"}
     return kinds.get(type(first), "STRING")
-
-
-@contextmanager
-def without_data_tests() -> Iterator[None]:
-    """Leave dbt's data tests out of the runs within: another run of the same site had them."""
-    run = Dbt.run
-
-    def quicker(self: Dbt, command: str, *arguments: str, **rest: Any) -> Any:
-        left_out = ("--exclude-resource-type", "test") if command == "build" else ()
-        return run(self, command, *arguments, *left_out, **rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dbt, "run", quicker)
-        yield
 
 
 def day(text: str) -> date:

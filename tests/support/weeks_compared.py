@@ -24,7 +24,7 @@ import pandas as pd
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.train import train_models
 from tests.support import golden
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.site import Site, day, instant
 
 A, B, C, D, E = (f"N1|retail|{sku}" for sku in "ABCDE")
 WEEKS = [day("2026-01-05") + timedelta(weeks=n) for n in range(26)]
@@ -62,6 +62,5 @@ def make(site: Site) -> Site:
     site.write("sales", sales())
     plan = golden.plan(unit="N1", channel="*", sku_id="A")
     site.write("promotions", plan.assign(covers_to=WEEKS[-1] + timedelta(weeks=9)))
-    with without_data_tests():
-        train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
+    train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
     return site
