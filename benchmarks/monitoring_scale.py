@@ -9,7 +9,7 @@ baselines. Everything before the forecasts is written by SQL, not forecast: what
 `shelfcast monitor`, the true command's code, with all its data tests and alerts.
 
 - `first_s`: no forecast has ever been scored; all 13 weeks are.
-- `again_s`: the next Friday; the last `lookback_weeks` and what was revised, here one week.
+- `again_s`: the next Friday; the last `lookback_periods` and what was revised, here one week.
 - `n_scored_rows`: rows of forecast_errors, models and baselines alike.
 - `emulator_peak_mb`, `job_peak_mb`: peak resident memory of the two processes, of all sizes so far
   (the emulator is DuckDB and computes; on BigQuery that part is Google's).

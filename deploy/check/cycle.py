@@ -171,7 +171,7 @@ class Cycle:
         told = [
             line
             for line in alerts
-            if (line["alert"], line["segment"]) == ("wape", BREACHING) and line["n_weeks"] >= 2
+            if (line["alert"], line["segment"]) == ("wape", BREACHING) and line["n_periods"] >= 2
         ]
         _expect(bool(told), f"no accuracy_alert of {BREACHING} among {len(alerts)}")
         self._add(f"{scored} rows scored, {len(alerts)} alerts: {told[0]['message']}")

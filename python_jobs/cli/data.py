@@ -253,7 +253,7 @@ def sql(ctx: click.Context, statement: str, as_csv: bool) -> None:
 
     \b
     Example:
-      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
+      shelfcast sql "select * from {accuracy_by_target_date} where run_kind = 'issued'"
     """
     with command_context(ctx) as context:
         frame = context.warehouse.read(statement)

@@ -55,7 +55,7 @@ def step_option(names: Sequence[str], groups: Sequence[str]) -> Callable[[AnyCom
 def run(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) -> None:
     """Issue the forecasts of the periods ahead: the scheduled run, whatever the grain.
 
-    It builds the panels, fits the models again (refit: weekly) or checks them, forecasts, and
+    It builds the panels, fits the models again (refit: every_run) or checks them, forecasts, and
     builds what people read.
 
     \b
@@ -219,7 +219,7 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
     with command_context(ctx) as context:
         found = scenarios.what_if(context, scenario, options, dry_run=dry_run)
     formats = {"as_issued": ".0f", "supposed": ".0f", "uplift": "+.0f", "uplift_share": "+.1%"}
-    show(found.by_week, f"{scenario}: what was issued, and what would be", formats)
+    show(found.by_period, f"{scenario}: what was issued, and what would be", formats)
 
 
 @click.command()

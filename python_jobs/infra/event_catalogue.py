@@ -129,7 +129,7 @@ CATALOGUE: dict[Event, About] = {
             "segment",
             "since_date",
             "target_date",
-            "n_weeks",
+            "n_periods",
             "value",
             "threshold",
             "n_scored",

@@ -147,7 +147,7 @@ class Alerts(Frozen):
     min_scored: int = Field(ge=1)
     min_arrived: float = Field(ge=0, le=1)
     tracking_signal: float = Field(ge=0)
-    tracking_weeks: int = Field(ge=2)
+    tracking_periods: int = Field(ge=2)
     on_breach: Literal["warn", "fail"]
 
 
@@ -159,12 +159,12 @@ class Retraining(Frozen):
     wape: float = Field(ge=0)
     bias: float = Field(ge=0)
     coverage_below: float = Field(ge=0, le=1)
-    age_weeks: int = Field(ge=1)
+    age_periods: int = Field(ge=1)
     beaten_by: float = Field(ge=0)
     drift_share: float = Field(ge=0, le=1)
-    cool_down_weeks: int = Field(ge=0)
+    cool_down_periods: int = Field(ge=0)
     origins: int = Field(ge=3)
-    min_weeks: int = Field(ge=1)
+    min_periods: int = Field(ge=1)
     margin: float = Field(ge=0, lt=1)
     baseline: Baseline
     max_series: int = Field(ge=1)
@@ -210,7 +210,7 @@ class UseCase(Frozen):
     min_segment_rows: int = Field(ge=1)
     per_series_objects_up_to: int = Field(ge=0)
     value_added_over: Baseline
-    lookback_weeks: int = Field(ge=1)
+    lookback_periods: int = Field(ge=1)
     alerts: Alerts
     retraining: Retraining
     include: str

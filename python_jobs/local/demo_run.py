@@ -51,7 +51,7 @@ FILES: tuple[tuple[Kind, str], ...] = (
 
 BY_WEEK = """
 select target_date, model_name, n_scored, wape, smape, mae, rmse, bias
-from {accuracy_by_week}
+from {accuracy_by_target_date}
 where use_case = 'sku_weekly' and run_kind = 'issued' and basis = 'comparable' and n_scored > 0
     and model_name in ('prophet', 'seasonal_naive', 'naive', 'mean_8')
 order by target_date, model_name = 'prophet' desc, model_name
@@ -385,7 +385,7 @@ def _ask_what_if(context: RunContext, folder: Path) -> None:
     _say(f"shelfcast load {path.name} --as scenarios; shelfcast what-if --scenario {SCENARIO}")
     found = what_if(context, SCENARIO)
     formats = {"as_issued": ".1f", "supposed": ".1f", "uplift": "+.1f", "uplift_share": "+.0%"}
-    print_table(found.by_week, f"{series['series_id']} as issued, and at a fifth off", formats)
+    print_table(found.by_period, f"{series['series_id']} as issued, and at a fifth off", formats)
 
 
 def _last_origins(context: RunContext, today: date) -> list[Origin]:

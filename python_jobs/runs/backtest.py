@@ -155,7 +155,7 @@ def backtest_origins(
 
 def _fitted_origins(run: Run, gate: pd.DataFrame) -> list[Origin]:
     """The origins as of which models are fitted: each, or where models stay, the first that can."""
-    if run.use_case.refit == "weekly":
+    if run.use_case.refit == "every_run":
         return run.origins
     first = gate.loc[gate["route"] == "model", "origin_date"].min().date()
     return [origin for origin in run.origins if origin.origin_date == first]

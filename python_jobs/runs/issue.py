@@ -26,7 +26,7 @@ from python_jobs.runs.tasks import Done, read_done
 
 def refits(run: Run) -> bool:
     """Whether a run makes the models that it forecasts with."""
-    return run.use_case.refit == "weekly"
+    return run.use_case.refit == "every_run"
 
 
 def check_and_prepare(context: RunContext, run: Run) -> None:

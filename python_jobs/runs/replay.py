@@ -49,7 +49,7 @@ def fit_where_nothing_served(context: RunContext, run: Run) -> None:
     the baselines."""
     missing = _origins_without_models(context, run)
     while missing:
-        chosen = missing if context.use_case.refit == "weekly" else missing[:1]
+        chosen = missing if context.use_case.refit == "every_run" else missing[:1]
         report = fit_models(context, replace(run, origins=chosen))
         if not report.n_trained:
             warn(Event.SERIES_FELL_BACK, why_none(context, run), run_id=run.run_id)
@@ -156,7 +156,7 @@ def _refuse_issued(context: RunContext, run: Run) -> None:
 def _origins_without_models(context: RunContext, run: Run) -> list[Origin]:
     """The origins that no champion serves; where each has its own, those without one."""
     served = context.warehouse.read(
-        TRAINED_ORIGINS if context.use_case.refit == "weekly" else SERVED_ORIGINS,
+        TRAINED_ORIGINS if context.use_case.refit == "every_run" else SERVED_ORIGINS,
         use_case=run.use_case.name,
         model_name=run.use_case.champion,
     )

@@ -40,7 +40,7 @@ class WhatIf:
     unused: pd.DataFrame
 
     @property
-    def by_week(self) -> pd.DataFrame:
+    def by_period(self) -> pd.DataFrame:
         """One row per target_date: n_series, as_issued, supposed, uplift (units), uplift_share."""
         both = self.rows[self.rows["yhat"].notna()]
         sums = both.groupby("target_date").agg(

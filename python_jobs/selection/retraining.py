@@ -95,7 +95,7 @@ class Retraining:
     def rule(self) -> Rule:
         """The settings' rule of promotion."""
         settings = self.run.use_case.retraining
-        return Rule(settings.margin, settings.min_weeks, settings.origins, settings.baseline)
+        return Rule(settings.margin, settings.min_periods, settings.origins, settings.baseline)
 
     @cached_property
     def learned(self) -> Learned:
@@ -316,7 +316,7 @@ class Retraining:
         for name, one in series.items():
             one["numbers"] |= {
                 "run_chance_promotion_rate": chance,
-                "champion_saw_these_weeks": name in seen,
+                "champion_saw_these_periods": name in seen,
                 "tried": tried.get(name, []),
                 "served_before": served.get(name),
             }
@@ -357,7 +357,7 @@ class Retraining:
             "baseline": {"name": self.rule.baseline, "wape": scores.wape[-1]},
             "n_scored": scores.n_scored,
             "n_removed": scores.n_removed,
-            "n_weeks": comparison.n_weeks,
+            "n_periods": comparison.n_periods,
             "n_origins": comparison.n_origins,
             "origins": [f"{origin.origin_date}" for origin in self.origins.comparison],
             "margin": self.rule.margin,

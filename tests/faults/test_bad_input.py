@@ -315,7 +315,7 @@ def test_an_issued_run_asks_dbt_whether_its_source_is_fresh(site: Site, days_old
     site.write("sales", golden.sku_sales().assign(loaded_at=loaded_at))
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
     sales_settings(site)["known_at"] = "loaded_at"
-    site.use_cases["sku_weekly"]["refit"] = "weekly"
+    site.use_cases["sku_weekly"]["refit"] = "every_run"
     context = site.context()
     with pytest.raises(RunStopped) as stopped:
         issue.issue(context, now=instant("2026-02-18 19:00"))

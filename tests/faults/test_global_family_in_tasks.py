@@ -47,7 +47,7 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
         "families": ["ridge", "level"],
         "week_starts_on": WEEKDAYS[WEEKS[0].weekday()],
         "time_zone": "UTC",
-        "refit": "weekly",
+        "refit": "every_run",
     }
     second_use_case.add_models(site.copy_project(), settings)
     site.use_cases = {second_use_case.NAME: settings}

@@ -48,7 +48,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.use_cases["sku_weekly"] |= {
         "week_starts_on": WEEKDAYS[WEEKS[0].weekday()],
         "time_zone": "UTC",
-        "refit": "weekly",
+        "refit": "every_run",
     }
     site.write("sales", sales())
     site.write("promotions", plan())

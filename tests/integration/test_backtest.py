@@ -47,7 +47,7 @@ def accuracy(site: Site, run_kind: str) -> list[tuple]:
     return golden.table(
         site,
         f"""
-        select * except (run_kind) from {{accuracy_by_week}} where run_kind = '{run_kind}'
+        select * except (run_kind) from {{accuracy_by_target_date}} where run_kind = '{run_kind}'
         order by target_date, basis, model_name
         """,
     )
@@ -130,7 +130,7 @@ def test_the_id_of_another_kind_of_run_is_refused(played: Backtested) -> None:
 
 
 def refitted(site: Site, **options: Any) -> PredictReport:
-    site.use_cases["sku_weekly"]["refit"] = "weekly"
+    site.use_cases["sku_weekly"]["refit"] = "every_run"
     return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
 
 

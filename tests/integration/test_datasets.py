@@ -97,7 +97,7 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
     assert "made after the last build" in error_of(unseen)
     site.context().dbt.run("run", "--select", "stg_sku_weekly_scenarios+")
     answer = what_if(site.context(), "spring", dry_run=True)
-    assert len(answer.by_week)
+    assert len(answer.by_period)
 
 
 def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(

@@ -93,7 +93,7 @@ def test_accuracy_by_week(site: Site) -> None:
         """
         select target_date, basis, model_name, n_scored, n_removed, n_unscored, wape, rmse, bias,
             forecast_value_added
-        from {accuracy_by_week}
+        from {accuracy_by_target_date}
         where use_case = 'sku_weekly' and run_kind = 'issued' and n_scored > 0
         order by 1, 2, 3
         """,
@@ -177,7 +177,7 @@ def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     assert golden.public_tables(site, "sku_weekly") == first
 
 
-PAGES_BY_SERIES = ("overview", "worst_series", "series_weeks", "value_added", "intervals")
+PAGES_BY_SERIES = ("overview", "worst_series", "series_periods", "value_added", "intervals")
 
 
 @pytest.mark.parametrize("page", PAGES_BY_SERIES)
@@ -189,7 +189,7 @@ def test_a_page_holds_both_use_cases_each_with_its_own_key(site: Site, page: str
         from {{report_{page}}} order by 1, 4, 6
         """,
     )
-    skus = "ABCD" if page == "series_weeks" else "ABC"  # D was refused: it has a history only
+    skus = "ABCD" if page == "series_periods" else "ABC"  # D was refused: it has a history only
     assert keys == [
         *(("sku_weekly", "N1", "retail", sku, None, None) for sku in skus),
         *(("store_weekly", None, None, None, 1, dept) for dept in (10, 20)),
@@ -211,7 +211,7 @@ def test_ranks_and_settings_of_a_page_are_those_of_the_rows_use_case(site: Site)
         site,
         """
         select use_case, max(horizon_step) as horizon
-        from {report_series_weeks} group by 1 order by 1
+        from {report_series_periods} group by 1 order by 1
         """,
     )
     assert steps == [("sku_weekly", 2), (second_use_case.NAME, 3)]

@@ -307,13 +307,13 @@ def move_the_future(site: Site) -> None:
 
 
 def what_sales_learn_later() -> pd.DataFrame:
-    last_week, week_under_way = FIRST - timedelta(days=6), FIRST + timedelta(days=1)
+    last_period, week_under_way = FIRST - timedelta(days=6), FIRST + timedelta(days=1)
     return sales(
-        *((sku, last_week, 50.0, 1.0, instant("2025-08-01 15:00")) for sku in ("A", "B")),
+        *((sku, last_period, 50.0, 1.0, instant("2025-08-01 15:00")) for sku in ("A", "B")),
         (*GAP, 7.0, 2.0, instant("2025-08-05 15:00")),
         ("A", date(2025, 7, 7), 99.0, 9.0, instant("2025-09-01 15:00")),
         # A series that nobody knew of: last week's row came late, this week's in time.
-        ("C", last_week, 5.0, 2.0, instant("2025-08-01 15:00")),
+        ("C", last_period, 5.0, 2.0, instant("2025-08-01 15:00")),
         ("C", week_under_way, 6.0, 2.0, instant("2025-07-29 15:00")),
     )
 

@@ -93,7 +93,7 @@ def test_a_vanished_series_keeps_its_rows_and_says_why_they_are_not_scored(story
 
 
 def test_a_vanished_series_stays_on_the_pages_under_its_key(story: Story) -> None:
-    pages = ("overview", "series_weeks", "worst_series", "intervals", "value_added")
+    pages = ("overview", "series_periods", "worst_series", "intervals", "value_added")
     shown = {
         page: golden.table(
             story.site,
@@ -124,7 +124,7 @@ def test_a_new_alert_is_told_once(story: Story) -> None:
 def test_a_week_that_is_not_over_is_not_judged(story: Story) -> None:
     rows = golden.table(
         story.site,
-        "select target_date, is_complete from {scored_weeks} where run_kind = 'issued' order by 1",
+        "select target_date, is_complete from {scored_targets} where run_kind = 'issued' order by 1",
     )
     assert [row[0] for row in rows if not row[1]] == [str(golden.WEEK["W9"])]
 
@@ -140,7 +140,7 @@ def test_missing_runs_are_those_that_the_schedule_had_since_the_first(story: Sto
 def test_a_series_without_a_forecast_is_told_with_its_reason(story: Story) -> None:
     report = story.reports["march"].new
     row = report[report["alert"] == "no_forecast"].iloc[0]
-    assert (row["segment"], row["detail"], row["n_weeks"]) == (golden.D, "inactive", 2)
+    assert (row["segment"], row["detail"], row["n_periods"]) == (golden.D, "inactive", 2)
 
 
 def test_earlier_calculations_stand_beside_restated_ones(story: Story) -> None:
@@ -189,7 +189,7 @@ def test_a_metric_is_one_macro_and_its_line(story: Story, tmp_path: Path) -> Non
     settings.write_text(
         settings.read_text().replace("  metrics:\n    wape", f"  metrics:\n{line}    wape")
     )
-    marts = ["accuracy_by_week", "accuracy_by_window", "accuracy_by_segment"]
+    marts = ["accuracy_by_target_date", "accuracy_by_window", "accuracy_by_segment"]
     twin.context().dbt.run("run", "--select", *marts, "distributor_model_performance_metrics")
     for mart in marts:
         assert "mape" in twin.read(f"select * from {{{mart}}} limit 1")
@@ -198,7 +198,7 @@ def test_a_metric_is_one_macro_and_its_line(story: Story, tmp_path: Path) -> Non
         "where metric_name = 'mape'"
     )
     assert len(found) == 1
-    described = twin.warehouse.client.get_table(twin.warehouse.table("accuracy_by_week"))
+    described = twin.warehouse.client.get_table(twin.warehouse.table("accuracy_by_target_date"))
     assert "Mean of |yhat - y| / |y|." in [column.description for column in described.schema]
 
 

@@ -54,10 +54,10 @@ OTHERS: dict[str, Any] = {
     **{"week_starts_on": "sunday", "time_zone": "UTC", "horizon": 3, "season": 5, "interval": 0.5},
     **{"schedule": {"weekday": "friday", "time": "10:00"}, "issue_window_days": 2, "seed": 7},
     **{"min_observations": 9, "inactive_after": 9, "max_periods_stale": 3, "when_stale": "warn"},
-    **{"max_refused_share": 0.5, "refit": "weekly", "families": ["window", "level"]},
+    **{"max_refused_share": 0.5, "refit": "every_run", "families": ["window", "level"]},
     **{"family_options": {"window": {"window": 1}}, "min_calibration_residuals": 3},
     **{"min_pooled_series": 3, "min_segment_rows": 4, "recipe_per": "series"},
-    **{"per_series_objects_up_to": 11, "alerts": {"wape": 0}, "retraining": {"min_weeks": 6}},
+    **{"per_series_objects_up_to": 11, "alerts": {"wape": 0}, "retraining": {"min_periods": 6}},
     "regressors": {"promo_share": {"future": "plan", "when_missing": "carry_last"}},
 }
 """Another value of each setting that a parse does not read."""

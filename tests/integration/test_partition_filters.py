@@ -47,12 +47,12 @@ READS_ALL = {
     ("retraining_candidates", "model_log"): REGISTRY,
     ("retraining_candidates", "forecasts"): ONE_STATE,
     ("retraining_candidates", "forecast_errors"): (
-        "the last complete weeks, which only scored_weeks knows: not literal dates"
+        "the last complete weeks, which only scored_targets knows: not literal dates"
     ),
     ("accuracy_alerts", "forecast_errors"): ALERTS,
     ("accuracy_alerts", "forecasts"): ALERTS,
     ("accuracy_alerts", "run_forecasts"): ALERTS,
-    ("scored_weeks", "forecast_errors"): "a row a week: which weeks are complete, of all of them",
+    ("scored_targets", "forecast_errors"): "a row a week: which weeks are complete, of all of them",
     ("recipe_scores", "model_log"): "every candidate of every tuning, to compare them over time",
     ("weather_value", "scenario_log"): ALL_OF_HISTORY,
     ("weather_value", "forecast_errors"): ALL_OF_HISTORY,
@@ -64,9 +64,9 @@ READS_ALL = {
     },
     **{
         (f"report_{page}", "forecast_errors"): EVERY_WEEK
-        for page in ("value_added", "intervals", "overview", "series_weeks", "retraining", "runs")
+        for page in ("value_added", "intervals", "overview", "series_periods", "retraining", "runs")
     },
-    ("report_series_weeks", "champion_forecasts"): EVERY_WEEK,
+    ("report_series_periods", "champion_forecasts"): EVERY_WEEK,
     ("report_runs", "forecast_exceptions"): "every run that there was, counted",
     (
         "distributor_forecasts_weekly",

@@ -57,7 +57,7 @@ def make(site: Site) -> Site:
     site.use_cases["sku_weekly"] |= {
         "families": ["window"],
         "min_segment_rows": 4,
-        "retraining": {"min_weeks": 6, "simulations": 200},
+        "retraining": {"min_periods": 6, "simulations": 200},
     }
     site.write("sales", sales())
     plan = golden.plan(unit="N1", channel="*", sku_id="A")
