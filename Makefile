@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
+.PHONY: setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -27,6 +27,10 @@ report: setup
 # pytest last, so that its closing line is the last one.
 test: setup lint
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+# At every save: what needs no emulator, in a minute.
+test-unit: setup
+	$(BIN)/python -m pytest tests/unit tests/emulators -m unit -n auto --maxprocesses 4
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from python_jobs.local import environment
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext, open_context
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("before_forecast", "priors", "after_forecast", "monitoring")
@@ -116,7 +115,7 @@ def main() -> None:
     counts = parser.parse_args().series
     os.chdir(ROOT)
     environment.connect(ROOT)
-    context = pipeline.open_context()
+    context = open_context()
     price = context.settings.prices.bigquery_tib
     project = Project(context)
     here = context.warehouse.read("select count(distinct series_id) as n from {sku_weekly_actuals}")

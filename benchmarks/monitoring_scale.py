@@ -9,7 +9,7 @@ baselines. Everything before the forecasts is written by SQL, not forecast: what
 `shelfcast monitor`, the true command's code, with all its data tests and alerts.
 
 - `first_s`: no forecast has ever been scored; all 13 weeks are.
-- `again_s`: the next Friday; the last `lookback_weeks` and what was revised, here one week.
+- `again_s`: the next Friday; the last `lookback_periods` and what was revised, here one week.
 - `n_scored_rows`: rows of forecast_errors, models and baselines alike.
 - `emulator_peak_mb`, `job_peak_mb`: peak resident memory of the two processes, of all sizes so far
   (the emulator is DuckDB and computes; on BigQuery that part is Google's).
@@ -37,8 +37,9 @@ import psutil
 
 from python_jobs.infra.settings import project_dir
 from python_jobs.local import environment, stack
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import RunContext, open_context
 from python_jobs.runs.monitor import monitor
+from python_jobs.runs.stages import ensure_tables
 
 MONDAY = date(2026, 11, 9)
 """First day of the newest complete week."""
@@ -137,9 +138,9 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def fill(place: pipeline.RunContext, n_series: int, n_weeks: int) -> None:
+def fill(place: RunContext, n_series: int, n_weeks: int) -> None:
     """Make every relation, empty, then write what runs would have left in it."""
-    pipeline.ensure_tables(place)
+    ensure_tables(place)
     warehouse = place.warehouse
     for source, columns in SOURCES.items():
         warehouse.create_table(warehouse.table(f"sku_weekly_{source}.rows"), columns)
@@ -210,7 +211,7 @@ def measure(folder: Path, emulator: psutil.Process, n_series: int, n_weeks: int)
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
-    place = pipeline.open_context("sku_weekly")
+    place = open_context("sku_weekly")
     say(f"{n_series} series: filling")
     fill(place, n_series, n_weeks)
     friday = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -38,7 +38,7 @@ from benchmarks import orange_juice_panel, orange_juice_rounds, peers
 from benchmarks import orange_juice_peers as comparison
 from python_jobs.cli.app import main as shelfcast_cli
 from python_jobs.local import environment, stack
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import open_context
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = Path(__file__).with_suffix(".yml")
@@ -199,7 +199,7 @@ def backtest_rounds() -> float:
 
 
 def read(statement: str, **parameters: str | float) -> pd.DataFrame:
-    return pipeline.open_context().warehouse.read(statement, **parameters)
+    return open_context().warehouse.read(statement, **parameters)
 
 
 def beside_peers(

@@ -12,8 +12,10 @@ from google.cloud import bigquery, storage
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from python_jobs.local import stack
-from tests.support import clients
+from tests.support import clients, golden, kinds
+from tests.support.data_tests import leave_out_data_tests
 from tests.support.dbt_callers import name_callers_quickly
+from tests.support.dbt_memory import remembering
 from tests.support.parsed_once import parsed_once
 from tests.support.site import Site
 
@@ -26,18 +28,23 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 enable_test_caching()
 name_callers_quickly()
 
+# Each site has dbt build its project; the data tests among it run where they are asked for.
+leave_out_data_tests()
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file on one worker, and all files that read the session's played site on the same.
+    """Mark each test by what it needs; keep a file, and the golden fortnight, on one worker.
 
     What takes longest starts first, so that no worker is left alone with it at the end.
     """
-    files = {item.path for item in items if _reads_the_played_site(item)}
+    golden = {item.path for item in items if kinds.fixtures_of(item) & kinds.PLAYED}
+    groups = {item.path: kinds.group_of(item, golden) for item in items}
     for item in items:
-        group = "played" if item.path in files else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path not in files)
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+        if marker := kinds.marker_of(item):
+            item.add_marker(marker)
+    items.sort(key=lambda item: kinds.order_of(groups[item.path]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -50,12 +57,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 f"{len(torn)} tests have no group (first: {torn[0]}): this pytest-xdist cannot "
                 "group the tests of this pytest. Install requirements-dev.lock."
             )
-
-
-def _reads_the_played_site(item: pytest.Item) -> bool:
-    fixtures = getattr(item, "_fixtureinfo", None)
-    defined = fixtures.name2fixturedefs.get("played", ()) if fixtures else ()
-    return bool(defined) and defined[-1].scope == "session"
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +107,27 @@ def _quiet_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _parsed_once() -> Iterator[None]:
-    with parsed_once():
+    with remembering(), parsed_once():
         yield
+
+
+@pytest.fixture(scope="session")
+def trained_fortnight(
+    local_stack: stack.Endpoints, tmp_path_factory: pytest.TempPathFactory
+) -> Site:
+    """The golden models of the first Wednesday; tests change copies of it (`golden.copy`)."""
+    site = golden.make(Site(tmp_path_factory.mktemp("trained"), local_stack))
+    golden.train(site, "sku_weekly")
+    return site
+
+
+@pytest.fixture(scope="session")
+def issued_fortnight(trained_fortnight: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Both golden Wednesdays, issued; tests change copies of it (`golden.copy`)."""
+    folder = tmp_path_factory.mktemp("issued")
+    site = golden.copy(trained_fortnight, Site(folder, trained_fortnight.endpoints))
+    golden.issue(site, "sku_weekly")
+    return site
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from deploy.check.container import Ended, Failed, Image, Task
 from deploy.check.image import TAG
 from python_jobs.local import stack
 from python_jobs.local.demo_data import DemoSettings, generate
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import RunContext, open_context
 
 FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime")
 TRUE_STILL = {
@@ -105,7 +105,7 @@ class Cycle:
     """
 
     image: Image
-    context: pipeline.RunContext
+    context: RunContext
     bucket: storage.Bucket
     data: Path
     warehouse_clock: Path
@@ -143,14 +143,14 @@ class Cycle:
     def a_killed_wednesday(self, clock: datetime) -> None:
         """Kill the task of the first Wednesday half-way; Cloud Run starts it again."""
         start, name = time.monotonic(), "predict-weekly-first"
-        task = self._start("predict-weekly", name, clock, "weekly")
+        task = self._start("predict-weekly", name, clock, "run")
         _wait_for(task, KILL_AT)
         task.kill()
         ended = task.wait()
-        self._note("a Wednesday, killed", "weekly", clock, start, ended, "killed while it predicts")
+        self._note("a Wednesday, killed", "run", clock, start, ended, "killed while it predicts")
         _expect(ended.code != 0, "the killed task ended well")
         _expect(self._issued(clock)["n"] == 0, "a killed task has published")
-        self.do("… and retried", "predict-weekly", clock, "weekly", name=name, attempt=1)
+        self.do("… and retried", "predict-weekly", clock, "run", name=name, attempt=1)
         self._expect_issued(clock)
 
     def catch_up(self, clock: datetime) -> None:
@@ -171,7 +171,7 @@ class Cycle:
         told = [
             line
             for line in alerts
-            if (line["alert"], line["segment"]) == ("wape", BREACHING) and line["n_weeks"] >= 2
+            if (line["alert"], line["segment"]) == ("wape", BREACHING) and line["n_periods"] >= 2
         ]
         _expect(bool(told), f"no accuracy_alert of {BREACHING} among {len(alerts)}")
         self._add(f"{scored} rows scored, {len(alerts)} alerts: {told[0]['message']}")
@@ -192,10 +192,10 @@ class Cycle:
     def a_wednesday_started_twice(self, clock: datetime) -> None:
         """Start the last Wednesday's run twice at once: one of them does it, the other says so."""
         start, names = time.monotonic(), ("predict-weekly-one", "predict-weekly-two")
-        tasks = [self._start("predict-weekly", name, clock, "weekly") for name in names]
+        tasks = [self._start("predict-weekly", name, clock, "run") for name in names]
         ended = [task.wait() for task in tasks]
         for one, name in zip(ended, names, strict=True):
-            self._note(f"the next Wednesday, {name}", "weekly", clock, start, one, "")
+            self._note(f"the next Wednesday, {name}", "run", clock, start, one, "")
         _expect(sorted(one.code for one in ended) == [0, 1], "not one of two runs was refused")
         done = names[[one.code for one in ended].index(0)]
         refused = next(one for one in ended if one.code == 1)
@@ -335,7 +335,7 @@ def _ready() -> Iterator[Cycle]:
         held.enter_context(_environment(given | own))
         bucket = storage.Client(project="shelfcast-local").create_bucket(BUCKET)
         image = Image(TAG, given, {FAKE_TIME: "/opt/faketime"})
-        context = pipeline.open_context("sku_weekly")
+        context = open_context("sku_weekly")
         yield Cycle(image, context, bucket, folder / "data", clock)
 
 

@@ -4,7 +4,7 @@ locals {
   labels = merge({ app = "shelfcast", deployment = var.name }, var.labels)
 
   # As python_jobs/report/marts.py names them; a test compares.
-  pages = ["overview", "worst_series", "series_weeks", "value_added", "intervals", "runs", "alerts", "retraining"]
+  pages = ["overview", "worst_series", "series_periods", "value_added", "intervals", "runs", "alerts", "retraining"]
 
   looker_links = {
     for page in local.pages : page => join("", [

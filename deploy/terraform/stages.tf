@@ -20,7 +20,7 @@ locals {
   stages = {
     # The chain in one job, of as many tasks as it needs: the first prepares, each forecasts its
     # share, the last publishes (docs/decisions/one-job-of-n-tasks.md).
-    predict = { job = "predict-weekly", args = ["weekly"] }
+    predict = { job = "predict-weekly", args = ["run"] }
     monitor = { job = "monitor-performance", args = ["monitor"], account = "monitor", cron = "0 0 * * 5" }
 
     # By hand, with TARGET_COMBINATIONS. A failed retraining is looked at before it is repeated.
@@ -37,9 +37,9 @@ locals {
     fetch_weather = { enabled = false, job = "fetch-weather", args = ["fetch-weather"], account = "load", cron = "0 21 * * *", timeout_s = 1800, cpu = 1, memory_gib = 2 }
 
     # The chain as three jobs, for an orchestrator of your own.
-    before = { enabled = false, job = "weekly-before", args = ["weekly", "--step", "before"] }
+    before = { enabled = false, job = "weekly-before", args = ["run", "--step", "before"] }
     middle = { enabled = false, job = "weekly-predict", args = ["predict"] }
-    after  = { enabled = false, job = "weekly-after", args = ["weekly", "--step", "after"] }
+    after  = { enabled = false, job = "weekly-after", args = ["run", "--step", "after"] }
   }
 
   # What a deployment has once, whatever its use cases.

@@ -100,7 +100,7 @@
                 'segment': 'string',
                 'since_date': 'date',
                 'target_date': 'date',
-                'n_weeks': 'int64',
+                'n_periods': 'int64',
                 'value': 'float64',
                 'threshold': 'float64',
                 'n_scored': 'int64',

@@ -1,5 +1,6 @@
 {# What a forecast from an origin may see: exactly horizon rows a series, with the regressors as
-   they were known then and where each came from. Grain: series_id, origin_date, horizon_step. #}
+   they were known then and where each came from, and the features.
+   Grain: series_id, origin_date, horizon_step. #}
 {% macro panel_future_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 select
@@ -11,6 +12,7 @@ select
     {%- for regressor in settings.regressors %}
     regressors.{{ regressor }},
     {%- endfor %}
+    {{- select_features(use_case) }}
     regressors.reference_price,
     regressors.promo_source,
     regressors.weather_source,
@@ -23,5 +25,6 @@ inner join {{ ref(use_case ~ '_series') }} as series
     on
         regressors.series_id = series.series_id
         and regressors.origin_date = series.origin_date
+{{- join_features(use_case, 'regressors', 'ds', 'regressors.horizon_step') }}
 where regressors.horizon_step is not null
 {%- endmacro %}

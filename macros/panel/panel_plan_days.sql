@@ -42,6 +42,8 @@ rows_by_series as (
                 promotions.{{ part }} = '*'
                 or promotions.{{ part }} = cast(keys.{{ part }} as string)
             )
+            {%- else %}
+            true
             {%- endfor %}
     where promotions.series_id is null
 ),

@@ -1,9 +1,12 @@
-{# What a model trained as of an origin may see: y, y of the period before, the regressors. Every
+{# What a model trained as of an origin may see: y, y_lag1, the regressors, the features. Every
    period of the history has its row; left_out_reason says why a row is not trained on (null:
    it is). A family that does not use y_lag1 trains on the rows left out as no_y_lag1 as well.
-   Grain: series_id, origin_date, ds. #}
+   Where the training grain is the horizon step, a period has a row a step: y_lag1 is then y of
+   horizon_step periods before, the newest that a forecast of that step can know.
+   Grain: series_id, origin_date, ds; and horizon_step where the training grain is it. #}
 {% macro panel_training_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
+{%- set is_by_step = settings.training_grain == 'horizon_step' -%}
 with history as (
     select * from {{ ref(use_case ~ '_history') }}
 ),
@@ -24,13 +27,21 @@ lagged as (
         history.is_gap_filled,
         history.is_censored,
         history.is_observed,
+        {%- if is_by_step %}
+        horizon_step,
+        {%- endif %}
         if(previous.is_observed, previous.y, null) as y_lag1
     from history
+    {%- if is_by_step %}
+    cross join unnest(generate_array(1, {{ settings.horizon }})) as horizon_step
+    {%- endif %}
     left join history as previous
         on
             history.series_id = previous.series_id
             and history.origin_date = previous.origin_date
-            and {{ add_periods(use_case, 'history.ds', -1) }} = previous.ds
+            and {{ add_periods(
+                use_case, 'history.ds', '-horizon_step' if is_by_step else -1
+            ) }} = previous.ds
 )
 
 select
@@ -38,11 +49,15 @@ select
     lagged.origin_date,
     lagged.as_of_at,
     lagged.ds,
+    {%- if is_by_step %}
+    lagged.horizon_step,
+    {%- endif %}
     lagged.y,
     lagged.y_lag1,
     {%- for regressor in settings.regressors %}
     regressors.{{ regressor }},
     {%- endfor %}
+    {{- select_features(use_case) }}
     regressors.promo_source,
     regressors.weather_source,
     lagged.is_gap_filled,
@@ -60,4 +75,5 @@ inner join regressors
         lagged.series_id = regressors.series_id
         and lagged.origin_date = regressors.origin_date
         and lagged.ds = regressors.ds
+{{- join_features(use_case, 'lagged', 'ds', 'lagged.horizon_step' if is_by_step else 1) }}
 {%- endmacro %}

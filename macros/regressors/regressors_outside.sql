@@ -1,10 +1,11 @@
-{# The regressors of a forecast that were known to lie outside what its model was trained on, names
+{# The regressors and features of a forecast that were known to lie outside what its model was trained on, names
    with a space between, empty where all lie inside. Both arguments are JSON: {name: value} and
    {name: [lowest, highest]}. A regressor that either does not know says nothing; null where no
    range is known. #}
 {% macro regressors_outside(use_case, regressors_as_known, ranges) -%}
     {%- set outside = [] -%}
-    {%- for name in use_case_settings(use_case).regressors -%}
+    {%- set regressors = use_case_settings(use_case).regressors.keys() | list -%}
+    {%- for name in regressors + feature_names(use_case) -%}
         {%- set value = "safe_cast(json_value(" ~ regressors_as_known ~ ", '$." ~ name
             ~ "') as float64)" -%}
         {%- set lowest = "safe_cast(json_value(" ~ ranges ~ ", '$." ~ name ~ "[0]') as float64)" -%}

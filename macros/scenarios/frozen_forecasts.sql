@@ -23,8 +23,8 @@ select
     forecast_log.interval_factor,
     {{ known_number('y_lag1') }} as y_lag1,
     {{ known_number('reference_price') }} as reference_price
-    {%- for regressor in settings.regressors %},
-    {{ known_number(regressor) }} as {{ regressor }}
+    {%- for name in settings.regressors.keys() | list + feature_names(use_case) %},
+    {{ known_number(name) }} as {{ name }}
     {%- endfor %}
 from {{ ref('forecasts') }} as issued
 inner join {{ source('logs', 'forecast_log') }} as forecast_log

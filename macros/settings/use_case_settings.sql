@@ -30,6 +30,7 @@
     {%- do settings.update({
         'sources': sources,
         'regressors': regressors,
+        'features': dict(var('feature_defaults'), **(given.get('features') or {})),
         'alerts': dict(var('alert_defaults'), **(given.get('alerts') or {})),
         'retraining': dict(var('retraining_defaults'), **(given.get('retraining') or {})),
     }) -%}

@@ -18,9 +18,15 @@
             {%- do check_keys(errors, at, rule, var('regressor_defaults')) -%}
         {%- endfor -%}
         {%- for part, defaults in {
-            'alerts': 'alert_defaults', 'retraining': 'retraining_defaults'
+            'alerts': 'alert_defaults', 'retraining': 'retraining_defaults',
+            'features': 'feature_defaults',
         }.items() -%}
             {%- do check_keys(errors, where ~ '.' ~ part, given.get(part) or {}, var(defaults)) -%}
+        {%- endfor -%}
+        {%- for rolling in (given.get('features') or {}).get('rolling', []) -%}
+            {%- do check_keys(
+                errors, where ~ '.features.rolling', rolling, var('rolling_defaults')
+            ) -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- for section, keys in {

@@ -11,6 +11,7 @@
 {%- set regressors = regressors_from(use_case, 'plan') -%}
 {%- set columns = (plan or {}).get('columns', {}) -%}
 {%- set parts = settings.key.keys() | list -%}
+{%- set dates = ['cast(start_date as string)', 'cast(end_date as string)'] -%}
 with source_rows as (
     {%- if plan %}
     select * from {{ source(use_case ~ '_promotions', 'rows') }}
@@ -52,10 +53,10 @@ renamed as (
 judged as (
     select
         *,
-        coalesce({{ parts | join(', ') }}, cast(start_date as string), cast(end_date as string))
+        coalesce({{ (parts + dates) | join(', ') }})
         is null and covers_from is not null and covers_to is not null as is_coverage_alone,
         case
-            when {{ parts | join(' is null or ') }} is null then 'null_key'
+            when {{ is_null_key(parts) }} then 'null_key'
             when start_date is null or end_date is null then 'bad_date'
             when end_date < start_date then 'ends_before_start'
             when json_value(source_row, '$.unparsed') is not null then 'unparsed'
@@ -88,7 +89,7 @@ counted as (
         *,
         row_number() over (
             partition by
-                known_at, {{ parts | join(', ') }}, kind, own_fault is null, start_date, end_date,
+                {{ (['known_at'] + parts) | join(', ') }}, kind, own_fault is null, start_date, end_date,
                 cast(price as string), cast(discount as string)
             order by source_row
         ) as copy_number
@@ -100,7 +101,7 @@ ordered as (
         *,
         max(end_date) over (
             partition by
-                known_at, {{ parts | join(', ') }}, kind, own_fault is null, copy_number = 1
+                {{ (['known_at'] + parts) | join(', ') }}, kind, own_fault is null, copy_number = 1
             order by start_date, end_date, source_row
             rows between unbounded preceding and 1 preceding
         ) as earlier_end_date
@@ -111,11 +112,15 @@ select
     {%- for part in parts %}
     {{ part }},
     {%- endfor %}
+    {%- if parts %}
     if(
         {{ parts | join(" = '*' or ") }} = '*',
         null,
         {{ series_id(parts) }}
     ) as series_id,
+    {%- else %}
+    {{ series_id(parts) }} as series_id,
+    {%- endif %}
     start_date,
     end_date,
     kind,
@@ -139,7 +144,8 @@ select
             select cast(keys.{{ part }} as string) from keys
         ) then 'unknown_{{ part }}'
         {%- endfor %}
-        when {{ parts | join(" != '*' and ") }} != '*' and {{ series_id(parts) }} not in (
+        when
+            {%- for part in parts %} {{ part }} != '*' and{% endfor %} {{ series_id(parts) }} not in (
             select keys.series_id from keys
         ) then 'unknown_series'
         when covers_to < covers_from then 'covers_nothing'

@@ -74,7 +74,7 @@ select
     known_at,
     source_row,
     case
-        when {{ settings.key | join(' is null or ') }} is null then 'null_key'
+        when {{ is_null_key(settings.key) }} then 'null_key'
         when label_date is null then 'bad_date'
         when label_date > date({{ run_now() }}, '{{ settings.time_zone }}') then 'future_date'
         when y is null or is_nan(y) or is_inf(y) then 'bad_quantity'

@@ -46,9 +46,7 @@ renamed as (
         {%- for value in values %}
         {{ value if value in there or not there else 'cast(null as float64) as ' ~ value }},
         {%- endfor %}
-        {%- for part in parts %}
-        {{ '+ ' if not loop.first }}if({{ part }} = '*', 0, 1)
-        {%- endfor %} as n_named,
+        0{% for part in parts %} + if({{ part }} = '*', 0, 1){% endfor %} as n_named,
         date,
         unparsed,
         to_json_string(source_rows) as source_row
@@ -69,7 +67,7 @@ select
     case
         when scenario is null or scenario = '' then 'no_scenario'
         when scenario = '{{ weather_as_it_came() }}' then 'reserved_name'
-        when {{ parts | join(' is null or ') }} is null then 'null_key'
+        when {{ is_null_key(parts) }} then 'null_key'
         when date is null then 'bad_date'
         when unparsed is not null then 'unparsed'
         {%- for value in values %}
@@ -85,7 +83,7 @@ select
         ) then 'unknown_{{ part }}'
         {%- endfor %}
         when row_number() over (
-            partition by scenario, {{ parts | join(', ') }}, target_date order by source_row
+            partition by {{ (['scenario'] + parts) | join(', ') }}, target_date order by source_row
         ) > 1 then 'duplicate'
     end as rejected_because
 from renamed

@@ -16,8 +16,8 @@ series_segments as (
     select * from {{ ref('series_segments') }}
 ),
 
-scored_weeks as (
-    select * from {{ ref('scored_weeks') }}
+scored_targets as (
+    select * from {{ ref('scored_targets') }}
     where is_complete and run_kind = 'issued'
 ),
 
@@ -56,10 +56,10 @@ weeks as (
         on
             forecast_errors.use_case = settings.use_case
             and forecast_errors.horizon_step = settings.alert_horizon_step
-    inner join scored_weeks
+    inner join scored_targets
         on
-            forecast_errors.use_case = scored_weeks.use_case
-            and forecast_errors.target_date = scored_weeks.target_date
+            forecast_errors.use_case = scored_targets.use_case
+            and forecast_errors.target_date = scored_targets.target_date
     inner join series_segments
         on
             forecast_errors.use_case = series_segments.use_case
@@ -71,7 +71,7 @@ weeks as (
         forecast_errors.target_date
 ),
 
-judged_weeks as (
+judged_periods as (
     select
         weeks.*,
         row_number() over (
@@ -84,7 +84,7 @@ judged_weeks as (
     where weeks.n_scored >= settings.alert_min_scored and weeks.sum_abs_y > 0
 ),
 
-trailing_weeks as (
+trailing_periods as (
     select
         newest.use_case,
         newest.segment_type,
@@ -93,16 +93,16 @@ trailing_weeks as (
         any_value(settings.alert_tracking_signal) as threshold,
         sum(older.n_scored) as n_scored,
         {{ tracking_signal('older.sum_error', 'abs(older.sum_error)') }} as value
-    from judged_weeks as newest
+    from judged_periods as newest
     inner join settings
         on newest.use_case = settings.use_case
-    inner join judged_weeks as older
+    inner join judged_periods as older
         on
             newest.use_case = older.use_case
             and newest.segment_type = older.segment_type
             and newest.segment = older.segment
             and older.place <= newest.place
-            and older.place > newest.place - settings.alert_tracking_weeks
+            and older.place > newest.place - settings.alert_tracking_periods
     group by newest.use_case, newest.segment_type, newest.segment, newest.target_date
 ),
 
@@ -121,19 +121,19 @@ outcomes as (
 judged as (
     select
         'wape' as alert,
-        judged_weeks.use_case,
-        judged_weeks.segment_type,
-        judged_weeks.segment,
-        judged_weeks.target_date as judged_date,
-        judged_weeks.wape as value,
+        judged_periods.use_case,
+        judged_periods.segment_type,
+        judged_periods.segment,
+        judged_periods.target_date as judged_date,
+        judged_periods.wape as value,
         settings.alert_wape as threshold,
-        settings.alert_weeks as n_needed,
-        judged_weeks.n_scored,
-        judged_weeks.wape > settings.alert_wape as is_bad,
+        settings.alert_periods as n_needed,
+        judged_periods.n_scored,
+        judged_periods.wape > settings.alert_wape as is_bad,
         cast(null as string) as detail
-    from judged_weeks
+    from judged_periods
     inner join settings
-        on judged_weeks.use_case = settings.use_case
+        on judged_periods.use_case = settings.use_case
     union all
     select
         'tracking_signal' as alert,
@@ -147,7 +147,7 @@ judged as (
         n_scored,
         coalesce(abs(value) > threshold, false) as is_bad,
         if(value > 0, 'over-forecast', 'under-forecast') as detail
-    from trailing_weeks
+    from trailing_periods
     union all
     select
         'no_forecast' as alert,
@@ -183,7 +183,7 @@ streaks as (
         segment,
         min(judged_date) as since_date,
         max(judged_date) as target_date,
-        count(*) as n_weeks,
+        count(*) as n_periods,
         any_value(value having max judged_date) as value,
         any_value(threshold) as threshold,
         any_value(n_scored having max judged_date) as n_scored,
@@ -200,7 +200,7 @@ scheduled as (
         '{{ use_case }}' as use_case,
         origin_date
     from ({{ scheduled_origins(
-        use_case, 'monitored', use_case_settings(use_case).lookback_weeks
+        use_case, 'monitored', use_case_settings(use_case).lookback_periods
     ) }}) as origins_of_{{ use_case }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -238,7 +238,7 @@ select
     segment,
     since_date,
     target_date,
-    n_weeks,
+    n_periods,
     value,
     threshold,
     n_scored,
@@ -255,7 +255,7 @@ select
     'all' as segment,
     origin_date as since_date,
     origin_date as target_date,
-    1 as n_weeks,
+    1 as n_periods,
     cast(null as float64) as value,
     cast(null as float64) as threshold,
     0 as n_scored,

@@ -11,7 +11,7 @@
    actual that holds now. A period that is missing, gap-filled or sold out is not scored, and
    says so. A row is comparable where every model and baseline of the origin has a number of
    its own and the actual is scored: models are compared on those rows only, and only with what the
-   same kind of run forecast. A build makes the last lookback_weeks again and what the active runs
+   same kind of run forecast. A build makes the last lookback_periods again and what the active runs
    forecast; older days only where their actuals have changed, and nothing else.
    One row per use_case, run_kind, series_id, model_name, origin_date, target_date. #}
 {%- set built = built_use_cases('', '_actuals', or_all=false) -%}

@@ -1,5 +1,5 @@
 {# Which series should be trained again, by which rule, and whether it is time: the policy, over the
-   champion's own forecasts (never a fallback's) of the last retrain_weeks complete weeks.
+   champion's own forecasts (never a fallback's) of the last retrain_periods complete weeks.
    - wape: above the threshold over those weeks, and in at least as many weeks as an alert needs.
    - bias: |bias| above the threshold. coverage: intervals hold too seldom.
    - beaten_by_baseline: worse, by the margin, than the declared baseline on the same rows.
@@ -18,8 +18,8 @@ forecasts as (
     where is_champion and not is_fallback
 ),
 
-scored_weeks as (
-    select * from {{ ref('scored_weeks') }}
+scored_targets as (
+    select * from {{ ref('scored_targets') }}
     where run_kind = 'issued'
 ),
 
@@ -43,15 +43,15 @@ settings as (
 
 weeks as (
     select
-        scored_weeks.use_case,
-        scored_weeks.target_date
-    from scored_weeks
+        scored_targets.use_case,
+        scored_targets.target_date
+    from scored_targets
     inner join settings
-        on scored_weeks.use_case = settings.use_case
+        on scored_targets.use_case = settings.use_case
     where
-        scored_weeks.target_date <= scored_weeks.last_complete_date
-        and scored_weeks.target_date > date_sub(
-            scored_weeks.last_complete_date, interval settings.retrain_weeks * 7 day
+        scored_targets.target_date <= scored_targets.last_complete_date
+        and scored_targets.target_date > date_sub(
+            scored_targets.last_complete_date, interval settings.retrain_periods * 7 day
         )
 ),
 
@@ -90,7 +90,7 @@ own as (
         and not forecast_errors.is_fallback
 ),
 
-by_week as (
+by_period as (
     select
         own.use_case,
         own.series_id,
@@ -105,12 +105,12 @@ by_week as (
     group by own.use_case, own.series_id, own.target_date
 ),
 
-bad_weeks as (
+bad_periods as (
     select
         use_case,
         series_id,
-        countif(is_bad) as n_bad_weeks
-    from by_week
+        countif(is_bad) as n_bad_periods
+    from by_period
     group by use_case, series_id
 ),
 
@@ -202,12 +202,12 @@ decisions as (
 judged as (
     select
         measured.*,
-        coalesce(bad_weeks.n_bad_weeks, 0) as n_bad_weeks
+        coalesce(bad_periods.n_bad_periods, 0) as n_bad_periods
     from measured
-    inner join bad_weeks
+    inner join bad_periods
         on
-            measured.use_case = bad_weeks.use_case
-            and measured.series_id = bad_weeks.series_id
+            measured.use_case = bad_periods.use_case
+            and measured.series_id = bad_periods.series_id
     inner join settings
         on
             measured.use_case = settings.use_case
@@ -223,14 +223,14 @@ fired as (
         settings.retrain_wape as threshold,
         concat(
             'WAPE of ', cast(judged.n_scored as string), ' rows; above it in ',
-            cast(judged.n_bad_weeks as string), ' weeks'
+            cast(judged.n_bad_periods as string), ' weeks'
         ) as detail
     from judged
     inner join settings
         on judged.use_case = settings.use_case
     where
         judged.wape > settings.retrain_wape
-        and judged.n_bad_weeks >= settings.alert_weeks
+        and judged.n_bad_periods >= settings.alert_periods
     union all
     select
         judged.use_case,
@@ -281,7 +281,7 @@ fired as (
         cast(div(
             date_diff(monitored.origin_date, serving.train_end, day), 7
         ) as float64) as value,
-        cast(settings.retrain_age_weeks as float64) as threshold,
+        cast(settings.retrain_age_periods as float64) as threshold,
         concat('weeks since its training ended on ', cast(serving.train_end as string)) as detail
     from serving
     inner join settings
@@ -289,7 +289,7 @@ fired as (
     inner join monitored
         on serving.use_case = monitored.use_case
     where
-        date_diff(monitored.origin_date, serving.train_end, day) > settings.retrain_age_weeks * 7
+        date_diff(monitored.origin_date, serving.train_end, day) > settings.retrain_age_periods * 7
     union all
     select
         drifted.use_case,
@@ -333,13 +333,13 @@ select
     decisions.last_retrained_at,
     coalesce(
         timestamp_add(
-            decisions.last_retrained_at, interval settings.retrain_cool_down_weeks * 7 * 24 hour
+            decisions.last_retrained_at, interval settings.retrain_cool_down_periods * 7 * 24 hour
         ) > monitored.as_of_at,
         false
     ) as is_cooling_down,
     coalesce(
         timestamp_add(
-            decisions.last_retrained_at, interval settings.retrain_cool_down_weeks * 7 * 24 hour
+            decisions.last_retrained_at, interval settings.retrain_cool_down_periods * 7 * 24 hour
         ) <= monitored.as_of_at,
         true
     ) as is_due

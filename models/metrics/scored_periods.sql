@@ -1,8 +1,8 @@
 {# The named periods and the target dates that each counts: the last 1, 4 and 13 weeks up to the
    newest complete one, and the calendar months of those 13 weeks, whole, as far as they were
    forecast. One row per use_case, run_kind, period, target_date. #}
-with scored_weeks as (
-    select * from {{ ref('scored_weeks') }}
+with scored_targets as (
+    select * from {{ ref('scored_targets') }}
     where last_complete_date is not null and target_date <= last_complete_date
 ),
 
@@ -24,18 +24,18 @@ windows as (
 {# A window ends with the last day of the newest complete period. #}
 aged as (
     select
-        scored_weeks.use_case,
-        scored_weeks.run_kind,
-        scored_weeks.target_date,
+        scored_targets.use_case,
+        scored_targets.run_kind,
+        scored_targets.target_date,
         date_diff(
-            date_add(scored_weeks.last_complete_date, interval settings.period_days - 1 day),
-            scored_weeks.target_date,
+            date_add(scored_targets.last_complete_date, interval settings.period_days - 1 day),
+            scored_targets.target_date,
             day
         ) as age_days,
-        format_date('%Y-%m', scored_weeks.target_date) as month
-    from scored_weeks
+        format_date('%Y-%m', scored_targets.target_date) as month
+    from scored_targets
     inner join settings
-        on scored_weeks.use_case = settings.use_case
+        on scored_targets.use_case = settings.use_case
 ),
 
 months as (

@@ -27,13 +27,14 @@ everything as (
     from profiles
 ),
 
+{# An empty key adds no segment. #}
 keyed as (
     {%- for use_case in use_cases() %}
     {%- set parts = use_case_settings(use_case).key.keys() | list %}
     select
         use_case,
         series_id,
-        [
+        array<struct<segment_type string, segment string>>[
             {%- for part in parts %}
             struct(
                 '{{ part }}' as segment_type,

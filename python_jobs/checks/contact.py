@@ -16,7 +16,7 @@ from python_jobs.checks.check import NotChecked, message_of
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.identity import account_of, part_of
 from python_jobs.infra.store import ModelStore
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 MOST_BYTES = 50 * 2**20
 """What a query of a probe may bill; BigQuery bills 10 MB at least, of a terabyte at about 6 USD."""

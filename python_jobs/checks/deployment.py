@@ -11,7 +11,7 @@ from python_jobs.checks.check import NotChecked
 from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.infra.identity import account_of, part_of
 from python_jobs.infra.store import BucketStore
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 PARTS = ("raw", "logs", "staging", "features", "forecasts", "metrics", "marts")
 """The datasets of a deployment, after its prefix."""

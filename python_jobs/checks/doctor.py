@@ -13,7 +13,7 @@ from python_jobs.data.sources import table_of
 from python_jobs.families import make_family
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.schedule import origin_at
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
 

@@ -19,7 +19,7 @@ from python_jobs.checks.contact import DAY, MUST_NOT_WRITE, NUMBER, Contact, Did
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.identity import part_of
 from python_jobs.infra.store import AlreadyThere, BucketStore
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 MOST_PARTITIONS = 4_000
 """That one job may write (BigQuery's quotas)."""

@@ -25,7 +25,7 @@ from python_jobs.infra.settings import UseCase
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.prediction.gate import missing_regressors
 from python_jobs.runs.as_of import warehouse_as_of
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
 
 ENABLE = "Nothing stands in the way. Set schedules_enabled = true in your variables file and apply."
 SHOWN_INSTANTS = 3
@@ -212,7 +212,7 @@ def _last_run(context: RunContext, now: datetime) -> str:
     except MissingRelation:
         rows = pd.DataFrame()
     if rows.empty:
-        raise NotChecked("no issued run has ended well yet: run `shelfcast weekly` once by hand")
+        raise NotChecked("no issued run has ended well yet: run `shelfcast run` once by hand")
     last = rows.iloc[0]
     took = timedelta(seconds=int(last["seconds"]))
     first, second = next_origins(use_case, now)[:2]

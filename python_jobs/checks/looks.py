@@ -11,7 +11,7 @@ from python_jobs.infra.errors import ShelfcastError
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.registry.verify import Verification, verify
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 NOT_USED = "not used by this use case"
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from python_jobs.infra.schedule import Origin, issue_deadline, scheduled_origins
 from python_jobs.infra.settings import UseCase
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 MONITORED_EVERY = timedelta(days=8)
 """A monitoring is weekly; a day more before it counts as overdue."""
@@ -113,7 +113,7 @@ def _overdue_forecast(
     deadline = issue_deadline(use_case, due.origin_date)
     day = due.as_of_at.date()
     remedy = (
-        f"Start `shelfcast weekly` before {deadline}."
+        f"Start `shelfcast run` before {deadline}."
         if now.astimezone(use_case.zone).date() < deadline
         else f"It is too late to issue it: `shelfcast replay --from {day} --to {day} --as-issued`."
     )

@@ -84,8 +84,8 @@ def main(ctx: click.Context, target: str, use_case: str | None, n_jobs: int) -> 
       shelfcast local start
       shelfcast load sales.csv --as sales
       shelfcast train
-      shelfcast weekly
-      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
+      shelfcast run
+      shelfcast sql "select * from {accuracy_by_target_date} where run_kind = 'issued'"
     """
     logs.set_up()
     os.environ["SHELFCAST_TARGET"] = target

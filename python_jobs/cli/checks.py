@@ -17,7 +17,7 @@ from python_jobs.infra.errors import SettingsError, ShelfcastError
 from python_jobs.infra.logs import Event
 
 if TYPE_CHECKING:
-    from python_jobs.runs.pipeline import RunContext, RunOptions
+    from python_jobs.runs.context import RunContext, RunOptions
 
 
 @click.command("check-future")
@@ -38,7 +38,7 @@ def check_future(
     """
     from python_jobs.infra.schedule import origin_at
     from python_jobs.prediction.gate import check_gate
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import check_future as checking
 
     now = as_of_at or datetime.now(UTC)
     with command_context(ctx) as context:
@@ -46,7 +46,7 @@ def check_future(
             origin = origin_at(context.use_case, now)
             describe(context, context.new_run("check", [origin], options))
             return
-        run, missing = pipeline.check_future(context, options, now=now)
+        run, missing = checking.check_future(context, options, now=now)
         show(missing, f"What no source told of the weeks after {run.origins[-1].origin_date}")
         check_gate(context.warehouse, run)
 

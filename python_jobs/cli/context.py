@@ -11,18 +11,18 @@ import click
 from python_jobs.cli.terminal import progress_bars
 
 if TYPE_CHECKING:
-    from python_jobs.runs.pipeline import Progress, RunContext
+    from python_jobs.runs.context import Progress, RunContext
 
 
 def open_context(ctx: click.Context, progress: Progress | None = None) -> RunContext:
     """Open the context of a command; on the local target, at the running emulators."""
     from python_jobs.infra.settings import project_dir
     from python_jobs.local import environment
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import context as runs
 
     environment.connect(project_dir())
-    return pipeline.open_context(
-        ctx.obj["use_case"], n_jobs=ctx.obj["n_jobs"], progress=progress or pipeline.no_progress
+    return runs.open_context(
+        ctx.obj["use_case"], n_jobs=ctx.obj["n_jobs"], progress=progress or runs.no_progress
     )
 
 

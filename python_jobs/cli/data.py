@@ -19,7 +19,7 @@ from python_jobs.infra.logs import Event
 if TYPE_CHECKING:
     from python_jobs.data.load import Covers, Kind, LoadReport
     from python_jobs.infra.settings import UseCase
-    from python_jobs.runs.pipeline import RunContext
+    from python_jobs.runs.context import RunContext
 
 YEARS_BEFORE, YEARS_AHEAD = 7, 4
 """The years around this one whose holidays `make-holidays` makes by default."""
@@ -49,7 +49,7 @@ def _values_of_parts(given: Sequence[str], use_case: UseCase) -> dict[str, list[
 @click.option(
     "--as",
     "kind",
-    type=click.Choice(["sales", "promotions", "weather", "scenarios"]),
+    type=click.Choice(["sales", "promotions", "weather", "attributes", "scenarios"]),
     required=True,
     help="Which source of the use case the file is.",
 )
@@ -90,16 +90,16 @@ def load(
     count. A plan without rows, which cancels what it covers, needs --covers-from and --covers-to.
     """
     from python_jobs.data.load import load_file
-    from python_jobs.runs import pipeline
+    from python_jobs.runs.stages import ensure_input_tables, ensure_tables
 
     if (covers_from is None) != (covers_to is None):
         raise click.UsageError("--covers-from and --covers-to go together.")
     if covers_only and covers_from is None:
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with command_context(ctx) as context:
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         if not dry_run and (kind == "scenarios" or context.connection.loading == "apart"):
-            pipeline.ensure_input_tables(context)
+            ensure_input_tables(context)
         report = load_file(
             context.warehouse,
             context.connection,
@@ -160,10 +160,10 @@ def load_inbox(ctx: click.Context, dry_run: bool) -> None:
       shelfcast load-inbox
     """
     from python_jobs.data.inbox import read_inbox
-    from python_jobs.runs import pipeline
+    from python_jobs.runs.stages import ensure_tables
 
     with command_context(ctx) as context:
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         report = read_inbox(
             context.warehouse, context.connection, context.use_case, dry_run=dry_run
         )
@@ -192,10 +192,10 @@ def fetch_weather(ctx: click.Context, dry_run: bool) -> None:
       shelfcast fetch-weather --dry-run
       shelfcast fetch-weather
     """
-    from python_jobs.runs import pipeline
+    from python_jobs.runs.intake import fetch_missing_weather
 
     with command_context(ctx) as context:
-        report = pipeline.fetch_missing_weather(context, datetime.now(UTC), dry_run=dry_run)
+        report = fetch_missing_weather(context, datetime.now(UTC), dry_run=dry_run)
     if dry_run:
         for request in report.requests:
             click.echo(str(request))
@@ -253,7 +253,7 @@ def sql(ctx: click.Context, statement: str, as_csv: bool) -> None:
 
     \b
     Example:
-      shelfcast sql "select * from {accuracy_by_week} where run_kind = 'issued'"
+      shelfcast sql "select * from {accuracy_by_target_date} where run_kind = 'issued'"
     """
     with command_context(ctx) as context:
         frame = context.warehouse.read(statement)

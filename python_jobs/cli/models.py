@@ -14,7 +14,7 @@ from python_jobs.cli.terminal import print_table, show
 
 if TYPE_CHECKING:
     from python_jobs.registry.versions import History, Versions
-    from python_jobs.runs.pipeline import RunContext
+    from python_jobs.runs.context import RunContext
 
 REGRESSORS_TOLD = {
     "regressors_left_out": "without an effect of its own:",
@@ -178,7 +178,7 @@ def export_model(
     """
     from python_jobs.fitting.export import Wanted, export_prophet, only
     from python_jobs.runs.as_of import warehouse_as_of
-    from python_jobs.runs.pipeline import RunOptions
+    from python_jobs.runs.context import RunOptions
 
     with command_context(ctx) as context:
         use_case = context.use_case

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from python_jobs.infra.run import Run
-    from python_jobs.runs.pipeline import RunContext
+    from python_jobs.runs.context import RunContext
 
 DATE = click.DateTime(["%Y-%m-%d"])
 INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
@@ -89,11 +89,11 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         from python_jobs.fitting import pool
         from python_jobs.infra.run import Selection, shard_of_task
-        from python_jobs.runs import pipeline
+        from python_jobs.runs.context import RunOptions, environment_selection
 
         given = Selection(series, series_table) if series or series_table else None
-        options = pipeline.RunOptions(
-            selection=given or pipeline.environment_selection(),
+        options = RunOptions(
+            selection=given or environment_selection(),
             run_id=run_id,
             take_over=take_over,
             shard=shard_of_task(),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from python_jobs.cli.context import command_context
 from python_jobs.cli.options import (
     DATE,
+    AnyCommand,
     as_of_option,
     describe,
     dry_run_option,
@@ -25,56 +26,86 @@ from python_jobs.cli.terminal import show
 from python_jobs.infra.errors import first_few
 
 if TYPE_CHECKING:
-    from python_jobs.runs.pipeline import RunContext, RunOptions
+    from python_jobs.runs.context import RunOptions
+
+
+def step_option(names: Sequence[str], groups: Sequence[str]) -> Callable[[AnyCommand], AnyCommand]:
+    """Declare `--step`: one step of a run, in a container of its own.
+
+    Args:
+        names: of the steps, in order.
+        groups: other names that are accepted, of before.
+    """
+    return click.option(
+        "--step",
+        type=click.Choice(["all", *names, *groups]),
+        default="all",
+        metavar=f"[all|{'|'.join(names)}]",
+        help="One step, where each is a container (or many) of its own, with one --run-id.",
+    )
 
 
 @click.command()
 @run_options
-@click.option(
-    "--step",
-    type=click.Choice(["all", "before", "predict", "after"]),
-    default="all",
-    help="One of the three steps, where each is a container of its own (with one --run-id).",
+@step_option(
+    ["before_forecast", "coefficients", "priors", "train", "predict", "after_forecast"],
+    ["before", "after"],
 )
 @click.pass_context
-def weekly(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) -> None:
-    """Issue this week's forecasts: check the models, dbt before, predict, dbt after.
+def run(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) -> None:
+    """Issue the forecasts of the periods ahead: the scheduled run, whatever the grain.
+
+    It builds the panels, fits the models again (refit: every_run) or checks them, forecasts, and
+    builds what people read.
+
+    \b
+    Example:
+      shelfcast run
+      shelfcast run --series 'N1|retail|*,N2|*'
+
+    \b
+    Example, a container a step (train and predict may be N tasks each):
+      shelfcast run --step before_forecast --run-id R1
+      shelfcast run --step train --run-id R1
+      shelfcast run --step predict --run-id R1
+      shelfcast run --step after_forecast --run-id R1
+    """
+    from python_jobs.runs import issue
+
+    with command_context(ctx) as context:
+        if dry_run:
+            describe(context, issue.open_issue(context, options))
+        elif step == "all":
+            issue.issue(context, options)
+        else:
+            issue.issue_step(context, options, step)
+
+
+@click.command(params=run.params, hidden=True)
+@click.pass_context
+def weekly(ctx: click.Context, /, **given: object) -> None:
+    """Do what `shelfcast run` does, by the name that it had before.
 
     \b
     Example:
       shelfcast weekly
-      shelfcast weekly --series 'N1|retail|*,N2|*'
     """
-    from python_jobs.runs import pipeline
+    from python_jobs.infra.logs import Event, warn
 
-    steps: dict[str, Callable[[RunContext, RunOptions], object]] = {
-        "all": pipeline.weekly,
-        "before": pipeline.weekly_before,
-        "predict": pipeline.predict_models,
-        "after": pipeline.weekly_after,
-    }
-    with command_context(ctx) as context:
-        if dry_run:
-            describe(context, pipeline.open_weekly(context, options))
-        else:
-            steps[step](context, options)
+    warn(Event.OLD_NAME, "`shelfcast weekly` is now `shelfcast run`; the old name still works.")
+    ctx.invoke(run, **given)
 
 
 @click.command()
 @run_options
 @as_of_option
-@click.option(
-    "--step",
-    type=click.Choice(["all", "before", "coefficients", "priors", "fit"]),
-    default="all",
-    help="One of four steps, where each is a container (or many) of its own, with one --run-id.",
-)
+@step_option(["before_forecast", "coefficients", "priors", "train"], ["before", "fit"])
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
     as_of_at: datetime | None,
-    step: Literal["all", "before", "coefficients", "priors", "fit"],
+    step: str,
     options: RunOptions,
     dry_run: bool,
 ) -> None:
@@ -86,23 +117,23 @@ def train(
       shelfcast train --as-of 2026-09-23T22:00 --series 'N1|*'
 
     \b
-    Example, pooled priors from shards (coefficients and fit are N tasks each):
-      shelfcast train --step before --run-id R1
+    Example, pooled priors from shards (coefficients and train are N tasks each):
+      shelfcast train --step before_forecast --run-id R1
       shelfcast train --step coefficients --run-id R1
       shelfcast train --step priors --run-id R1
-      shelfcast train --step fit --run-id R1
+      shelfcast train --step train --run-id R1
     """
     from python_jobs.infra.schedule import origin_at
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import train as training
 
     with command_context(ctx) as context:
         if dry_run:
             origin = origin_at(context.use_case, as_of_at or datetime.now(UTC))
             describe(context, context.new_run("train", [origin], options))
         elif step == "all":
-            pipeline.train_models(context, options, as_of_at=as_of_at)
+            training.train_models(context, options, as_of_at=as_of_at)
         else:
-            pipeline.train_step(context, options, step, as_of_at=as_of_at)
+            training.train_step(context, options, step, as_of_at=as_of_at)
 
 
 @click.command()
@@ -132,7 +163,7 @@ def tune(
       shelfcast sql "select * from {recipe_scores} where n_tunes_since = 0"
     """
     from python_jobs.infra.schedule import origin_at, validation_origins
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import tune as tuning
 
     with command_context(ctx) as context:
         if dry_run:
@@ -140,28 +171,28 @@ def tune(
             origins = validation_origins(context.use_case, current, n_origins, every)
             describe(context, context.new_run("tune", [*origins, current], options))
         else:
-            pipeline.tune(context, options, n_origins=n_origins, every=every, as_of_at=as_of_at)
+            tuning.tune(context, options, n_origins=n_origins, every=every, as_of_at=as_of_at)
 
 
 @click.command()
 @run_options
 @click.pass_context
 def predict(ctx: click.Context, /, options: RunOptions, dry_run: bool) -> None:
-    """Do the second step of `weekly`, for the run that is open; open one if none is.
+    """Do the step predict of `shelfcast run`, for the run that is open; open one if none is.
 
     \b
-    Example, one container a step:
-      shelfcast weekly --step before --run-id R1
+    Example, one container a step, the models fitted in the first:
+      shelfcast run --step before --run-id R1
       shelfcast predict --run-id R1
-      shelfcast weekly --step after --run-id R1
+      shelfcast run --step after --run-id R1
     """
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import issue
 
     with command_context(ctx) as context:
         if dry_run:
-            describe(context, pipeline.open_weekly(context, options))
+            describe(context, issue.open_issue(context, options))
         else:
-            pipeline.predict_models(context, options)
+            issue.issue_step(context, options, "predict")
 
 
 @click.command("what-if")
@@ -182,13 +213,13 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
     """
     from python_jobs.infra.run import Selection
     from python_jobs.runs import what_if as scenarios
-    from python_jobs.runs.pipeline import RunOptions
+    from python_jobs.runs.context import RunOptions
 
     options = RunOptions(selection=Selection(series) if series else None)
     with command_context(ctx) as context:
         found = scenarios.what_if(context, scenario, options, dry_run=dry_run)
     formats = {"as_issued": ".0f", "supposed": ".0f", "uplift": "+.0f", "uplift_share": "+.1%"}
-    show(found.by_week, f"{scenario}: what was issued, and what would be", formats)
+    show(found.by_period, f"{scenario}: what was issued, and what would be", formats)
 
 
 @click.command()
@@ -214,15 +245,15 @@ def replay(
     Example:
       shelfcast replay --from 2026-09-23 --to 2026-11-11
     """
-    from python_jobs.runs import pipeline
+    from python_jobs.runs import replay as replaying
 
     with command_context(ctx) as context:
         days = (first.date(), last.date())
         if dry_run:
-            origins = pipeline.replayed_origins(context, *days, every)
+            origins = replaying.replayed_origins(context, *days, every)
             describe(context, context.new_run("replay", origins, options))
         else:
-            pipeline.replay(context, *days, options, every=every, is_as_issued=as_issued)
+            replaying.replay(context, *days, options, every=every, is_as_issued=as_issued)
 
 
 @click.command()
@@ -334,7 +365,7 @@ def monitor(
       shelfcast sql "select * from {accuracy_alerts} where is_breach"
     """
     from python_jobs.runs import monitor as monitoring
-    from python_jobs.runs.pipeline import RunOptions
+    from python_jobs.runs.context import RunOptions
 
     options = RunOptions(run_id=run_id, take_over=take_over)
     with command_context(ctx) as context:
@@ -346,4 +377,4 @@ def monitor(
         sys.exit(1)
 
 
-COMMANDS = (weekly, train, tune, predict, what_if, replay, backtest, retrain, monitor)
+COMMANDS = (run, weekly, train, tune, predict, what_if, replay, backtest, retrain, monitor)

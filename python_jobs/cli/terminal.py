@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.progress import Progress, TaskID
 
-    from python_jobs.runs.pipeline import Progress as OnProgress
+    from python_jobs.runs.context import Progress as OnProgress
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def progress_bars() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from python_jobs.runs.pipeline import no_progress
+    from python_jobs.runs.context import no_progress
 
     console = Console(stderr=True)
     if not (console.is_terminal and sys.stderr.isatty()) or is_json():

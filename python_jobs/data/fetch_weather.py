@@ -36,7 +36,7 @@ FLOATS = ("FLOAT", "FLOAT64")
 WRITTEN = {"location": "STRING", "date": "DATE", "kind": "STRING"}
 
 LOCATIONS = """
-select distinct {parts}, cast(({location}) as string) as _location
+select distinct {parts}cast(({location}) as string) as _location
 from (select {key} from {{{sales}.rows}})
 """
 
@@ -205,12 +205,13 @@ def _locations(warehouse: Warehouse, use_case: UseCase) -> set[str]:
     sales, weather = use_case.sources.sales, use_case.sources.weather
     assert weather is not None
     statement = LOCATIONS.format(
-        parts=", ".join(f"cast({part} as string) as {part}" for part in use_case.key),
+        parts="".join(f"cast({part} as string) as {part}, " for part in use_case.key),
         location=weather.location_of_series,
         key=", ".join(
             f"safe_cast({sales.columns[part]} as {type_}) as {part}"
             for part, type_ in use_case.key.items()
-        ),
+        )
+        or "true as is_total",
         sales=f"{use_case.name}_sales",
     )
     found = warehouse.read(statement).dropna()

@@ -6,11 +6,17 @@ dbt would fail on a missing column too, but in the words of a compiled view; thi
 from __future__ import annotations
 
 from python_jobs.infra.errors import RunStopped, SettingsError, ShelfcastError
-from python_jobs.infra.settings import PromotionsSource, SalesSource, UseCase, WeatherSource
+from python_jobs.infra.use_case import (
+    AttributesSource,
+    PromotionsSource,
+    SalesSource,
+    UseCase,
+    WeatherSource,
+)
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
 
-Source = SalesSource | PromotionsSource | WeatherSource
-KINDS = ("sales", "promotions", "weather")
+Source = SalesSource | PromotionsSource | WeatherSource | AttributesSource
+KINDS = ("sales", "promotions", "weather", "attributes")
 
 
 def check_sources(warehouse: Warehouse, use_case: UseCase) -> None:

@@ -27,6 +27,7 @@ class FamilySettings:
         horizon: number of periods forecast from an origin.
         season: periods in a season (52 for weeks), for families that difference or index by it.
         regressors: names of the future-known columns, in the order of the panel.
+        features: names of the feature columns, in the order of the panel, after the regressors.
         is_nonnegative: the measure cannot be below zero; a forecast is floored there inside
             its recursion.
         interval: nominal coverage of yhat_lower..yhat_upper, a fraction in (0, 1).
@@ -38,6 +39,7 @@ class FamilySettings:
     horizon: int
     season: int
     regressors: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     is_nonnegative: bool = True
     interval: float = 0.8
     seed: int = 0
@@ -108,6 +110,13 @@ class Family(Protocol[ModelT]):
     `scope` is "local" (a model a series; jobs cut the panel into chunks of series and fit them in a
     process pool) or "global" (one model for the whole panel, fitted in one call). A local family
     that works on many series at once may say how many a worker should get: `series_per_chunk`.
+
+    A family that fits each step of the horizon by itself sets `is_direct = True`: where the use
+    case's training grain is the horizon step, it is given a row a step. All others are given the
+    rows of step 1. A family that reads no features sets `uses_features = False`; one that does says
+    in its own docstring what it makes of a null, because a feature may be null in training and in
+    the future (a lag that is not known yet, a window without an observation, a dimension without a
+    row).
     """
 
     name: str
@@ -123,10 +132,13 @@ class Family(Protocol[ModelT]):
         """Fit every series of a panel; a series that cannot be fitted is a failure, not an error.
 
         Args:
-            panel: one row per series_id, ds, sorted by both. Columns: series_id (str),
-                ds (datetime64, first day of the period), y (float, units per period, never null),
-                y_lag1 (float, y of the period before, null where that was not observed),
-                then the regressors (float, never null).
+            panel: one row per series_id, ds, sorted by both; a direct family's one per series_id,
+                ds, horizon_step where the training grain is the horizon step. Columns: series_id
+                (str), ds (datetime64, first day of the period), horizon_step (int, where the
+                training grain is it), y (float, units per period, never null), y_lag1 (float, y of
+                the period before, or of horizon_step periods before; null where that was not
+                observed), then the regressors (float, never null) and the features (float, may
+                be null).
             start: models to start from, by series_id (fine-tuning, warm starts);
                 None starts afresh.
             tuned: recipes and priors in force as of the panel's origin; families that are neither
@@ -149,6 +161,7 @@ class Family(Protocol[ModelT]):
                 model_version (str, the model to use), series_id (str),
                 origin_date and target_date (datetime64), horizon_step (int, 1..horizon),
                 y_lag1 (float, last observed y, repeated on each row), then the regressors (float),
+                the features (float, may be null: one of a lag below horizon_step always is),
                 and interval_factor (float, by how much half_width is multiplied; null: by 1), for
                 families whose intervals can be calibrated.
 

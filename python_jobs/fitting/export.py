@@ -10,7 +10,7 @@ import pandas as pd
 
 from python_jobs.families import make_family
 from python_jobs.families.base import Family
-from python_jobs.fitting.fit import read_panel, usable_rows
+from python_jobs.fitting.fit import read_panel, rows_for, usable_rows
 from python_jobs.infra.errors import SettingsError, ShelfcastError
 from python_jobs.infra.run import Run, Selection
 from python_jobs.infra.schedule import Origin
@@ -92,7 +92,7 @@ def export_prophet(
     row = _stored(warehouse, run.use_case, wanted)
     model = _load(store, family, row, wanted)
     origin = Origin(row["origin_date"].date(), row["as_of_at"].to_pydatetime())
-    panel = _panel(look_back(origin), run, origin, wanted.series_id)
+    panel = _panel(look_back(origin), run, origin, family, wanted.series_id)
     from python_jobs.families.prophet.export import dump_stock, not_expressed, to_stock
 
     try:
@@ -161,9 +161,11 @@ def _load(store: ModelStore, family: Family[Any], row: pd.Series[Any], wanted: W
     return model
 
 
-def _panel(warehouse: Warehouse, run: Run, origin: Origin, series_id: str) -> pd.DataFrame:
+def _panel(
+    warehouse: Warehouse, run: Run, origin: Origin, family: Family[Any], series_id: str
+) -> pd.DataFrame:
     """The rows of one series that training had as of an origin."""
-    panel = usable_rows(read_panel(warehouse, run, origin))
+    panel = usable_rows(rows_for(family, read_panel(warehouse, run, origin)))
     return panel[panel["series_id"] == series_id].reset_index(drop=True)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
 from python_jobs.fitting.pool import OnProgress, fit_local
-from python_jobs.infra.logs import Event, log
+from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, of_model
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.scope import is_whole_portfolio, series_in_scope
@@ -25,12 +25,12 @@ from python_jobs.infra.settings import UseCase
 from python_jobs.infra.warehouse import Value, Warehouse
 
 PANEL = """
-select panel.series_id, panel.ds, panel.y, panel.y_lag1, {regressors} panel.left_out_reason
+select panel.series_id, panel.ds, panel.y, panel.y_lag1, {columns} panel.left_out_reason
 from {panel} as panel
 inner join {series} as series
     on panel.series_id = series.series_id and panel.origin_date = series.origin_date
 where panel.origin_date = @origin_date and series.is_forecastable and {scope}
-order by panel.series_id, panel.ds
+order by panel.series_id, panel.ds{horizon_step}
 """
 
 RECIPES = """
@@ -83,15 +83,26 @@ def families_of(use_case: UseCase) -> list[Family[Any]]:
     return [make_family(name, use_case.family_settings(name)) for name in use_case.families]
 
 
+def has_pooled_family(use_case: UseCase) -> bool:
+    """Whether the fit of one of the use case's families reads priors."""
+    return any(is_pooled(family) for family in families_of(use_case))
+
+
+def makes_priors(run: Run) -> bool:
+    """Whether a task makes the portfolio's priors by itself: it fits all series, and a family
+    pools them."""
+    return has_pooled_family(run.use_case) and is_whole_portfolio(run) and run.shard.count == 1
+
+
 def prior_source(run: Run) -> PriorSource:
     """Where the priors of a run come from when one task does all of it.
 
     A run of some series, or one shard of many, cannot make the portfolio's priors: it shares those
     in force.
     """
-    if not any(is_pooled(family) for family in families_of(run.use_case)):
+    if not has_pooled_family(run.use_case):
         return "none"
-    if is_whole_portfolio(run) and run.shard.count == 1:
+    if makes_priors(run):
         return "run"
     log(
         Event.PRIORS_IN_FORCE,
@@ -199,6 +210,7 @@ def fit_origins(
         Origin by origin, each family's fit; what was yielded before may be thrown away.
     """
     chosen = families_of(run.use_case) if families is None else families
+    _warn_of_unused_features(run, chosen)
     for origin in run.origins:
         panel = read_panel(warehouse, run, origin)
         for family in chosen:
@@ -208,8 +220,22 @@ def fit_origins(
                     source = priors if is_pooled(family) else "none"
                     learned = read_learned(warehouse, run, origin, family.name, source)
                 tuned = learned.tuned if learned else None
-                fitted = fit(family, panel, n_jobs, on_progress, tuned)
-            yield OriginFit(origin, family, fitted, panel, learned)
+                rows = rows_for(family, panel)
+                fitted = fit(family, rows, n_jobs, on_progress, tuned)
+            yield OriginFit(origin, family, fitted, rows, learned)
+
+
+def _warn_of_unused_features(run: Run, families: Sequence[Family[Any]]) -> None:
+    features = run.use_case.features.names
+    for family in families:
+        if features and not getattr(family, "uses_features", True):
+            warn(
+                Event.FEATURES_UNUSED,
+                f"{run.use_case.name}: {family.name} reads no features, so it does without "
+                f"{', '.join(features)}.",
+                run_id=run.run_id,
+                model_name=family.name,
+            )
 
 
 def read_panel(
@@ -224,12 +250,16 @@ def read_panel(
         series: only these.
 
     Returns:
-        One row per series_id and ds, sorted by both: y, y_lag1, the regressors, left_out_reason.
+        One row per series_id and ds, and horizon_step where the training grain is it, sorted by
+        them: y, y_lag1, horizon_step, the regressors, the features, left_out_reason.
     """
     use_case = run.use_case
     condition, parameters = series_in_scope(run, "panel.series_id", series)
+    is_by_step = use_case.training_grain == "horizon_step"
+    columns = ("horizon_step", *use_case.panel_columns) if is_by_step else use_case.panel_columns
     statement = (
-        PANEL.replace("{regressors}", "".join(f"panel.{name}, " for name in use_case.regressors))
+        PANEL.replace("{columns}", "".join(f"panel.{name}, " for name in columns))
+        .replace("{horizon_step}", ", panel.horizon_step" if is_by_step else "")
         .replace("{panel}", f"{{{use_case.name}_training_panel}}")
         .replace("{series}", f"{{{use_case.name}_series}}")
         .replace("{scope}", condition)
@@ -247,7 +277,7 @@ def fit(
     """Fit a family on the rows of a panel that may be trained on; an empty panel gives nothing."""
     if panel.empty:
         return Fitted({})
-    rows = usable_rows(panel)
+    rows = usable_rows(rows_for(family, panel))
     if family.scope == "global":
         return family.fit(rows, tuned=tuned)
     fitted = fit_local(family, rows, n_jobs, on_progress, tuned)
@@ -257,6 +287,14 @@ def fit(
         **dict.fromkeys(empty, "no row of its history may be trained on"),
     }
     return Fitted(fitted.models, failures, fitted.coefficients)
+
+
+def rows_for(family: Family[Any], panel: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a panel that a family is given: all of a direct one's, else those of step 1."""
+    if "horizon_step" not in panel or getattr(family, "is_direct", False):
+        return panel
+    rows = panel[panel["horizon_step"] == 1]
+    return rows.drop(columns="horizon_step").reset_index(drop=True)
 
 
 def usable_rows(panel: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
-from python_jobs.fitting.fit import OriginFit, PriorSource, fit_origins
+from python_jobs.fitting.fit import OriginFit, PriorSource, families_of, fit_origins
 from python_jobs.fitting.pool import OnProgress
 from python_jobs.fitting.ranges import regressor_ranges
 from python_jobs.fitting.signs import Contradicted, contradictions, json_or_null
@@ -61,6 +61,7 @@ def train(
 ) -> TrainReport:
     """Fit the use case's families as of each origin of the run.
 
+    Of several tasks each fits its shard; a global family is fitted by the first, on all series.
     A series that cannot be fitted gets a row in model_log that says why. Models are served from
     the instant as of which they were trained.
 
@@ -73,19 +74,37 @@ def train(
         priors: where the priors of pooled families come from.
     """
     report, newest, contradicted = TrainReport(), dict[str, bytes](), Contradicted()
-    for one in fit_origins(warehouse, run, n_jobs, on_progress, priors):
-        with of_model(one.family.name):
-            log_rows, stored = _write(warehouse, store, run, one)
-        contradicted.add(log_rows)
-        if one.family.name == run.use_case.champion:
-            newest |= stored
-        report.n_series += one.panel["series_id"].nunique()
-        report.n_trained += len(one.fitted.models)
-        report.n_failed += len(one.fitted.failures)
-        log_failures(run, one.family.name, one.fitted)
+    for part, families in parts_of_task(run):
+        for one in fit_origins(warehouse, part, n_jobs, on_progress, priors, families):
+            with of_model(one.family.name):
+                log_rows, stored = _write(warehouse, store, part, one)
+            contradicted.add(log_rows)
+            if one.family.name == run.use_case.champion:
+                newest |= stored
+            report.n_series += one.panel["series_id"].nunique()
+            report.n_trained += len(one.fitted.models)
+            report.n_failed += len(one.fitted.failures)
+            log_failures(run, one.family.name, one.fitted)
     contradicted.log(run)
     _show(warehouse, store, run, newest)
     return report
+
+
+def parts_of_task(run: Run) -> list[tuple[Run, list[Family[Any]]]]:
+    """What a task fits: local families on its shard of the series, and in the first task each
+    global family on all series.
+
+    Returns:
+        The run, with the shard that the fit reads, and the families fitted on it.
+    """
+    families = families_of(run.use_case)
+    if run.shard.count == 1:
+        return [(run, families)]
+    parts = [(run, [family for family in families if family.scope != "global"])]
+    if run.shard.index == 0:
+        whole = replace(run, shard=Shard())
+        parts.append((whole, [family for family in families if family.scope == "global"]))
+    return [(part, chosen) for part, chosen in parts if chosen]
 
 
 def _write(
@@ -174,7 +193,7 @@ def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
-    ranges = regressor_ranges(family, fitted, one.panel, list(run.use_case.regressors))
+    ranges = regressor_ranges(family, fitted, one.panel, run.use_case.panel_columns)
     contradicting = contradictions(family, fitted, ranges, run.use_case.regressors)
     common = {
         "run_id": run.run_id,

@@ -110,6 +110,13 @@ CATALOGUE: dict[Event, About] = {
     Event.PRIORS_IN_FORCE: About(
         (INFO,), "A run of some series, or one shard, uses the priors of an earlier run."
     ),
+    Event.FEATURES_UNUSED: About(
+        (WARNING,),
+        "The use case has features, and this family does not read them: Prophet reads the "
+        "regressors only.",
+        "Nothing, where another family reads them; else take the features out of the settings.",
+        ("model_name",),
+    ),
     Event.ACCURACY_ALERT: About(
         (WARNING,),
         "Something that somebody should look at, told once: `alert` is wape, tracking_signal, "
@@ -122,7 +129,7 @@ CATALOGUE: dict[Event, About] = {
             "segment",
             "since_date",
             "target_date",
-            "n_weeks",
+            "n_periods",
             "value",
             "threshold",
             "n_scored",
@@ -167,6 +174,11 @@ CATALOGUE: dict[Event, About] = {
     ),
     Event.LOADED_APART: About(
         (INFO,), "`SHELFCAST_LOADING` is apart: plans and weather are left to jobs of their own."
+    ),
+    Event.OLD_NAME: About(
+        (WARNING,),
+        "A command was started by the name that it had before; it works as ever.",
+        "Start it by its new name, which the message gives.",
     ),
     Event.UPLOAD_REFUSED: About(
         (WARNING,),

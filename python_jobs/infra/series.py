@@ -11,9 +11,14 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+TOTAL = "total"
+"""The series_id of a use case whose key is empty."""
+
 
 def join_key(parts: Sequence[str]) -> str:
-    """Join the parts of a key into a series_id."""
+    """Join the parts of a key into a series_id; an empty key names the one series `total`."""
+    if not parts:
+        return TOTAL
     return "|".join(part.replace("\\", "\\\\").replace("|", "\\|") for part in parts)
 
 

@@ -67,6 +67,8 @@ MAPPINGS = (
     "alert_defaults",
     "retraining_defaults",
     "fetch_defaults",
+    "feature_defaults",
+    "rolling_defaults",
     "prices",
     "job_size",
 )
@@ -247,7 +249,11 @@ def _use_case(
             for key, value in section.items()
             if defaults is None or _is_known(f"{where}.{part}", key, list(defaults), faults)
         }
-    for part, defaults in (("alerts", "alert_defaults"), ("retraining", "retraining_defaults")):
+    for part, defaults in (
+        ("alerts", "alert_defaults"),
+        ("retraining", "retraining_defaults"),
+        ("features", "feature_defaults"),
+    ):
         if isinstance(merged.get(part), dict):
             merged[part] = _merge(f"{where}.{part}", merged[part], variables[defaults], faults)
     weather = merged["sources"].get("weather") if isinstance(merged.get("sources"), dict) else None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from python_jobs.families.base import FamilySettings
+from python_jobs.infra.features import Features, TrainingGrain
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WhenMissing = Literal[
@@ -110,6 +111,14 @@ class WeatherSource(Frozen):
     fetch: WeatherFetch
 
 
+class AttributesSource(Frozen):
+    """How a dimension maps onto some of the key's columns and the attributes."""
+
+    table: str
+    columns: dict[str, str]
+    known_at: str
+
+
 class CalendarSource(Frozen):
     """Which countries' holidays count."""
 
@@ -122,6 +131,7 @@ class Sources(Frozen):
     sales: SalesSource
     promotions: PromotionsSource | None = None
     weather: WeatherSource | None = None
+    attributes: AttributesSource | None = None
     calendar: CalendarSource | None = None
 
 
@@ -137,7 +147,7 @@ class Alerts(Frozen):
     min_scored: int = Field(ge=1)
     min_arrived: float = Field(ge=0, le=1)
     tracking_signal: float = Field(ge=0)
-    tracking_weeks: int = Field(ge=2)
+    tracking_periods: int = Field(ge=2)
     on_breach: Literal["warn", "fail"]
 
 
@@ -149,12 +159,12 @@ class Retraining(Frozen):
     wape: float = Field(ge=0)
     bias: float = Field(ge=0)
     coverage_below: float = Field(ge=0, le=1)
-    age_weeks: int = Field(ge=1)
+    age_periods: int = Field(ge=1)
     beaten_by: float = Field(ge=0)
     drift_share: float = Field(ge=0, le=1)
-    cool_down_weeks: int = Field(ge=0)
+    cool_down_periods: int = Field(ge=0)
     origins: int = Field(ge=3)
-    min_weeks: int = Field(ge=1)
+    min_periods: int = Field(ge=1)
     margin: float = Field(ge=0, lt=1)
     baseline: Baseline
     max_series: int = Field(ge=1)
@@ -200,12 +210,15 @@ class UseCase(Frozen):
     min_segment_rows: int = Field(ge=1)
     per_series_objects_up_to: int = Field(ge=0)
     value_added_over: Baseline
-    lookback_weeks: int = Field(ge=1)
+    lookback_periods: int = Field(ge=1)
     alerts: Alerts
     retraining: Retraining
     include: str
     include_table: str
     regressors: dict[str, Regressor]
+    features: Features
+    training_grain: TrainingGrain
+    context_length: int = Field(ge=0)
     sources: Sources
 
     @property
@@ -219,6 +232,11 @@ class UseCase(Frozen):
         return 7 if self.grain == "week" else 1
 
     @property
+    def panel_columns(self) -> tuple[str, ...]:
+        """The columns of the panels that a model may learn from, beside y_lag1."""
+        return (*self.regressors, *self.features.names)
+
+    @property
     def champion(self) -> str:
         """The family whose forecast is served."""
         return self.families[0]
@@ -230,6 +248,7 @@ class UseCase(Frozen):
             horizon=self.horizon,
             season=self.season,
             regressors=tuple(self.regressors),
+            features=self.features.names,
             is_nonnegative=self.measure == "quantity",
             interval=self.interval,
             seed=self.seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from python_jobs.infra.features import attribute_faults, feature_faults
 from python_jobs.infra.use_case import Regressor, Sources, UseCase, WeatherSource
 
 
@@ -33,6 +34,9 @@ def inconsistencies(where: str, use_case: UseCase) -> list[str]:
         ]
     for name, regressor in use_case.regressors.items():
         faults += _regressor_faults(where, name, regressor, sources)
+    faults += feature_faults(where, use_case.features, {*use_case.key, *use_case.regressors})
+    mapped = sources.attributes.columns if sources.attributes else None
+    faults += attribute_faults(where, use_case.features, mapped, use_case.key)
     if sources.weather and sources.weather.fetch.is_on:
         faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
     return faults

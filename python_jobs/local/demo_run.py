@@ -29,9 +29,12 @@ from python_jobs.local import environment, stack
 from python_jobs.local.demo_data import DemoData, DemoSettings, generate
 from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
-from python_jobs.runs import pipeline
+from python_jobs.runs import replay
+from python_jobs.runs.context import RunContext, open_context
 from python_jobs.runs.monitor import monitor
 from python_jobs.runs.retrain import retrain
+from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.train import train_models
 from python_jobs.runs.what_if import what_if
 
 WEEKS = 8
@@ -48,7 +51,7 @@ FILES: tuple[tuple[Kind, str], ...] = (
 
 BY_WEEK = """
 select target_date, model_name, n_scored, wape, smape, mae, rmse, bias
-from {accuracy_by_week}
+from {accuracy_by_target_date}
 where use_case = 'sku_weekly' and run_kind = 'issued' and basis = 'comparable' and n_scored > 0
     and model_name in ('prophet', 'seasonal_naive', 'naive', 'mean_8')
 order by target_date, model_name = 'prophet' desc, model_name
@@ -192,7 +195,7 @@ What to type next:
   shelfcast sql "select * from {retraining_log} order by champion_wape desc"
   shelfcast report --out report.html
   shelfcast tune              (choose the recipe of each demand class; then the table recipe_scores)
-  shelfcast weekly            (on a day from Monday to Friday: this week's forecasts, issued)
+  shelfcast run               (on a day from Monday to Friday: this week's forecasts, issued)
   shelfcast doctor
   shelfcast local stop
 Your own table: docs/your-data.md
@@ -216,12 +219,12 @@ def play(today: date, *, keep: bool) -> None:
     _say("emulators of BigQuery and Cloud Storage")
     environment.use(stack.start(state))
     with progress_bars() as progress:
-        context = pipeline.open_context(USE_CASE, progress=progress)
+        context = open_context(USE_CASE, progress=progress)
         origins = _last_origins(context, today)
         review = origins[WEEKS_BEFORE_REVIEW - 1].as_of_at + AFTER_A_RUN
         data = _load(context, state / "demo", today, review)
         _say(f"shelfcast train --as-of {origins[0].as_of_at:%Y-%m-%dT%H:%M}")
-        pipeline.train_models(context, as_of_at=origins[0].as_of_at)
+        train_models(context, as_of_at=origins[0].as_of_at)
         _replay(context, origins[:WEEKS_BEFORE_REVIEW])
         _judge(context, review)
         decaying = _series_id(data)
@@ -253,12 +256,12 @@ def _clear(state: Path) -> None:
     if not state.is_dir():
         return
     environment.use(stack.start(state))
-    _refuse_own_rows(pipeline.open_context(USE_CASE))
+    _refuse_own_rows(open_context(USE_CASE))
     stack.stop(state)
     shutil.rmtree(state, ignore_errors=True)
 
 
-def _refuse_own_rows(context: pipeline.RunContext) -> None:
+def _refuse_own_rows(context: RunContext) -> None:
     demo = f"{project_dir() / environment.STATE_DIR / 'demo'}%"
     for kind, _ in FILES:
         with suppress(MissingRelation):
@@ -275,12 +278,12 @@ def _refuse_own_rows(context: pipeline.RunContext) -> None:
                 )
 
 
-def _load(context: pipeline.RunContext, folder: Path, today: date, known_by: datetime) -> DemoData:
+def _load(context: RunContext, folder: Path, today: date, known_by: datetime) -> DemoData:
     """Make the files; load the plan, the weather and the sales that were known by then."""
     _say("demo data: a distributor's sales, promotion plans and weather")
     data = generate(folder, DemoSettings(today=today), context.project / "seeds" / "holidays.csv")
     early = _split_sales(folder, known_by)
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     for done, (kind, name) in enumerate(FILES, start=1):
         report = load_file(
             context.warehouse, context.connection, context.use_case, str(folder / name), kind
@@ -292,7 +295,7 @@ def _load(context: pipeline.RunContext, folder: Path, today: date, known_by: dat
     return data
 
 
-def _load_sales(context: pipeline.RunContext, path: Path) -> None:
+def _load_sales(context: RunContext, path: Path) -> None:
     report = load_file(context.warehouse, context.connection, context.use_case, str(path), "sales")
     _tell(f"  shelfcast load {path.name} --as sales: {report.n_rows} rows")
 
@@ -322,13 +325,13 @@ def _split_sales(folder: Path, known_by: datetime) -> Path:
     return early
 
 
-def _replay(context: pipeline.RunContext, origins: list[Origin]) -> None:
+def _replay(context: RunContext, origins: list[Origin]) -> None:
     first, last = origins[0].as_of_at.date(), origins[-1].as_of_at.date()
     _say(f"shelfcast replay --from {first} --to {last} --as-issued")
-    pipeline.replay(context, first, last, is_as_issued=True)
+    replay.replay(context, first, last, is_as_issued=True)
 
 
-def _judge(context: pipeline.RunContext, as_of_at: datetime) -> None:
+def _judge(context: RunContext, as_of_at: datetime) -> None:
     _say(f"shelfcast monitor --as-of {as_of_at:%Y-%m-%dT%H:%M}")
     report = monitor(context, as_of_at=as_of_at)
     _tell(f"  {report}")
@@ -340,7 +343,7 @@ def _series_id(data: DemoData) -> str:
     return "|".join(parts)
 
 
-def _tell_candidates(context: pipeline.RunContext, decaying: str) -> None:
+def _tell_candidates(context: RunContext, decaying: str) -> None:
     print_table(
         context.warehouse.read(CANDIDATES, decaying=decaying),
         "Due for retraining, the largest errors first (the table retraining_candidates)",
@@ -360,14 +363,14 @@ def _corrected(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return summed.reset_index()
 
 
-def _write_report(context: pipeline.RunContext, path: Path) -> None:
+def _write_report(context: RunContext, path: Path) -> None:
     step = context.use_case.alerts.horizon_step
     marts = read_marts(context.warehouse, context.use_case, step, Selection())
     path.write_text(make_page(marts, context.use_case, step, datetime.now(UTC)), encoding="utf-8")
     _say(f"shelfcast report: {path}")
 
 
-def _ask_what_if(context: pipeline.RunContext, folder: Path) -> None:
+def _ask_what_if(context: RunContext, folder: Path) -> None:
     """Ask what a fifth off the price for two weeks would do to a best seller."""
     series = context.warehouse.read(BEST_SELLER).iloc[0]
     path = folder / f"{SCENARIO}.csv"
@@ -382,10 +385,10 @@ def _ask_what_if(context: pipeline.RunContext, folder: Path) -> None:
     _say(f"shelfcast load {path.name} --as scenarios; shelfcast what-if --scenario {SCENARIO}")
     found = what_if(context, SCENARIO)
     formats = {"as_issued": ".1f", "supposed": ".1f", "uplift": "+.1f", "uplift_share": "+.0%"}
-    print_table(found.by_week, f"{series['series_id']} as issued, and at a fifth off", formats)
+    print_table(found.by_period, f"{series['series_id']} as issued, and at a fifth off", formats)
 
 
-def _last_origins(context: pipeline.RunContext, today: date) -> list[Origin]:
+def _last_origins(context: RunContext, today: date) -> list[Origin]:
     now = min(
         datetime.now(UTC),
         datetime.combine(today, datetime.max.time(), tzinfo=context.use_case.zone),
@@ -398,7 +401,7 @@ def _last_origins(context: pipeline.RunContext, today: date) -> list[Origin]:
     return past[-WEEKS:]
 
 
-def _show(context: pipeline.RunContext, decaying: str, corrected: pd.DataFrame) -> None:
+def _show(context: RunContext, decaying: str, corrected: pd.DataFrame) -> None:
     read = context.warehouse.read
     formats = {"wape": ".1%", "smape": ".1%", "bias": "+.1%", "mae": ".1f", "rmse": ".1f"}
     print_table(

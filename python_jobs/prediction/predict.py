@@ -31,7 +31,7 @@ from python_jobs.registry.serving import LoadedModels, key, load_models, serving
 FUTURE = """
 select
     future.series_id, future.origin_date, future.as_of_at, future.horizon_step, future.target_date,
-    {regressors} future.reference_price, future.promo_source, future.weather_source,
+    {columns} future.reference_price, future.promo_source, future.weather_source,
     future.share_forecast,
     gate.route, gate.reason, gate.missing_regressors, gate.y_lag1
 from {future} as future
@@ -158,7 +158,7 @@ def read_future(
     use_case = run.use_case
     condition, parameters = series_in_scope(run, "future.series_id", series)
     statement = (
-        FUTURE.replace("{regressors}", "".join(f"future.{name}, " for name in use_case.regressors))
+        FUTURE.replace("{columns}", "".join(f"future.{name}, " for name in use_case.panel_columns))
         .replace("{future}", f"{{{use_case.name}_future_panel}}")
         .replace("{gate}", f"{{{use_case.name}_gate}}")
         .replace("{scope}", condition)
@@ -325,7 +325,7 @@ def forecast(
 def log_rows(run: Run, model_name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Shape forecast rows `with_factors` as forecast_log holds them."""
     known = ["promo_source", "weather_source", "share_forecast", "reference_price", "y_lag1"]
-    known += run.use_case.regressors
+    known += run.use_case.panel_columns
     records = rows[known].to_dict("records")
     reason = rows["reason"].where(
         rows["missing_regressors"].isna(),

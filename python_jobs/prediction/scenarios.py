@@ -95,7 +95,7 @@ def ask(warehouse: Warehouse, run: Run, scenario: str) -> Question:
 def _are_used(rows: pd.DataFrame, panel: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
     """Which rows of a scenario name a week of a series in the panel."""
     supposed = panel[panel["is_supposed"].astype(bool)]
-    keys = [split_key(name) for name in supposed["series_id"]]
+    keys = [split_key(name)[: len(parts)] for name in supposed["series_id"]]
     named = pd.DataFrame(keys, columns=list(parts), index=supposed.index)
     named["target_date"] = supposed["target_date"]
     distinct = {part: set(named[part]) for part in parts}
@@ -144,7 +144,7 @@ def answer(
         stored = _stored_models(warehouse, run, str(name), rows)
         assigned = _assigned(family, store, rows, stored)
         made = forecast(family, assigned, n_jobs, on_progress)
-        made["outside_range"] = _outside_ranges(made, list(run.use_case.regressors), family, stored)
+        made["outside_range"] = _outside_ranges(made, run.use_case.panel_columns, family, stored)
         parts.append(made)
     rows = pd.concat(parts).loc[panel.index]
     is_baseline = rows["is_fallback"].astype(bool)

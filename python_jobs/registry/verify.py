@@ -175,7 +175,7 @@ def _judge_copy(
 
 def _is_well_named(use_case: UseCase, name: str) -> bool:
     parts = name.removesuffix(".json").split("/")[2:]
-    if not name.endswith(".json") or len(parts) != len(use_case.key):
+    if not name.endswith(".json") or len(parts) != max(len(use_case.key), 1):
         return False
     try:
         for part in parts:

@@ -45,7 +45,7 @@ order by
 DECISIONS = """
 select
     decided_at, run_id, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
-    n_weeks, chance_promotion_rate
+    n_periods, chance_promotion_rate
 from {retraining_log}
 where use_case = @use_case and series_id = @series_id
 order by as_of_at, decided_at
@@ -74,7 +74,7 @@ select json_value(numbers, '$.decision') as decision
 from {model_events}
 where use_case = @use_case and model_name = @model_name and series_id = @series_id
     and actor in ('retrain', 'promote', 'rollback') and as_of_at <= @as_of_at
-    and json_value(numbers, '$.decision') not in ('refitted', 'too_few_weeks', 'refused')
+    and json_value(numbers, '$.decision') not in ('refitted', 'too_few_periods', 'refused')
 order by as_of_at desc, logged_at desc
 limit 1
 """
@@ -295,9 +295,9 @@ class Versions:
     def _message(self, series_id: str, version: str, before: str | None, actor: str) -> str:
         what = "promoted" if actor == "promote" else "rolled back"
         message = f"{series_id}: {what}: {version} serves, in place of {before or 'none'}."
-        if self.use_case.refit == "weekly":
+        if self.use_case.refit == "every_run":
             message += (
-                " With refit: weekly the next weekly run fits the series anew, with this version's "
+                " With refit: every_run the next weekly run fits the series anew, with this version's "
                 "recipe, and that model then serves."
             )
         return message

@@ -72,7 +72,7 @@ def coded(values: pd.Series[Any]) -> dict[str, Any]:
     return {"codes": [int(code) for code in codes], "names": [str(name) for name in names]}
 
 
-def series_weeks(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> dict[str, Any]:
+def series_periods(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> dict[str, Any]:
     """Series, and for each a row of weeks from its first on, without a hole.
 
     Args:

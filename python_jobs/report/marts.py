@@ -15,7 +15,7 @@ from python_jobs.infra.warehouse import MissingRelation, Value, Warehouse
 PAGES = {
     "overview": "Overview: trend of WAPE, sMAPE and bias",
     "worst_series": "Worst series",
-    "series_weeks": "One series, week by week",
+    "series_periods": "One series, week by week",
     "value_added": "Worth more than a baseline?",
     "intervals": "Do intervals hold?",
     "runs": "Health of the runs",
@@ -24,13 +24,13 @@ PAGES = {
 }
 """The pages, in the order in which they are read, and what each is called."""
 
-SERIES_WEEKS = """
+SERIES_PERIODS = """
 select
     {key}, ds, y, is_gap_filled, is_sold_out, is_promo, is_fallback,
     yhat, yhat_lower, yhat_upper, baseline_yhat,
     newest_yhat, newest_yhat_lower, newest_yhat_upper, newest_origin_date,
     n_scored, sum_error, sum_smape_term, n_comparable, is_covered, is_retrained, retrain_decision
-from {report_series_weeks}
+from {report_series_periods}
 where use_case = @use_case and horizon_step = @horizon_step
     and regexp_contains(series_id, @series)
 order by series_id, ds
@@ -102,7 +102,7 @@ limit 60
 
 ALERTS = """
 select
-    alert, segment_type, segment, since_date, target_date, n_weeks, value, threshold, n_scored, told
+    alert, segment_type, segment, since_date, target_date, n_periods, value, threshold, n_scored, told
 from {report_alerts}
 where use_case = @use_case and is_breach
 order by alert = 'no_forecast', alert = 'tracking_signal', target_date desc, value desc, segment
@@ -112,7 +112,7 @@ limit 1000
 RETRAINING = """
 select
     series_id, retrained_date, decision, why, rules, champion_wape, challenger_wape, baseline_wape,
-    n_weeks, wape_before, wape_after, n_after
+    n_periods, wape_before, wape_after, n_after
 from {report_retraining}
 where use_case = @use_case and regexp_contains(series_id, @series)
 order by retrained_date desc, series_id
@@ -129,7 +129,7 @@ from {report_overview}
 where use_case = @use_case
 """
 
-RECENT_WEEKS = 13
+RECENT_PERIODS = 13
 """Weeks over which whatever is not shown week by week is added up: a quarter of a year."""
 
 
@@ -150,8 +150,8 @@ class Marts:
         runs: the newest runs.
         alerts: those that stand.
         retraining: decisions, the newest first.
-        last_week: first day of the newest week that is judged; None before any actual arrived.
-        first_week: first day of the recent weeks.
+        last_period: first day of the newest week that is judged; None before any actual arrived.
+        first_period: first day of the recent weeks.
         is_complete: whether enough of its actuals have arrived.
         n_scored: forecasts with an actual, of all weeks and steps.
     """
@@ -164,8 +164,8 @@ class Marts:
     runs: pd.DataFrame
     alerts: pd.DataFrame
     retraining: pd.DataFrame
-    last_week: date | None
-    first_week: date | None
+    last_period: date | None
+    first_period: date | None
     is_complete: bool
     n_scored: int
 
@@ -195,7 +195,7 @@ def read_marts(
     except MissingRelation as error:
         raise NothingIssued(
             f"{use_case.name}: the page marts were never built ({error}). Issue a forecast with "
-            "`shelfcast weekly`, then run `shelfcast monitor`."
+            "`shelfcast run`, then run `shelfcast monitor`."
         ) from error
 
 
@@ -214,15 +214,15 @@ def _read(
     if not newest["n_rows"]:
         raise NothingIssued(
             f"{use_case.name}: no forecast was issued yet, so there is nothing to report. Issue "
-            "one with `shelfcast weekly`, or play past weeks with `shelfcast replay --as-issued`."
+            "one with `shelfcast run`, or play past weeks with `shelfcast replay --as-issued`."
         )
     is_complete = not pd.isna(newest["complete_date"])
     last = newest["complete_date"] if is_complete else newest["scored_date"]
-    last_week = None if pd.isna(last) else last.date()
-    days = timedelta(days=use_case.period_days * (RECENT_WEEKS - 1))
-    first_week = None if last_week is None else last_week - days
-    window = {"first": first_week or date.min, "last": last_week or date.min}
-    weeks = read(SERIES_WEEKS, horizon_step=horizon_step)
+    last_period = None if pd.isna(last) else last.date()
+    days = timedelta(days=use_case.period_days * (RECENT_PERIODS - 1))
+    first_period = None if last_period is None else last_period - days
+    window = {"first": first_period or date.min, "last": last_period or date.min}
+    weeks = read(SERIES_PERIODS, horizon_step=horizon_step)
     if weeks.empty:
         raise SettingsError(
             f"{use_case.name}: no series matches '{selection.patterns}'. --series takes globs over "
@@ -237,8 +237,8 @@ def _read(
         runs=read(RUNS),
         alerts=read(ALERTS),
         retraining=read(RETRAINING),
-        last_week=last_week,
-        first_week=first_week,
+        last_period=last_period,
+        first_period=first_period,
         is_complete=is_complete,
         n_scored=int(newest["n_scored"]),
     )

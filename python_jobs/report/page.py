@@ -13,13 +13,13 @@ import orjson
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import UseCase
 from python_jobs.report import compact
-from python_jobs.report.marts import RECENT_WEEKS, Marts
+from python_jobs.report.marts import RECENT_PERIODS, Marts
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("text.js", "tables.js", "data.js", "charts.js", "sections.js", "start.js")
 """The page's own script, in the order in which its parts know one another."""
 
-TREND_WEEKS = 52
+TREND_PERIODS = 52
 VEGA_LITE = "6.4"
 """The version that Altair writes, as vl-convert names it; a test holds them together."""
 
@@ -75,7 +75,7 @@ def content(
     marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime
 ) -> dict[str, Any]:
     """What the page decodes: `meta`, the weeks of the series, and the small tables."""
-    weeks = compact.series_weeks(marts.weeks, tuple(use_case.key), use_case.period_days)
+    weeks = compact.series_periods(marts.weeks, tuple(use_case.key), use_case.period_days)
     names = weeks["series"]["id"]
     by_series = {
         name: compact.table(getattr(marts, name), names)
@@ -98,20 +98,20 @@ def _meta(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime)
         "alerts": use_case.alerts.model_dump(),
         "baseline": use_case.value_added_over,
         "labels": {**LABELS, **labels},
-        "last_week": compact.plain(marts.last_week),
+        "last_period": compact.plain(marts.last_period),
         "is_complete": marts.is_complete,
         "window": _window(marts),
-        "recent_weeks": RECENT_WEEKS,
-        "trend_weeks": TREND_WEEKS,
+        "recent_periods": RECENT_PERIODS,
+        "trend_periods": TREND_PERIODS,
         "made": f"{made_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC",
         "definitions": DEFINITIONS,
     }
 
 
 def _window(marts: Marts) -> str:
-    if marts.first_week is None:
+    if marts.first_period is None:
         return "no week yet"
-    return f"the weeks of {marts.first_week:%-d %b %Y} to {marts.last_week:%-d %b %Y}"
+    return f"the weeks of {marts.first_period:%-d %b %Y} to {marts.last_period:%-d %b %Y}"
 
 
 def _drawn() -> dict[str, str]:

@@ -15,7 +15,7 @@ from python_jobs.infra.warehouse import Warehouse
 NEW_BREACHES = """
 select
     alerts.alert, alerts.segment_type, alerts.segment, alerts.since_date, alerts.target_date,
-    alerts.n_weeks, alerts.value, alerts.threshold, alerts.n_scored, alerts.detail
+    alerts.n_periods, alerts.value, alerts.threshold, alerts.n_scored, alerts.detail
 from {accuracy_alerts} as alerts
 left join (
     select distinct alert, segment_type, segment, since_date
@@ -92,7 +92,7 @@ def sentence(row: dict[str, Any]) -> str:
     if row["alert"] == "wape":
         return (
             f"WAPE {where}{name} is {row['value']:.0%}, above {row['threshold']:.0%} for "
-            f"{row['n_weeks']} weeks in a row since {since} ({row['n_scored']} rows in the newest)."
+            f"{row['n_periods']} weeks in a row since {since} ({row['n_scored']} rows in the newest)."
         )
     if row["alert"] == "tracking_signal":
         return (
@@ -101,7 +101,7 @@ def sentence(row: dict[str, Any]) -> str:
         )
     if row["alert"] == "no_forecast":
         return f"no forecast for {name}: {row['detail']}, since the origin {since}."
-    return f"no run was issued for the origin {since}. Run `shelfcast weekly`, or `replay` later."
+    return f"no run was issued for the origin {since}. Run `shelfcast run`, or `replay` later."
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell

@@ -12,7 +12,7 @@ from typing import Any
 
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.warehouse import Warehouse
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 
 ORIGINS = "origins"
 

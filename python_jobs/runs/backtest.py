@@ -14,18 +14,42 @@ from python_jobs.infra.schedule import Origin, scheduled_origins
 from python_jobs.infra.settings import UseCase
 from python_jobs.prediction.gate import check_gate
 from python_jobs.prediction.predict import PredictReport
-from python_jobs.runs.pipeline import (
-    RunContext,
-    RunOptions,
-    check_account,
-    leased,
-    make_priors,
-    pool_models,
-    prepare,
-    publish,
-    recorded_run,
-)
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.executors import execute
+from python_jobs.runs.forecasting import FORECAST, check_account
+from python_jobs.runs.models import make_priors, pool_models
+from python_jobs.runs.recorded import recorded_run
+from python_jobs.runs.stages import PREPARE, PUBLISH
+from python_jobs.runs.steps import Chain, Opened, Step
 from python_jobs.selection.backtesting import backtest as backtest_job
+
+
+def forecast_past(context: RunContext, run: Run) -> PredictReport:
+    """Check the gate, fit and predict origin by origin, account for every series."""
+    gate = check_gate(context.warehouse, run)
+    _check_forecastable(run, gate)
+    priors = prior_source(run)
+    if priors == "run":
+        due = replace(run, origins=_fitted_origins(run, gate))
+        pool_models(context, due)
+        make_priors(context, due)
+    # The step is called predict, as in every run that forecasts: finished_runs asks for it.
+    with step(context.warehouse, run, "predict") as counts:
+        report = backtest_job(
+            context.warehouse, run, context.n_jobs, context.show("backtest"), priors
+        )
+        counts.n_in, counts.n_out = len(gate), report.n_forecast
+        counts.message = str(report)
+        check_account("backtest", len(gate), report)
+    return report
+
+
+BACKTEST = Chain(
+    kind="backtest",
+    command="shelfcast backtest",
+    # Prediction is one task: origin by origin, models are fitted on all series and thrown away.
+    steps=(PREPARE, Step(FORECAST.name, forecast_past, FORECAST.past), PUBLISH),
+)
 
 
 def backtest(
@@ -55,10 +79,7 @@ def backtest(
     """
     options = options or RunOptions()
     run = open_backtest(context, n_origins, options, every=every, last=last)
-    with leased(context, run, options):
-        prepare(context, run)
-        report = forecast(context, run)
-        publish(context, run)
+    report: PredictReport = execute(context, BACKTEST, options, lambda: Opened(run))[FORECAST.name]
     return report
 
 
@@ -132,29 +153,9 @@ def backtest_origins(
     return chosen
 
 
-def forecast(context: RunContext, run: Run) -> PredictReport:
-    """Check the gate, fit and predict origin by origin, account for every series."""
-    gate = check_gate(context.warehouse, run)
-    _check_forecastable(run, gate)
-    priors = prior_source(run)
-    if priors == "run":
-        due = replace(run, origins=_fitted_origins(run, gate))
-        pool_models(context, due)
-        make_priors(context, due)
-    # The step is called predict, as in every run that forecasts: finished_runs asks for it.
-    with step(context.warehouse, run, "predict") as counts:
-        report = backtest_job(
-            context.warehouse, run, context.n_jobs, context.show("backtest"), priors
-        )
-        counts.n_in, counts.n_out = len(gate), report.n_forecast
-        counts.message = str(report)
-        check_account("backtest", len(gate), report)
-    return report
-
-
 def _fitted_origins(run: Run, gate: pd.DataFrame) -> list[Origin]:
     """The origins as of which models are fitted: each, or where models stay, the first that can."""
-    if run.use_case.refit == "weekly":
+    if run.use_case.refit == "every_run":
         return run.origins
     first = gate.loc[gate["route"] == "model", "origin_date"].min().date()
     return [origin for origin in run.origins if origin.origin_date == first]

@@ -9,8 +9,42 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Run, step, write_origins
 from python_jobs.infra.schedule import origin_at
 from python_jobs.runs.alerts import AlertReport, tell_alerts
-from python_jobs.runs.pipeline import RunContext, RunOptions, build_stage, ensure_tables, leased
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.executors import execute
+from python_jobs.runs.stages import build_stage, ensure_tables
+from python_jobs.runs.steps import Chain, Opened, Step
 from python_jobs.runs.what_if import predict_with_observed_weather
+
+
+def begin(context: RunContext, run: Run) -> None:
+    """Record what the run looks back from."""
+    write_origins(context.warehouse, run)
+
+
+def score(context: RunContext, run: Run) -> None:
+    """Build errors, alerts and what else monitoring reads; one run at a time."""
+    build_stage(context, run, "monitoring", "dbt monitoring")
+
+
+def report_alerts(context: RunContext, run: Run) -> AlertReport:
+    """Log each new alert once."""
+    with step(context.warehouse, run, "alerts") as counts:
+        report = tell_alerts(context.warehouse, run)
+        counts.n_in, counts.n_out = report.n_standing, len(report.new)
+        counts.message = str(report)
+    return report
+
+
+MONITOR = Chain(
+    kind="monitor",
+    command="shelfcast monitor",
+    steps=(
+        Step("begin", begin, "begun"),
+        Step("observed_weather", predict_with_observed_weather, "forecast with observed weather"),
+        Step("monitoring", score, "scored"),
+        Step("alerts", report_alerts, "reported"),
+    ),
+)
 
 
 def monitor(
@@ -38,20 +72,13 @@ def monitor(
     if not context.warehouse.exists("forecasts"):
         raise RunStopped(
             f"{context.use_case.name}: nothing was ever forecast here, so there is nothing to "
-            "score. Run `shelfcast weekly` (or `replay`, `backtest`) first."
+            "score. Run `shelfcast run` (or `replay`, `backtest`) first."
         )
-    with leased(context, run, options):
-        write_origins(context.warehouse, run)
-        predict_with_observed_weather(context, run)
-        build_stage(context, run, "monitoring", "dbt monitoring")
-        with step(context.warehouse, run, "alerts") as counts:
-            report = tell_alerts(context.warehouse, run)
-            counts.n_in, counts.n_out = report.n_standing, len(report.new)
-            counts.message = str(report)
+    report: AlertReport = execute(context, MONITOR, options, lambda: Opened(run))["alerts"]
     return report
 
 
 def open_monitor(context: RunContext, options: RunOptions, as_of_at: datetime | None = None) -> Run:
     """Describe a monitoring run; nothing is written."""
     origin = origin_at(context.use_case, as_of_at or datetime.now(UTC))
-    return context.new_run("monitor", [origin], options)
+    return context.new_run(MONITOR.kind, [origin], options)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from python_jobs.families import make_family
@@ -14,7 +16,11 @@ from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, Selection, new_run_id, of_model, step
 from python_jobs.infra.schedule import origin_at
 from python_jobs.infra.settings import UseCase
-from python_jobs.runs.pipeline import RunContext, RunOptions, leased, prepare, recorded_run
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.executors import execute
+from python_jobs.runs.recorded import recorded_run
+from python_jobs.runs.stages import PREPARE
+from python_jobs.runs.steps import Chain, Opened, Step
 from python_jobs.selection.retrain_record import (
     Record,
     RetrainReport,
@@ -70,29 +76,53 @@ def retrain(
     """
     options = options or RunOptions()
     run, origins = open_retrain(context, options, tune=tune, as_of_at=as_of_at)
-    family = champion_family(context.use_case)
     policy = read_candidates(context.warehouse, run, needed=candidates)
     if candidates and not policy.due and not was_begun(context.store, run):
         log(Event.RETRAINED, f"{context.use_case.name}: no series is due.", run_id=run.run_id)
         return RetrainReport()
-    with leased(context, run, options):
-        prepare(context, run)
-        chosen = _chosen(context, run, policy, only_candidates=candidates)
-        record_refused(context.warehouse, run, family, chosen)
-        if not chosen.classes:
-            told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
-            raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
-        run = replace(run, selection=Selection(names=tuple(chosen.classes)))
-        with step(context.warehouse, run, "retrain") as counts, of_model(family.name):
-            report = _carry_through(context, run, origins, family, chosen)
-            counts.n_in, counts.n_out = len(chosen.classes), len(report.decisions)
-            counts.message = str(report)
+    compare = partial(_compare, origins=origins, policy=policy, only_candidates=candidates)
+    report: RetrainReport = execute(context, _chain(compare), options, lambda: Opened(run))[
+        "retrain"
+    ]
     if report.lost:
+        n_series = len(report.lost) + len(report.decisions)
         raise RunStopped(
-            f"retrain: {len(report.lost)} of {len(chosen.classes)} series were not promoted: "
+            f"retrain: {len(report.lost)} of {n_series} series were not promoted: "
             f"{next(iter(report.lost.values()))} Run `shelfcast retrain` again with "
             f"--run-id {run.run_id}."
         )
+    return report
+
+
+def _chain(compare: Callable[[RunContext, Run], RetrainReport]) -> Chain:
+    """The steps of a retraining, one task: it compares a few series at a time."""
+    return Chain(
+        kind="retrain",
+        command="shelfcast retrain",
+        steps=(PREPARE, Step("retrain", compare, "retrained")),
+    )
+
+
+def _compare(
+    context: RunContext,
+    run: Run,
+    *,
+    origins: RetrainOrigins,
+    policy: Candidates,
+    only_candidates: bool,
+) -> RetrainReport:
+    """Choose the series, compare champion and challenger, and carry out what was decided."""
+    family = champion_family(run.use_case)
+    chosen = _chosen(context, run, policy, only_candidates=only_candidates)
+    record_refused(context.warehouse, run, family, chosen)
+    if not chosen.classes:
+        told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
+        raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
+    run = replace(run, selection=Selection(names=tuple(chosen.classes)))
+    with step(context.warehouse, run, "retrain") as counts, of_model(family.name):
+        report = _carry_through(context, run, origins, family, chosen)
+        counts.n_in, counts.n_out = len(chosen.classes), len(report.decisions)
+        counts.message = str(report)
     return report
 
 

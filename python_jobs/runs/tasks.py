@@ -12,23 +12,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from python_jobs.families import make_family
-from python_jobs.infra.errors import RunStopped, SettingsError, first_few
+from python_jobs.infra.errors import RunStopped, SettingsError
 from python_jobs.infra.run import Run
-from python_jobs.infra.settings import UseCase
 from python_jobs.infra.warehouse import Warehouse
+from python_jobs.runs.steps import Step
 
 PREPARE_PATIENCE = timedelta(minutes=60)
-"""How long tasks wait for the first to prepare the run."""
+"""How long tasks wait for the first to prepare the run, or to fit a model of all series."""
 RETRY_PATIENCE = timedelta(minutes=10)
 """How long they wait for the first to be started again after it has failed."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two looks at run_log; each is a query that is paid for."""
 
 DONE = """
-select distinct step, shard, n_shards
+select step, shard, n_shards, logical_or(event = 'ended' and status = 'done') as is_done
 from {run_log}
-where run_id = @run_id and use_case = @use_case and event = 'ended' and status = 'done'
+where run_id = @run_id and use_case = @use_case
+group by step, shard, n_shards
 """
 
 LAST_OF_FIRST_TASK = """
@@ -45,30 +45,22 @@ class Done:
 
     Attributes:
         steps: (step, shard, number of shards) of each that ended well.
+        begun: by step, in how many tasks it was begun.
         run: whose tasks they are.
     """
 
     steps: frozenset[tuple[str, int, int]]
+    begun: Mapping[str, int]
     run: Run
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether dbt has built what the tasks read."""
-        return self.by_any("before_forecast")
-
-    @property
-    def is_published(self) -> bool:
-        """Whether dbt has built what people read."""
-        return self.by_any("after_forecast")
-
-    def require_as_many(self) -> None:
-        """Check that the tasks are as many as those that the run's prediction was begun with.
+    def require_as_many(self, step: str) -> None:
+        """Check that the tasks are as many as those that a step was begun with.
 
         Raises:
             RunStopped: they were others, whose parts of the series are not these.
         """
         run = self.run
-        others = {n for step, _, n in self.steps if step == "predict" and n != run.shard.count}
+        others = {n for name, _, n in self.steps if name == step and n != run.shard.count}
         if others:
             raise RunStopped(
                 f"{run.use_case.name}: run {run.run_id} was begun in {others.pop()} tasks and "
@@ -76,9 +68,30 @@ class Done:
                 "with as many, or begin a new run."
             )
 
+    def require_all(self, step: str, command: str) -> None:
+        """Check that every task has ended its part of a step.
+
+        Args:
+            step: the step.
+            command: does the rest of it.
+
+        Raises:
+            RunStopped: some tasks have not.
+        """
+        wanted, done = max(self.begun.get(step, 0), 1), self.by_how_many(step)
+        if done < wanted:
+            raise RunStopped(
+                f"{self.run.use_case.name}: {done} of {wanted} tasks of run {self.run.run_id} have "
+                f"ended their {step} well. Wait for them, or run `{command}` for the rest."
+            )
+
     def by_any(self, step: str) -> bool:
-        """Whether one task has done a step that is done once."""
+        """Whether one task has done a step."""
         return any(name == step for name, _, _ in self.steps)
+
+    def by_first(self, step: str) -> bool:
+        """Whether the first task has done its part of a step, or all of it."""
+        return any(name == step and shard == 0 for name, shard, _ in self.steps)
 
     def by_this(self, step: str) -> bool:
         """Whether this task, in an earlier attempt, has done its part of a step."""
@@ -92,8 +105,12 @@ class Done:
 def read_done(warehouse: Warehouse, run: Run) -> Done:
     """Read what the tasks of a run have done."""
     rows = warehouse.read(DONE, run_id=run.run_id, use_case=run.use_case.name)
-    steps = frozenset((row.step, int(row.shard), int(row.n_shards)) for row in rows.itertuples())
-    return Done(steps, run)
+    begun: dict[str, int] = {}
+    for row in rows.itertuples():
+        begun[row.step] = max(begun.get(row.step, 0), int(row.n_shards))
+    ended = rows[rows["is_done"].astype(bool)]
+    steps = ((row.step, int(row.shard), int(row.n_shards)) for row in ended.itertuples())
+    return Done(frozenset(steps), begun, run)
 
 
 def shared_run_id(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
@@ -111,41 +128,29 @@ def shared_run_id(given: str | None, environment: Mapping[str, str] = os.environ
     return run_id
 
 
-def require_local_families(use_case: UseCase) -> None:
-    """Check that the families can be fitted in parts.
-
-    Raises:
-        SettingsError: one of them is one model for all series.
-    """
-    families = (make_family(name, use_case.family_settings(name)) for name in use_case.families)
-    whole = [family.name for family in families if family.scope == "global"]
-    if whole:
-        raise SettingsError(
-            f"{use_case.name}: {first_few(whole)} is one model for all series, which several tasks "
-            "cannot fit in parts. Run it as one task, or set refit: on_retrain, train in one task "
-            "and predict in several."
-        )
-
-
-def wait_for_the_first(warehouse: Warehouse, run: Run, look: Callable[[], None]) -> None:
-    """Wait until the first task has prepared the run.
+def wait_for_the_first(
+    warehouse: Warehouse, run: Run, step: Step, look: Callable[[], None] | None = None
+) -> None:
+    """Wait until the first task has done its part of a step.
 
     Args:
         warehouse: holds run_log.
         run: whose first task it is.
-        look: called before each wait; raises where there is nothing to wait for.
+        step: the step.
+        look: called before each pause; raises where there is nothing to wait for.
 
     Raises:
-        RunStopped: the first task failed and was not started again within RETRY_PATIENCE, or was
-            not ready within PREPARE_PATIENCE.
+        RunStopped: the first task failed and was not started again within RETRY_PATIENCE, or has
+            not done the step within PREPARE_PATIENCE.
     """
     deadline, pause = time.monotonic() + PREPARE_PATIENCE.total_seconds(), FIRST_PAUSE
-    while not (warehouse.exists("run_log") and read_done(warehouse, run).is_prepared):
-        look()
+    while not (warehouse.exists("run_log") and read_done(warehouse, run).by_first(step.name)):
+        if look is not None:
+            look()
         _require_hope(warehouse, run)
         if time.monotonic() > deadline:
             raise RunStopped(
-                f"task {run.shard.index} of run {run.run_id}: task 0 has not prepared the run "
+                f"task {run.shard.index} of run {run.run_id}: task 0 has not {step.past} "
                 f"within {PREPARE_PATIENCE}. Look at its log, and start the tasks again."
             )
         time.sleep(pause)

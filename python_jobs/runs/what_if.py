@@ -14,7 +14,7 @@ from python_jobs.infra.run import Run, step
 from python_jobs.infra.schedule import origin_at
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.prediction.scenarios import Question, answer, ask, read_panel, record
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
 
 KNOWN = """
 select scenario, count(*) as n
@@ -40,7 +40,7 @@ class WhatIf:
     unused: pd.DataFrame
 
     @property
-    def by_week(self) -> pd.DataFrame:
+    def by_period(self) -> pd.DataFrame:
         """One row per target_date: n_series, as_issued, supposed, uplift (units), uplift_share."""
         both = self.rows[self.rows["yhat"].notna()]
         sums = both.groupby("target_date").agg(
@@ -103,7 +103,7 @@ def _ask(context: RunContext, run: Run, scenario: str) -> Question:
     except MissingRelation as error:
         raise RunStopped(
             f"{name}: no forecast was issued yet, so there is nothing to compare a scenario with "
-            f"({error}). Run `shelfcast weekly` first."
+            f"({error}). Run `shelfcast run` first."
         ) from error
     if question.panel.empty and question.unused.empty:
         _require_seen(context, scenario)

@@ -62,7 +62,7 @@ def backtest(
 ) -> PredictReport:
     """Fit and forecast every family at every origin and append the rows to forecast_log.
 
-    `refit: weekly` fits as of each origin; `on_retrain` as of the first origin at which a model can
+    `refit: every_run` fits as of each origin; `on_retrain` as of the first origin at which a model can
     be fitted, and that model serves the later ones.
 
     Args:
@@ -98,8 +98,8 @@ def backtest(
 
 def is_due(run: Run, in_hand: list[InHand]) -> list[Family[Any]]:
     """Families to fit as of the next origin: all if refitted each run, else those with no model."""
-    is_weekly = run.use_case.refit == "weekly"
-    return [one.family for one in in_hand if is_weekly or not one.fitted.models]
+    is_every_run = run.use_case.refit == "every_run"
+    return [one.family for one in in_hand if is_every_run or not one.fitted.models]
 
 
 def _log(warehouse: Warehouse, run: Run, one: OriginFit) -> None:

@@ -18,7 +18,7 @@ from python_jobs.selection.choosing import FloatArray, Scores, common_rows, scor
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-Decision = Literal["promoted", "kept", "refitted", "serve_baseline", "too_few_weeks"]
+Decision = Literal["promoted", "kept", "refitted", "serve_baseline", "too_few_periods"]
 
 CHAMPION, CHALLENGER, BASELINE = range(3)
 
@@ -32,13 +32,13 @@ class Rule:
 
     Attributes:
         margin: relative gain in pooled WAPE, a fraction; 0 still asks for some.
-        min_weeks: distinct weeks with a scored row, below which nothing is decided.
+        min_periods: distinct weeks with a scored row, below which nothing is decided.
         min_origins: distinct origins with one, likewise.
         baseline: its name, declared before anything is compared.
     """
 
     margin: float = 0.05
-    min_weeks: int = 12
+    min_periods: int = 12
     min_origins: int = 3
     baseline: str = "mean_8"
 
@@ -85,7 +85,7 @@ class Comparison:
         return score(self.y, self.yhat)
 
     @property
-    def n_weeks(self) -> int:
+    def n_periods(self) -> int:
         """Distinct calendar weeks with a scored row."""
         return len(np.unique(self.weeks[self.is_scored]))
 
@@ -129,13 +129,13 @@ def decide(comparison: Comparison, rule: Rule) -> Verdict:
     """
     short = _too_few(comparison, rule)
     if short:
-        return Verdict("too_few_weeks", short)
+        return Verdict("too_few_periods", short)
     champion, challenger, baseline = comparison.scores.wape
     if not np.abs(comparison.y[comparison.is_scored]).sum():
         return Verdict("kept", "nothing was sold in the scored weeks, so WAPE says nothing")
     known = [one for one in (champion, challenger) if one is not None]
     if not known:
-        return Verdict("too_few_weeks", "neither recipe forecast half of the weeks")
+        return Verdict("too_few_periods", "neither recipe forecast half of the weeks")
     if baseline is not None and min(known) >= baseline * (1 - ROUNDING):
         message = ", ".join(f"{one:.4f}" for one in known)
         why = f"WAPE {message}: not below {rule.baseline}'s {baseline:.4f}"
@@ -144,8 +144,8 @@ def decide(comparison: Comparison, rule: Rule) -> Verdict:
 
 
 def _too_few(comparison: Comparison, rule: Rule) -> str:
-    if comparison.n_weeks < rule.min_weeks:
-        return f"{comparison.n_weeks} weeks could be scored, {rule.min_weeks} are asked for"
+    if comparison.n_periods < rule.min_periods:
+        return f"{comparison.n_periods} weeks could be scored, {rule.min_periods} are asked for"
     if comparison.n_origins < rule.min_origins:
         return f"{comparison.n_origins} origins could be scored, {rule.min_origins} are asked for"
     return ""

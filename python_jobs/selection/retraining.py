@@ -25,6 +25,7 @@ from python_jobs.fitting.fit import (
     read_learned,
     read_panel,
     read_priors,
+    rows_for,
     tunable,
 )
 from python_jobs.fitting.pool import OnProgress
@@ -94,7 +95,7 @@ class Retraining:
     def rule(self) -> Rule:
         """The settings' rule of promotion."""
         settings = self.run.use_case.retraining
-        return Rule(settings.margin, settings.min_weeks, settings.origins, settings.baseline)
+        return Rule(settings.margin, settings.min_periods, settings.origins, settings.baseline)
 
     @cached_property
     def learned(self) -> Learned:
@@ -239,7 +240,7 @@ class Retraining:
         names = list(recipes)
         if not names:
             return OriginFit(origin, self.family, Fitted({}), pd.DataFrame(), None)
-        panel = read_panel(self.warehouse, self.run, origin, names)
+        panel = rows_for(self.family, read_panel(self.warehouse, self.run, origin, names))
         learned = self._learned_of(recipes) if tunable(self.family) is not None else None
         tuned = learned.tuned if learned else None
         fitted = fit(self.family, panel, self.n_jobs, self.on_progress, tuned)
@@ -315,7 +316,7 @@ class Retraining:
         for name, one in series.items():
             one["numbers"] |= {
                 "run_chance_promotion_rate": chance,
-                "champion_saw_these_weeks": name in seen,
+                "champion_saw_these_periods": name in seen,
                 "tried": tried.get(name, []),
                 "served_before": served.get(name),
             }
@@ -356,7 +357,7 @@ class Retraining:
             "baseline": {"name": self.rule.baseline, "wape": scores.wape[-1]},
             "n_scored": scores.n_scored,
             "n_removed": scores.n_removed,
-            "n_weeks": comparison.n_weeks,
+            "n_periods": comparison.n_periods,
             "n_origins": comparison.n_origins,
             "origins": [f"{origin.origin_date}" for origin in self.origins.comparison],
             "margin": self.rule.margin,

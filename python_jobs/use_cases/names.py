@@ -37,7 +37,7 @@ _COLUMNS = """
     last_date last_retrained_at left_out_reason loaded_at loaded_from location mae mase
     metric_name missing_regressors model_name model_version n_above n_after n_before n_below
     n_censored n_comparable n_covered n_discounted_days n_fallback n_gaps n_named n_not_arrived
-    n_observed n_priced_days n_removed n_rows n_scored n_unscored n_weeks n_with_interval n_worse
+    n_observed n_priced_days n_removed n_rows n_scored n_unscored n_periods n_with_interval n_worse
     naive_scale newest_origin_date newest_yhat newest_yhat_lower newest_yhat_upper
     nominal_coverage observed_ds origin_date own_fault period period_date periods_stale place
     plan_cell plan_date price promo_source quantity rank rank_by_abs_error rank_by_smape

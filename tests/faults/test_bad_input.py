@@ -12,10 +12,14 @@ import pytest
 
 from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.logs import LOGGER
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import forecasting, issue, stages
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import ROOT, Site, day, instant, project_vars, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import ROOT, Site, day, instant, project_vars
 
 TRAIN = ("train", "--as-of", f"{golden.FIRST}T22:00")
 REPLAY = ("replay", "--from", str(golden.SECOND), "--to", str(golden.SECOND))
@@ -35,11 +39,10 @@ def sales_settings(site: Site) -> dict:
 def forecast_late(site: Site, when: date = golden.SECOND) -> dict[str, tuple[str, str | None]]:
     """Prepare and forecast as of a Wednesday, without publishing: outcome and reason by series."""
     context = site.context()
-    origins = pipeline.scheduled_origins(context.use_case, when, when)
-    run = context.new_run("replay", origins, pipeline.RunOptions())
-    with without_data_tests():
-        pipeline.prepare(context, run)
-    pipeline.forecast(context, run)
+    origins = scheduled_origins(context.use_case, when, when)
+    run = context.new_run("replay", origins, RunOptions())
+    stages.prepare(context, run)
+    forecasting.forecast(context, run)
     rows = golden.table(
         site,
         f"""
@@ -140,7 +143,8 @@ def test_an_empty_sales_table(site: Site):
 def test_sales_of_which_no_row_can_be_used(site: Site):
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
     site.write("sales", golden.sku_sales().assign(unit=None))
-    result = shelfcast(site, *TRAIN)
+    with data_tests():
+        result = shelfcast(site, *TRAIN)
     assert result.exit_code == 1
     assert "no model was trained as of 2026-02-15; 0 series are in scope" in error_of(result)
     rejected = site.read("select rejected_because, count(*) as n from {rejected_sales} group by 1")
@@ -150,7 +154,8 @@ def test_sales_of_which_no_row_can_be_used(site: Site):
 def test_series_all_too_short_are_trained_by_nobody_and_forecast_by_the_baselines(site: Site):
     golden.make(site)
     site.use_cases["sku_weekly"]["min_observations"] = 50
-    result = shelfcast(site, *TRAIN)
+    with data_tests():
+        result = shelfcast(site, *TRAIN)
     assert result.exit_code == 1
     assert "4 series are in scope (3 too_short, 1 inactive)" in error_of(result)
     assert forecast_late(site) == {
@@ -220,15 +225,13 @@ def test_holidays_that_the_seed_does_not_know(site: Site, caplog, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def holey(make_site: Callable[[], Site]) -> Site:
+def holey(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """The plan speaks for W1 to W8: of W9, step 2 of the second Wednesday, it knows nothing."""
-    site = golden.make(make_site())
+    site = golden.copy(trained_fortnight, make_site())
     columns = site.use_cases["sku_weekly"]["sources"]["promotions"]["columns"]
     last = (golden.WEEK["W8"] + pd.Timedelta(days=6)).isoformat()
     columns["covers_to"] = f"date '{last}'"
     site.use_cases["sku_weekly"]["max_refused_share"] = 1.0
-    with without_data_tests():
-        done(site, *TRAIN)
     return site
 
 
@@ -265,8 +268,7 @@ def test_a_hole_in_the_future_panel_is_what_when_missing_says(
 
 def test_a_hole_stops_the_run_where_the_settings_say_so(holey: Site):
     site = with_when_missing(holey, "stop_run")
-    with without_data_tests():
-        result = shelfcast(site, *REPLAY)
+    result = shelfcast(site, *REPLAY)
     assert result.exit_code == 1
     assert (
         "future_panel: 4 of 4 series lack a regressor (first: N1|retail|A: promo_share unknown "
@@ -277,8 +279,7 @@ def test_a_hole_stops_the_run_where_the_settings_say_so(holey: Site):
 
 def test_too_many_holes_stop_the_run(holey: Site):
     site = with_when_missing(holey, "refuse_series", max_refused_share=0.05)
-    with without_data_tests():
-        result = shelfcast(site, *REPLAY)
+    result = shelfcast(site, *REPLAY)
     assert result.exit_code == 1
     assert "That is more than max_refused_share 5%." in error_of(result)
 
@@ -294,8 +295,7 @@ def test_stale_actuals_name_the_newest_week_and_the_one_expected(holey: Site, ca
         "2026-03-15: 2 behind"
     )
     site = with_when_missing(holey, "none", max_periods_stale=1, when_stale="stop_run")
-    with without_data_tests():
-        stopped = shelfcast(site, *late)
+    stopped = shelfcast(site, *late)
     assert stopped.exit_code == 1
     assert said in error_of(stopped)
     assert "Load the sales up to 2026-03-15." in error_of(stopped)
@@ -315,10 +315,10 @@ def test_an_issued_run_asks_dbt_whether_its_source_is_fresh(site: Site, days_old
     site.write("sales", golden.sku_sales().assign(loaded_at=loaded_at))
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
     sales_settings(site)["known_at"] = "loaded_at"
-    site.use_cases["sku_weekly"]["refit"] = "weekly"
+    site.use_cases["sku_weekly"]["refit"] = "every_run"
     context = site.context()
     with pytest.raises(RunStopped) as stopped:
-        pipeline.weekly(context, now=instant("2026-02-18 19:00"))
+        issue.issue(context, now=instant("2026-02-18 19:00"))
     # Rows that arrived after that Wednesday were not known then: the fresh table has no series.
     expected = "staler than error_after_days" if days_old == 40 else "no series is known"
     assert expected in str(stopped.value)
@@ -332,8 +332,7 @@ def test_a_series_named_like_a_path_is_a_name(make_site: Callable[[], Site]):
     odd = ["../../etc/passwd", "..", "a/b", "|", "\\", "'; drop table x; --", "Ёж 100%", "{{ x }}"]
     rows = golden.sku_sales().query("sku_id == 'A'")
     site.write("sales", pd.concat([rows.assign(sku_id=name) for name in odd]))
-    with without_data_tests():
-        done(site, *TRAIN)
+    done(site, *TRAIN)
     found = forecast_late(site)
     assert [outcome for outcome, _ in found.values()].count("forecast") == 2 + len(odd)
     names = golden.table(site, "select sku_id from {sku_weekly_keys}")
@@ -345,4 +344,4 @@ def test_a_series_named_like_a_path_is_a_name(make_site: Callable[[], Site]):
 
 def test_what_the_pipeline_raises_is_what_the_command_says(site: Site):
     with pytest.raises(RunStopped, match="does not exist"):
-        pipeline.train_models(site.context())
+        train_models(site.context())

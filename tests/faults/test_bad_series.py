@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import golden
 from tests.support.commands import done
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 N_WEEKS = 40
 WEEKS = [day("2025-05-19") + timedelta(weeks=n) for n in range(N_WEEKS + 3)]
@@ -95,11 +95,10 @@ def ran(make_site: Callable[[], Site]) -> tuple[Site, str]:
     promotions["columns"]["promo_share"] = "promo"
     site.write("sales", sales())
     site.write("promotions", plan())
-    with without_data_tests():
-        done(site, "train", "--as-of", f"{golden.SECOND}T22:00")
-        damage(site)
-        day_of = str(golden.SECOND)
-        result = done(site, "replay", "--from", day_of, "--to", day_of, "--as-issued")
+    done(site, "train", "--as-of", f"{golden.SECOND}T22:00")
+    damage(site)
+    day_of = str(golden.SECOND)
+    result = done(site, "replay", "--from", day_of, "--to", day_of, "--as-issued")
     return site, result.stdout + result.stderr
 
 

@@ -64,7 +64,7 @@ def test_the_container_s_time_zone_plays_no_part() -> None:
 def test_the_target_prod_needs_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SHELFCAST_PROJECT", "SHELFCAST_SETTINGS"):
         monkeypatch.delenv(name, raising=False)
-    refused = shelfcast(None, "--target", "prod", "weekly", SHELFCAST_PROJECT=None)
+    refused = shelfcast(None, "--target", "prod", "run", SHELFCAST_PROJECT=None)
     assert refused.exit_code == 2
     assert "SHELFCAST_PROJECT is not set, and target prod needs it." in error_of(refused)
 

@@ -10,31 +10,29 @@ import pytest
 from python_jobs.fitting import train
 from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Run
-from python_jobs.infra.schedule import Origin
+from python_jobs.infra.schedule import Origin, scheduled_origins
 from python_jobs.infra.store import ModelStore
 from python_jobs.registry.verify import verify
-from python_jobs.runs import pipeline
+from python_jobs.runs import forecasting, issue, stages
+from python_jobs.runs.context import RunOptions
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Site:
+def site(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
     """Trained as of the first Wednesday; the panels are those of both."""
-    site = golden.make(make_site().in_bucket())
-    context = site.context()
-    pipeline.train_models(context, as_of_at=wednesdays(site)[0].as_of_at)
-    with without_data_tests():
-        pipeline.prepare(context, new_run(site))
+    site = golden.copy(trained_fortnight, make_site().in_bucket())
+    stages.prepare(site.context(), new_run(site))
     return site
 
 
 def wednesdays(site: Site) -> list[Origin]:
-    return pipeline.scheduled_origins(site.context().use_case, golden.FIRST, golden.SECOND)
+    return scheduled_origins(site.context().use_case, golden.FIRST, golden.SECOND)
 
 
 def new_run(site: Site) -> Run:
-    return site.context().new_run("replay", wednesdays(site), pipeline.RunOptions())
+    return site.context().new_run("replay", wednesdays(site), RunOptions())
 
 
 @pytest.fixture
@@ -62,7 +60,7 @@ def findings(site: Site) -> set[tuple[str, str]]:
 def outcomes(site: Site) -> dict[str, tuple[str, str]]:
     """Forecast again, and read what became of each series on the second Wednesday."""
     run = new_run(site)
-    pipeline.forecast(site.context(), run)
+    forecasting.forecast(site.context(), run)
     rows = golden.table(
         site,
         f"""
@@ -117,7 +115,7 @@ def test_weekly_verifies_first_and_stops_when_too_many_are_missing(
 ) -> None:
     store.delete(packed(store))
     with pytest.raises(RunStopped, match=r"2 of 2 forecastable series have no usable model.*train"):
-        pipeline.weekly(site.context(), now=wednesdays(site)[1].as_of_at)
+        issue.issue(site.context(), now=wednesdays(site)[1].as_of_at)
 
 
 def test_copies_that_people_find_are_compared_with_what_serves(
@@ -151,10 +149,10 @@ def test_a_model_trained_past_the_origin_is_refused(
 
     monkeypatch.setattr(train, "_event", backdated)
     context = site.context()
-    run = context.new_run("train", [later], pipeline.RunOptions())
+    run = context.new_run("train", [later], RunOptions())
     train.train(context.warehouse, store, run, 1, lambda done, total: None)
     again = new_run(site)
-    pipeline.forecast(context, again)
+    forecasting.forecast(context, again)
     rows = golden.table(
         site,
         f"""

@@ -18,11 +18,8 @@ BEFORE_FORECAST_LOG, AFTER_FORECAST_LOG = "4", "5"
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Site:
-    site = golden.make(make_site().in_bucket())
-    trained = children.shelfcast(site, "train", "--as-of", f"{golden.FIRST}T22:00")
-    assert trained.returncode == 0, trained.stderr
-    return site
+def site(make_site: Callable[[], Site], trained_fortnight: Site) -> Site:
+    return golden.copy(trained_fortnight, make_site().in_bucket())
 
 
 def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) -> None:
@@ -54,7 +51,7 @@ def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) ->
 
     # And a whole new run on top of it all gives the same public rows.
     before = golden.public_tables(site)
-    fourth = children.shelfcast(site, *REPLAY, "--run-id", "R4")
+    fourth = children.shelfcast(site, *REPLAY, "--run-id", "R4", TEST_WITH_DATA_TESTS="1")
     assert fourth.returncode == 0, fourth.stderr
     assert logged(site) == {"R2": 16, "R4": 16}
     assert golden.public_tables(site) == before

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 
-from python_jobs.infra.errors import LeaseHeld
+from python_jobs.infra.errors import LeaseHeld, RunStopped
 from python_jobs.infra.lease import acquire, give_back
-from python_jobs.infra.run import Run, Shard, write_origins
-from python_jobs.runs import pipeline, tasks
+from python_jobs.infra.run import Run, Shard, step, write_origins
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import forecasting, stages, tasks, train
+from python_jobs.runs.context import RunContext, RunOptions, open_context
+from python_jobs.runs.models import fit_models
+from python_jobs.runs.train import train_models
 from tests.support import children, golden
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 N_SHARDS = 4
 RETRIED = "RETRIED"  # after ONE in the alphabet: of runs of one instant the last is taken
@@ -34,17 +40,16 @@ def site(make_site: Callable[[], Site]) -> Site:
         units = likeness["units_sold"] * n / 7
         site.write("sales", likeness.assign(sku_id=f"E{n}", units_sold=units))
     context = site.context()
-    with without_data_tests():
-        pipeline.prepare(context, run_of(context, "predict", "ONE"))
+    stages.prepare(context, run_of(context, "predict", "ONE"))
     task("train", "ONE")
     task("predict", "ONE")
     return site
 
 
-def run_of(context: pipeline.RunContext, job: str, run_id: str, shard: Shard | None = None) -> Run:
+def run_of(context: RunContext, job: str, run_id: str, shard: Shard | None = None) -> Run:
     """The training as of the first Wednesday, or the replay of both."""
-    origins = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.SECOND)
-    options = pipeline.RunOptions(run_id=f"{job}-{run_id}", shard=shard or Shard())
+    origins = scheduled_origins(context.use_case, golden.FIRST, golden.SECOND)
+    options = RunOptions(run_id=f"{job}-{run_id}", shard=shard or Shard())
     if job == "train":
         return context.new_run("train", origins[:1], options)
     return context.new_run("replay", origins, options, is_as_issued=True)
@@ -52,9 +57,9 @@ def run_of(context: pipeline.RunContext, job: str, run_id: str, shard: Shard | N
 
 def task(job: str, run_id: str, index: str = "0", count: str = "1") -> None:
     """Do one task of a job, in this process."""
-    context = pipeline.open_context("sku_weekly", n_jobs=1)
+    context = open_context("sku_weekly", n_jobs=1)
     run = run_of(context, job, run_id, Shard(int(index), int(count)))
-    (pipeline.fit_models if job == "train" else pipeline.forecast)(context, run)
+    (fit_models if job == "train" else forecasting.forecast)(context, run)
 
 
 def in_child(
@@ -160,20 +165,21 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     """The first prepares and the others take its origins; a task without a series is content."""
     prepared = []
 
-    def prepare(context: pipeline.RunContext, run: Run) -> None:
+    def prepare(context: RunContext, run: Run) -> None:
         prepared.append(run.shard.index)
         write_origins(context.warehouse, run)
-        with pipeline.step(context.warehouse, run, "before_forecast"):
+        with step(context.warehouse, run, "before_forecast"):
             pass
 
-    monkeypatch.setattr(pipeline, "prepare", prepare)
+    steps = (replace(train.TRAIN.opening, do=prepare), *train.TRAIN.steps[1:])
+    monkeypatch.setattr(train, "TRAIN", replace(train.TRAIN, steps=steps))
     context = site.context()
     scope = f"{context.connection.dataset} {context.use_case.name}"
-    as_of = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0].as_of_at
+    as_of = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0].as_of_at
     reports = [
-        pipeline.train_models(
+        train_models(
             context,
-            pipeline.RunOptions(run_id="TASKS", shard=Shard(index, 64)),
+            RunOptions(run_id="TASKS", shard=Shard(index, 64)),
             as_of_at=as_of if index == 0 else None,
         )
         for index in (0, 1, 2, 3)
@@ -184,24 +190,24 @@ def test_tasks_of_a_training_prepare_it_once(site: Site, monkeypatch: pytest.Mon
     assert min(report.n_series for report in reports) == 0
     origins = site.read("select distinct origin_date from {model_log} where run_id = 'TASKS'")
     assert [f"{day:%Y-%m-%d}" for day in origins["origin_date"]] in ([], [golden.ORIGIN_1])
-    monkeypatch.setattr(tasks, "PREPARE_PATIENCE", pipeline.timedelta(0))
-    with pytest.raises(pipeline.RunStopped, match="task 0 has not prepared the run"):
-        alone = pipeline.RunOptions(run_id="ALONE", shard=Shard(1, 4), take_over=True)
-        pipeline.train_models(context, alone, as_of_at=as_of)
+    monkeypatch.setattr(tasks, "PREPARE_PATIENCE", timedelta(0))
+    with pytest.raises(RunStopped, match="task 0 has not prepared the run"):
+        alone = RunOptions(run_id="ALONE", shard=Shard(1, 4), take_over=True)
+        train_models(context, alone, as_of_at=as_of)
 
 
 def test_the_last_task_gives_the_lease_back(site: Site) -> None:
     context = site.context()
-    origin = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
-    prepared = context.new_run("train", [origin], pipeline.RunOptions(run_id="PAIR"))
+    origin = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
+    prepared = context.new_run("train", [origin], RunOptions(run_id="PAIR"))
     write_origins(context.warehouse, prepared)
-    with pipeline.step(context.warehouse, prepared, "before_forecast"):
+    with step(context.warehouse, prepared, "before_forecast"):
         pass
     scope = f"{context.connection.dataset} {context.use_case.name}"
     give_back(context.store, scope, "TASKS")
     for index, is_last in ((1, False), (0, True)):
-        options = pipeline.RunOptions(run_id="PAIR", shard=Shard(index, 2))
-        pipeline.train_models(context, options, as_of_at=origin.as_of_at)
+        options = RunOptions(run_id="PAIR", shard=Shard(index, 2))
+        train_models(context, options, as_of_at=origin.as_of_at)
         if is_last:
             acquire(context.store, scope, "OTHER", "train").release()
         else:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
 
-from python_jobs.infra.errors import RunStopped
+from python_jobs.infra.errors import RunStopped, ShelfcastError
 from python_jobs.infra.lease import acquire, holder
 from python_jobs.infra.run import Shard
 from python_jobs.infra.schedule import WEEKDAYS
-from python_jobs.runs import pipeline, tasks
+from python_jobs.runs import stages, tasks
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.issue import issue_step
+from python_jobs.runs.leases import take_lease
+from python_jobs.runs.recorded import recorded_run, require_own_panels
+from python_jobs.runs.stages import build_stage
 from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 TODAY = datetime.now(UTC).date()
 ORIGIN = TODAY - timedelta(days=4)
 WEEKS = [ORIGIN + timedelta(days=1) - timedelta(weeks=n) for n in range(8, 0, -1)]
 N_TASKS = 3
-TASK = """
-from python_jobs.cli.app import main
-from tests.support.site import without_data_tests
-with without_data_tests():
-    main(sys.argv[1:], prog_name="shelfcast")
-"""
 
 
 def sales() -> pd.DataFrame:
@@ -42,21 +41,20 @@ def sales() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
+def site(make_site: Callable[[], Site]) -> Site:
     """Nine series that are refitted each week; one task has issued this week's forecasts."""
     site = make_site().in_bucket()
     golden.sku_settings(site)
     site.use_cases["sku_weekly"] |= {
         "week_starts_on": WEEKDAYS[WEEKS[0].weekday()],
         "time_zone": "UTC",
-        "refit": "weekly",
+        "refit": "every_run",
     }
     site.write("sales", sales())
     site.write("promotions", plan())
-    with without_data_tests():
-        done(site, "weekly", "--run-id", "ONE")
-        site.context().dbt._invoke(None, "parse")  # for tasks to go on from
-        yield site
+    done(site, "run", "--run-id", "ONE")
+    site.context().dbt._invoke(None, "parse")  # for tasks to go on from
+    return site
 
 
 def plan() -> pd.DataFrame:
@@ -79,7 +77,7 @@ def start(site: Site, execution: str, index: int, attempt: int = 0, **more: str)
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(site.folder / f"logs-{execution}-{index}"),
     }
-    return children.start(site, "weekly", program=TASK, **environment, **more)
+    return children.start(site, "run", **environment, **more)
 
 
 def cloud_run(
@@ -152,9 +150,9 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
         assert ended.returncode == 0, ended.stdout
     # run_log, model_log, model_events, run_log (train); run_log, forecast_log (predict)
     assert children.was_killed(start(site, "w-dies", 1, TEST_KILL_AFTER_LOADS="6").wait())
-    done(site, "weekly", "--step", "after", "--dry-run")
+    done(site, "run", "--step", "after", "--dry-run")
     with pytest.raises(RunStopped, match="2 of 3 tasks of run w-dies have ended their predict"):
-        pipeline.weekly_after(site.context(), pipeline.RunOptions(run_id="w-dies"))
+        issue_step(site.context(), RunOptions(run_id="w-dies"), "after")
     assert public(site) == before, "without its last task a run is not finished"
     # run_log, forecast_log, run_log (predict); run_log (after_forecast)
     second = start(site, "w-dies", 1, attempt=1, TEST_KILL_AFTER_LOADS="4").wait()
@@ -179,21 +177,21 @@ def test_two_that_finish_at_the_same_moment_publish_once(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = site.context()
-    shard = pipeline.RunOptions(run_id="w-three", shard=Shard(1, N_TASKS))
-    run = pipeline.recorded_run(context, shard)
+    shard = RunOptions(run_id="w-three", shard=Shard(1, N_TASKS))
+    run = recorded_run(context, shard)
     assert run is not None
     published = []
     monkeypatch.setattr(type(context.dbt), "build", lambda *_: published.append(1))
     scope = f"publish {context.connection.dataset}"
     other = acquire(context.store, scope, "w-three task 0", "publish")
-    assert not pipeline.build_stage(context, run, "after_forecast", "")  # left to the other
+    assert not build_stage(context, run, "after_forecast", "")  # left to the other
     other.release()
-    assert pipeline.build_stage(context, run, "after_forecast", "")  # which has done it
+    assert build_stage(context, run, "after_forecast", "")  # which has done it
     assert published == []
     foreign = acquire(context.store, scope, "w-thre", "publish")
-    monkeypatch.setattr(pipeline, "PUBLISH_PATIENCE", timedelta(0))
-    with pytest.raises(pipeline.ShelfcastError, match="is held by run w-thre"):
-        pipeline.build_stage(context, run, "after_forecast", "")
+    monkeypatch.setattr(stages, "PUBLISH_PATIENCE", timedelta(0))
+    with pytest.raises(ShelfcastError, match="is held by run w-thre"):
+        build_stage(context, run, "after_forecast", "")
     foreign.release()
 
 
@@ -203,17 +201,17 @@ def test_a_second_job_at_once_is_told_of_the_first(site: Site) -> None:
     scope = f"{context.connection.dataset} {context.use_case.name}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLOUD_RUN_JOB", "predict-weekly")
-        run = context.new_run("issued", [], pipeline.RunOptions(run_id="w-first"))
-        first = pipeline._take_lease(context, run, pipeline.RunOptions())
+        run = context.new_run("issued", [], RunOptions(run_id="w-first"))
+        first = take_lease(context, run, RunOptions())
     for index, attempt in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        refused = shelfcast(site, "weekly", **cloud_run("w-second", index, attempt))
+        refused = shelfcast(site, "run", **cloud_run("w-second", index, attempt))
         assert refused.exit_code == 1
         assert f"{scope.replace(' ', '%20')}.json is held by run w-first (issued, job " in (
             error_of(refused)
         )
         assert f"job predict-weekly) since {first.taken_at[:16]}" in error_of(refused)
     first.renew()
-    refused = shelfcast(site, "weekly")
+    refused = shelfcast(site, "run")
     assert f"since {first.taken_at[:19]}Z, until" in error_of(refused)
     first.release()
 
@@ -224,13 +222,13 @@ def test_a_first_task_that_fails_for_good_does_not_keep_the_others(
     source = site.use_cases["sku_weekly"]["sources"]["promotions"]
     source["table"] = "nowhere"
     try:
-        failed = shelfcast(site, "weekly", **cloud_run("w-fails", 0))
+        failed = shelfcast(site, "run", **cloud_run("w-fails", 0))
         assert "_raw.nowhere does not exist" in error_of(failed)
         monkeypatch.setattr(tasks, "PREPARE_PATIENCE", timedelta(0))
-        waits = shelfcast(site, "weekly", **cloud_run("w-fails", 1))
+        waits = shelfcast(site, "run", **cloud_run("w-fails", 1))
         assert "task 0 has not prepared the run within 0:00:00" in error_of(waits)
         monkeypatch.setattr(tasks, "RETRY_PATIENCE", timedelta(0))
-        hopeless = shelfcast(site, "weekly", **cloud_run("w-fails", 1))
+        hopeless = shelfcast(site, "run", **cloud_run("w-fails", 1))
         assert "task 0 failed in before_forecast at" in error_of(hopeless)
         assert "_raw.nowhere does not exist" in error_of(hopeless)
     finally:
@@ -240,7 +238,7 @@ def test_a_first_task_that_fails_for_good_does_not_keep_the_others(
 
 def test_tasks_without_a_common_run_are_refused(site: Site) -> None:
     execution = cloud_run("", 0) | {"CLOUD_RUN_EXECUTION": ""}
-    refused = shelfcast(site, "weekly", **execution)
+    refused = shelfcast(site, "run", **execution)
     assert refused.exit_code == 2
     assert "give each the same --run-id" in error_of(refused)
 
@@ -250,25 +248,25 @@ def test_a_task_that_comes_back_late_reads_no_other_run_s_panels(site: Site) -> 
     late = shelfcast(site, "predict", "--run-id", "w-three", **cloud_run("p-late", 1))
     assert late.exit_code == 0  # it was done
     context = site.context()
-    run = pipeline.recorded_run(context, pipeline.RunOptions(run_id="w-three"))
+    run = recorded_run(context, RunOptions(run_id="w-three"))
     assert run is not None
     with pytest.raises(RunStopped, match=r"\(check\) was begun after run w-three"):
-        pipeline._require_own_panels(context, run)
+        require_own_panels(context, run)
 
 
 def test_three_jobs_find_the_open_run(site: Site) -> None:
     """Each is an execution of its own; the first one's name is the run's."""
     rows = public(site)[1]
     alone = shelfcast(site, "predict", **cloud_run("predict-0", 1))
-    assert "`shelfcast weekly --step before` in one task opens a run" in error_of(alone)
+    assert "`shelfcast run --step before_forecast` in one task opens a run" in error_of(alone)
     before = cloud_run("before-1", count=1)
-    many = shelfcast(site, "weekly", "--step", "before", **cloud_run("before-1", 1))
-    assert "weekly --step before is one task, not 3" in error_of(many)
-    done(site, "weekly", "--step", "before", **before)
+    many = shelfcast(site, "run", "--step", "before", **cloud_run("before-1", 1))
+    assert "run --step before is one task, not 3" in error_of(many)
+    done(site, "run", "--step", "before", **before)
     first = done(site, "predict", **cloud_run("predict-1", 0, count=2))
     said = [json.loads(line) for line in first.stdout.splitlines()]
     assert {one["run_id"] for one in said if "run_id" in one} == {"before-1"}
-    early = shelfcast(site, "weekly", "--step", "after", **cloud_run("after-1", count=1))
+    early = shelfcast(site, "run", "--step", "after", **cloud_run("after-1", count=1))
     assert "1 of 2 tasks of run before-1 have ended their predict well" in error_of(early)
     again = done(site, "predict", **cloud_run("predict-1", 0, attempt=1, count=2))
     assert "task 0 is done: its series were predicted before" in again.stdout
@@ -276,7 +274,7 @@ def test_three_jobs_find_the_open_run(site: Site) -> None:
     assert "was begun in 2 tasks and cannot go on in 4" in error_of(other)
     done(site, "predict", **cloud_run("predict-1", 1, count=2))
     assert lease_holder(site) == "before-1"
-    done(site, "weekly", "--step", "after", **cloud_run("after-1", count=1))
+    done(site, "run", "--step", "after", **cloud_run("after-1", count=1))
     assert lease_holder(site) is None
     assert public(site) == ({"before-1"}, rows)
     done(site, "predict", **cloud_run("predict-1", 1, attempt=1, count=2))

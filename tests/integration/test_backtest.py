@@ -16,11 +16,11 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Selection
 from python_jobs.prediction.predict import PredictReport
 from python_jobs.runs import backtest as backtests
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.recorded import recorded_run
 from python_jobs.selection.backtesting import backtest as backtest_job
 from tests.support import golden
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 TO = day("2026-03-01")
 """The last day of W8, the first target of the second origin."""
@@ -36,10 +36,8 @@ class Backtested:
 
 
 @pytest.fixture(scope="module")
-def played(make_site: Callable[[], Site]) -> Backtested:
-    site = golden.make(make_site())
-    with without_data_tests():
-        golden.play(site, "sku_weekly")
+def played(make_site: Callable[[], Site], issued_fortnight: Site) -> Backtested:
+    site = golden.copy(issued_fortnight, make_site())
     issued = golden.public_tables(site)
     report = backtests.backtest(site.context(), 2, RunOptions(run_id="BACK"), last=TO)
     return Backtested(site, issued, report)
@@ -49,7 +47,7 @@ def accuracy(site: Site, run_kind: str) -> list[tuple]:
     return golden.table(
         site,
         f"""
-        select * except (run_kind) from {{accuracy_by_week}} where run_kind = '{run_kind}'
+        select * except (run_kind) from {{accuracy_by_target_date}} where run_kind = '{run_kind}'
         order by target_date, basis, model_name
         """,
     )
@@ -132,9 +130,8 @@ def test_the_id_of_another_kind_of_run_is_refused(played: Backtested) -> None:
 
 
 def refitted(site: Site, **options: Any) -> PredictReport:
-    site.use_cases["sku_weekly"]["refit"] = "weekly"
-    with without_data_tests():
-        return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
+    site.use_cases["sku_weekly"]["refit"] = "every_run"
+    return backtests.backtest(site.context(), 2, RunOptions(**options), last=TO)
 
 
 def test_the_newest_backtest_of_each_series_counts(played: Backtested) -> None:
@@ -161,4 +158,4 @@ def test_a_backtest_without_a_series_for_a_model_says_why(played: Backtested) ->
 def test_a_backtest_of_no_origin_is_refused(played: Backtested) -> None:
     with pytest.raises(RunStopped, match=r"--origins 0 --every 1 names no origin"):
         backtests.backtest(played.site.context(), 0)
-    assert pipeline.recorded_run(played.site.context(), RunOptions(run_id="nobody")) is None
+    assert recorded_run(played.site.context(), RunOptions(run_id="nobody")) is None

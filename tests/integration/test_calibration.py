@@ -29,10 +29,10 @@ import pandas as pd
 import pytest
 
 from python_jobs.runs import backtest as backtests
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs import stages
+from python_jobs.runs.context import RunOptions
 from tests.support import golden
-from tests.support.site import Site, day, without_data_tests
+from tests.support.site import Site, day
 
 E = "N1|retail|E"
 FACTORS = [
@@ -60,7 +60,7 @@ def backtest(site: Site, run_id: str, n_origins: int, last: str) -> None:
     context = site.context()
     options = RunOptions(run_id=run_id)
     run = backtests.open_backtest(context, n_origins, options, last=day(last))
-    pipeline.prepare(context, run)
+    stages.prepare(context, run)
     backtests.forecast(context, run)
 
 
@@ -74,8 +74,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     }
     site.write("sales", sales_of_e())
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="E"))
-    with without_data_tests():
-        backtest(site, "FIRST", 3, "2026-02-15")
+    backtest(site, "FIRST", 3, "2026-02-15")
     backtest(site, "SECOND", 2, "2026-03-01")
     return site
 

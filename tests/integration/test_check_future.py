@@ -15,9 +15,10 @@ import pytest
 
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
+from tests.support.data_tests import data_tests
 from tests.support.golden import WEEK
 from tests.support.played import recorded_stages
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 AS_OF = ("--as-of", "2026-02-25T22:00")
 
@@ -41,7 +42,7 @@ def listed(text: str) -> list[tuple[str, ...]]:
 def test_a_week_that_no_plan_covers_is_listed_before_the_run_and_gone_once_it_is_loaded(
     site: Site,
 ) -> None:
-    with recorded_stages() as stages:
+    with data_tests(), recorded_stages() as stages:
         result = shelfcast(site, "check-future", *AS_OF)
     assert result.exit_code == 1
     assert listed(result.stdout) == [
@@ -59,5 +60,4 @@ def test_a_week_that_no_plan_covers_is_listed_before_the_run_and_gone_once_it_is
         covers_to=WEEK["W9"] + timedelta(days=6),
     )
     site.write("promotions", nothing.astype({"price": float, "discount": float}))
-    with without_data_tests():
-        assert listed(done(site, "check-future", *AS_OF).stdout) == []
+    assert listed(done(site, "check-future", *AS_OF).stdout) == []

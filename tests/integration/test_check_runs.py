@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.checks.overdue import newest_due, overdue_runs
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site
 
@@ -57,14 +57,14 @@ def test_nothing_is_due_before_go_live(site: Site) -> None:
     context = site.context()
     assert overdue(site, now) == []
     assert not context.warehouse.exists("run_log"), "it only reads"
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     assert overdue(site, now) == []
     trained(site, WEDNESDAY + timedelta(hours=1))
     assert overdue(site, now) == [], "what was trained since could not have been issued"
 
 
 def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     trained(site, WEDNESDAY - timedelta(days=2))
     late = WEDNESDAY + GRACE + timedelta(minutes=1)
     assert overdue(site, WEDNESDAY + GRACE - timedelta(minutes=1)) == []
@@ -77,7 +77,7 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
     ran(site, "issued", "after_forecast", week_before, ORIGIN - timedelta(weeks=1))
     (missing,) = overdue_runs(site.context(), late, GRACE)
     assert "the newest is of 2026-11-08" in missing.message
-    assert "Start `shelfcast weekly` before 2026-11-21" in missing.message
+    assert "Start `shelfcast run` before 2026-11-21" in missing.message
     found = overdue_runs(site.context(), WEDNESDAY + timedelta(days=4), GRACE)
     (missing,) = [one for one in found if one.run_kind == "issued"]
     assert "`shelfcast replay --from 2026-11-18 --to 2026-11-18 --as-issued`" in missing.message
@@ -86,7 +86,7 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
 
 
 def test_a_monitoring_is_overdue_after_eight_days(site: Site) -> None:
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     ran(site, "issued", "after_forecast", WEDNESDAY)
     eight = timedelta(days=8)
     now = WEDNESDAY + eight
@@ -100,7 +100,7 @@ def test_a_monitoring_is_overdue_after_eight_days(site: Site) -> None:
 
 
 def test_the_command_tells_each_in_a_line_of_its_own(site: Site) -> None:
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     ran(site, "issued", "after_forecast", datetime(2026, 1, 7, 22, 0, tzinfo=UTC), date(2026, 1, 4))
     told = shelfcast(site, "check-runs", "--grace", "0")
     assert told.exit_code == 0, "it could look"

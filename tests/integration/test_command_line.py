@@ -20,7 +20,7 @@ from python_jobs.cli.app import main
 from python_jobs.infra.schedule import WEEKDAYS
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 TODAY = datetime.now(UTC).date()
 ORIGIN = TODAY - timedelta(days=4)
@@ -39,8 +39,8 @@ def sales_csv(weeks: list[date], **units: list[float]) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
-    """Trained on seven weeks; the eighth is loaded since. Data tests run once, in the training."""
+def site(make_site: Callable[[], Site]) -> Site:
+    """Trained on seven weeks; the eighth is loaded since."""
     site = make_site().in_bucket()
     golden.sku_settings(site)
     site.use_cases["sku_weekly"] |= {
@@ -54,14 +54,13 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
         "unit,channel,sku_id,start_date,end_date,price,discount,covers_from,covers_to\n"
         f"N1,retail,A,{WEEKS[0]},{WEEKS[0]},,0.1,{WEEKS[0]},{TODAY + timedelta(weeks=9)}\n"
     )
-    refused = shelfcast(site, "weekly")
+    refused = shelfcast(site, "run")
     assert refused.exit_code == 1
     assert "Run `shelfcast train` first" in error_of(refused)
     done(site, "load", str(sales), "--as", "sales", "--history")
     done(site, "load", str(plan), "--as", "promotions", "--history")
     done(site, "train", "--as-of", f"{ORIGIN - timedelta(days=3)}")
-    with without_data_tests():
-        yield site
+    return site
 
 
 def forecasts(site: Site, columns: str = "series_id, yhat, is_fallback") -> list[tuple]:
@@ -73,13 +72,13 @@ def forecasts(site: Site, columns: str = "series_id, yhat, is_fallback") -> list
 
 
 def test_this_weeks_forecasts(site: Site):
-    told = shelfcast(site, "weekly", "--dry-run", "--run-id", "R1")
+    told = shelfcast(site, "run", "--dry-run", "--run-id", "R1")
     assert f"issued run on dataset {site.dataset}" in told.stdout
     assert f"origin {ORIGIN}" in told.stdout
     assert "nothing was written (--dry-run)" in told.stdout
     assert not site.warehouse.exists("champion_forecasts")
 
-    done(site, "weekly", "--run-id", "R1")
+    done(site, "run", "--run-id", "R1")
     # A: the mean of 10 20 10 20 10 20 10, the eighth week came after the training.
     assert forecasts(site) == [(A, round(100 / 7, 9), False), (B, 5.0, False)]
     rows = golden.table(
@@ -91,9 +90,9 @@ def test_this_weeks_forecasts(site: Site):
 
 def test_a_partial_run_hides_no_other_series(site: Site):
     """B is trained anew on eight weeks, and only it is forecast again."""
-    done(site, "weekly", "--run-id", "R1")
+    done(site, "run", "--run-id", "R1")
     done(site, "train", "--series", "N1|*|B", "--run-id", "T2")
-    done(site, "weekly", "--series", "N1|*|B", "--run-id", "R2")
+    done(site, "run", "--series", "N1|*|B", "--run-id", "R2")
     runs = golden.table(
         site,
         "select series_id, run_id from {champion_forecasts} where horizon_step = 1 order by 1",
@@ -136,23 +135,33 @@ def test_the_series_of_a_run_are_chosen(site: Site, way):
         site.use_cases["sku_weekly"] |= {"include": "", "include_table": ""}
 
 
+def test_the_old_name_of_the_scheduled_run_works_and_warns(site: Site):
+    now, before = (done(site, name, "--dry-run", "--run-id", "R0") for name in ("run", "weekly"))
+    origins = [line for line in now.stdout.splitlines() if "as of" not in line]
+    assert [line for line in before.stdout.splitlines() if "as of" not in line] == origins
+    assert "`shelfcast weekly` is now `shelfcast run`" in before.stderr
+    assert "is now" not in now.stderr
+    broken = shelfcast(site, "weekly", "--series", "N1|*|B", "--step", "nothing")
+    assert broken.exit_code == 2
+
+
 def test_three_steps_in_three_containers(site: Site):
-    done(site, "weekly", "--step", "before", "--run-id", "R3")
-    held = shelfcast(site, "weekly")
+    done(site, "run", "--step", "before", "--run-id", "R3")
+    held = shelfcast(site, "run")
     assert held.exit_code == 1
     assert "is held by run R3 (issued)" in error_of(held)
     done(site, "predict", "--run-id", "R3")
-    done(site, "weekly", "--step", "after", "--run-id", "R3")
+    done(site, "run", "--step", "after", "--run-id", "R3")
     assert {run for (run,) in forecasts(site, "run_id")} == {"R3"}
-    done(site, "weekly", "--step", "before", "--run-id", "R4")  # the lease was given back
-    done(site, "weekly", "--step", "after", "--run-id", "R4")  # without a prediction: no change
+    done(site, "run", "--step", "before", "--run-id", "R4")  # the lease was given back
+    done(site, "run", "--step", "after", "--run-id", "R4")  # without a prediction: no change
     assert {run for (run,) in forecasts(site, "run_id")} == {"R3"}
 
 
 def test_a_first_step_that_fails_gives_the_lease_back(site: Site):
     site.use_cases["sku_weekly"]["sources"]["promotions"]["table"] = "nowhere"
     try:
-        failed = shelfcast(site, "weekly", "--step", "before", "--run-id", "R6")
+        failed = shelfcast(site, "run", "--step", "before", "--run-id", "R6")
     finally:
         site.use_cases["sku_weekly"]["sources"]["promotions"]["table"] = "promotions"
     assert failed.exit_code == 1
@@ -161,9 +170,11 @@ def test_a_first_step_that_fails_gives_the_lease_back(site: Site):
 
 
 def test_a_step_of_a_run_that_nobody_opened(site: Site):
-    refused = shelfcast(site, "weekly", "--step", "after", "--run-id", "R9")
+    refused = shelfcast(site, "run", "--step", "after", "--run-id", "R9")
     assert refused.exit_code == 1
-    assert "no run R9 was opened. Start with `shelfcast weekly --step before`" in error_of(refused)
+    assert "no run R9 was opened. Start with `shelfcast run --step before_forecast`" in error_of(
+        refused
+    )
 
 
 def test_a_file_is_loaded_once(site: Site):
@@ -224,7 +235,7 @@ def test_doctor_finds_nothing_wrong_and_then_something(site: Site):
 def test_it_is_too_late_to_issue(site: Site):
     site.use_cases["sku_weekly"]["issue_window_days"] = 4
     try:
-        result = shelfcast(site, "weekly")
+        result = shelfcast(site, "run")
     finally:
         site.use_cases["sku_weekly"]["issue_window_days"] = 6
     assert result.exit_code == 1
@@ -262,7 +273,7 @@ def test_help_shows_an_example(name):
 
 
 def test_what_writes_can_be_tried_dry():
-    writers = {"weekly", "train", "tune", "predict", "replay", "backtest", "load", "monitor"}
+    writers = {"run", "weekly", "train", "tune", "predict", "replay", "backtest", "load", "monitor"}
     writers |= {"retrain", "models promote", "models rollback", "load-inbox", "check-future"}
     writers |= {"what-if", "fetch-weather", "make-holidays"}
     has_dry_run = {name for name, one in commands() if any(p.name == "dry_run" for p in one.params)}
@@ -272,7 +283,7 @@ def test_what_writes_can_be_tried_dry():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("weekly", "--serie", "x"),
+        ("run", "--serie", "x"),
         ("replay", "--from", "yesterday"),
         ("nonsense",),
         ("load", "x.csv"),

@@ -154,7 +154,7 @@ def test_without_dask_the_message_names_the_extra(monkeypatch):
     [
         ("train",),
         ("predict",),
-        ("weekly",),
+        ("run",),
         ("replay", "--from", str(golden.FIRST), "--to", str(golden.SECOND)),
         ("backtest", "--origins", "2"),
     ],

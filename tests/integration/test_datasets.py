@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from python_jobs.runs.what_if import what_if
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.datasets import datasets_read, datasets_written
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 WRITTEN = {
     "before_forecast": {"staging", "features", "forecasts", "marts"},
@@ -42,7 +42,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELFCAST_LOADING", "apart")
         context = site.context()
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         assert "raw" not in datasets_there(site), "whoever loads makes it"
         context.warehouse.client.create_dataset(f"shelfcast-local.{site.dataset}_raw")
         site.write("sales", golden.sku_sales())
@@ -77,10 +77,9 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
     monkeypatch.setenv("SHELFCAST_LOADING", "apart")
     before = sources(site)
     assert set(before) == {"sales", "promotions"}
-    with without_data_tests():
-        told = done(site, "train", "--as-of", f"{golden.FIRST}T22:00")
-        golden.play(site, "sku_weekly")
-        told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
+    told = done(site, "train", "--as-of", f"{golden.FIRST}T22:00")
+    golden.play(site, "sku_weekly")
+    told = done(site, "check-future", "--as-of", f"{golden.SECOND}T22:00")
     assert told.stderr.count('"event":"loaded_apart"') == 1
     assert sources(site) == before
     assert not site.context().warehouse.exists("sku_weekly_scenarios.rows")
@@ -98,7 +97,7 @@ def test_runs_that_load_nothing_leave_the_sources_alone(
     assert "made after the last build" in error_of(unseen)
     site.context().dbt.run("run", "--select", "stg_sku_weekly_scenarios+")
     answer = what_if(site.context(), "spring", dry_run=True)
-    assert len(answer.by_week)
+    assert len(answer.by_period)
 
 
 def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(
@@ -122,6 +121,6 @@ def test_a_source_that_lacks_a_regressor_of_a_scenario_breaks_no_run(
 
 
 def test_how_sources_are_loaded_is_one_of_two(site: Site) -> None:
-    refused = shelfcast(site, "weekly", SHELFCAST_LOADING="appart")
+    refused = shelfcast(site, "run", SHELFCAST_LOADING="appart")
     assert refused.exit_code == 2
     assert "SHELFCAST_LOADING is 'appart'. with_run (the default)" in error_of(refused)

@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from python_jobs.infra.errors import DbtFailed
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support.site import Site
 
 AT_LEAST = 20
@@ -24,7 +24,7 @@ def results(make_site: Callable[[], Site]) -> dict[str, str]:
     """{unit test: "" where it passed, else what dbt says}."""
     site = make_site()
     context = site.context()
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     for dataset in {node["schema"] for node in context.dbt.manifest()["nodes"].values()}:
         # dbt puts a test's columns there for a moment.
         context.warehouse.client.create_dataset(f"shelfcast-local.{dataset}", exists_ok=True)

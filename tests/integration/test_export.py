@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,7 +22,7 @@ from prophet.utilities import regressor_coefficients
 
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 
 MONDAY = date(2025, 1, 6)
 N_FIRST, N_SECOND = 58, 60
@@ -112,7 +112,7 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def trained(make_site: Callable[[], Site]) -> Iterator[Trained]:
+def trained(make_site: Callable[[], Site]) -> Trained:
     site = make_site()
     settings = site.use_cases["sku_weekly"]
     settings |= {
@@ -131,18 +131,17 @@ def trained(make_site: Callable[[], Site]) -> Iterator[Trained]:
     site.write("sales", table([*sales("A", 0, N_FIRST), *sales("B", 0, N_FIRST)]))
     site.write("promotions", plan())
     wednesday = week(N_FIRST) + timedelta(days=2)
-    with without_data_tests():
-        done(site, "train", "--as-of", f"{wednesday}T20:00", "--run-id", "T1")
-        done(site, "replay", "--from", f"{wednesday}", "--to", f"{wednesday}")
-        future, forecasts = site.read(FUTURE), site.read(FORECASTS)
-        newer = [*sales("A", N_FIRST, N_SECOND), *sales("B", N_FIRST, N_SECOND)]
-        newer += sales("C", N_SECOND - 4, N_SECOND)
-        late = ("N1", "retail", "A", week(CORRECTED_WEEK), CORRECTED_UNITS, 2.0, False)
-        site.write("sales", table([*newer, (*late, known(week(N_SECOND)))]))
-        later = wednesday + timedelta(weeks=N_SECOND - N_FIRST)
-        done(site, "train", "--as-of", f"{later}T20:00", "--run-id", "T2")
-        versions = [f"{week(n) - timedelta(days=1):%Y%m%d}-T{i}" for i, n in VERSIONS]
-        yield Trained(site, *versions, future=future, forecasts=forecasts)
+    done(site, "train", "--as-of", f"{wednesday}T20:00", "--run-id", "T1")
+    done(site, "replay", "--from", f"{wednesday}", "--to", f"{wednesday}")
+    future, forecasts = site.read(FUTURE), site.read(FORECASTS)
+    newer = [*sales("A", N_FIRST, N_SECOND), *sales("B", N_FIRST, N_SECOND)]
+    newer += sales("C", N_SECOND - 4, N_SECOND)
+    late = ("N1", "retail", "A", week(CORRECTED_WEEK), CORRECTED_UNITS, 2.0, False)
+    site.write("sales", table([*newer, (*late, known(week(N_SECOND)))]))
+    later = wednesday + timedelta(weeks=N_SECOND - N_FIRST)
+    done(site, "train", "--as-of", f"{later}T20:00", "--run-id", "T2")
+    versions = [f"{week(n) - timedelta(days=1):%Y%m%d}-T{i}" for i, n in VERSIONS]
+    return Trained(site, *versions, future=future, forecasts=forecasts)
 
 
 VERSIONS = ((1, N_FIRST), (2, N_SECOND))
@@ -286,9 +285,8 @@ def test_a_changed_source_is_refused(trained: Trained) -> None:
     site = trained.site
     backdated = ("N1", "retail", "B", week(3), 5000.0, 2.0, False, known(week(5)))
     site.write("sales", table([backdated]))
-    with without_data_tests():
-        wednesday = week(N_SECOND) + timedelta(days=2)
-        done(site, "replay", "--from", f"{wednesday}", "--to", f"{wednesday}")
+    wednesday = week(N_SECOND) + timedelta(days=2)
+    done(site, "replay", "--from", f"{wednesday}", "--to", f"{wednesday}")
     refused = shelfcast(site, "models", "export", "--series", B, "--format", "prophet")
     assert refused.exit_code == 1
     assert refused.stdout == ""
@@ -362,9 +360,8 @@ def test_tune_chooses_among_prophets_recipes_and_training_takes_the_choice(
     trained: Trained,
 ) -> None:
     site, later = trained.site, week(N_SECOND) + timedelta(days=2)
-    with without_data_tests():
-        done(site, "tune", "--as-of", f"{later}T21:00", "--origins", "2", "--run-id", "TUNE")
-        done(site, "train", "--as-of", f"{later}T22:00", "--run-id", "T3")
+    done(site, "tune", "--as-of", f"{later}T21:00", "--origins", "2", "--run-id", "TUNE")
+    done(site, "train", "--as-of", f"{later}T22:00", "--run-id", "T3")
     scores = site.read(
         """
         select options, is_chosen, wape, n_scored from {recipe_scores}

@@ -25,11 +25,11 @@ from python_jobs.data.fetch_weather import FetchReport
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError, ShelfcastError
 from python_jobs.infra.schedule import WEEKDAYS
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
+from python_jobs.runs.intake import fetch_missing_weather, refresh_weather
 from tests.support import golden, weather_service
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, without_data_tests
+from tests.support.site import Site
 from tests.support.weather_service import WeatherService, says, temperature
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -127,7 +127,7 @@ def changed(site: Site, *, include: str = "", fetch: Any = None, **source: Any) 
 
 
 def fetch(site: Site, at: datetime = NOW, **settings: Any) -> FetchReport:
-    return pipeline.fetch_missing_weather(changed(site, **settings), at)
+    return fetch_missing_weather(changed(site, **settings), at)
 
 
 @pytest.fixture
@@ -399,7 +399,7 @@ class TestTheKey:
     ):
         told = f"the key {self.KEY} in /v1/archive?apikey=s3cr3t%2Fk%2By is not known"
         service.always = says(status, told)
-        pipeline.refresh_weather(changed(site, fetch={"retries": 1, "backoff_s": 0}), NOW)
+        refresh_weather(changed(site, fetch={"retries": 1, "backoff_s": 0}), NOW)
         logging.getLogger("urllib3.connectionpool").warning("Retrying: /v1?apikey=s3cr3t%2Fk%2By")
         text = everything_logged.getvalue()
         events = [json.loads(line)["event"] for line in text.splitlines()]
@@ -467,15 +467,14 @@ def test_a_week_without_the_service_is_forecast_with_what_was_known(
     weather_settings(site, service, history_from=history_from)
     site.use_cases["sku_weekly"]["week_starts_on"] = WEEKDAYS[weeks[0].weekday()]
     site.write("sales", sales(["N1"], weeks))
-    with without_data_tests():
-        trained = done(site, "train")
-        assert len(service.of("forecast")) == 1
-        assert "weather of 1 locations at 1 places" in trained.stderr
-        # A run knows what was fetched for it.
-        panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
-        assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
-        service.always = weather_service.hangs_up
-        result = done(site, "weekly")
+    trained = done(site, "train")
+    assert len(service.of("forecast")) == 1
+    assert "weather of 1 locations at 1 places" in trained.stderr
+    # A run knows what was fetched for it.
+    panel = "select weather_source, share_forecast from {sku_weekly_future_panel}"
+    assert golden.table(site, f"{panel} order by horizon_step") == WEEKS_AHEAD
+    service.always = weather_service.hangs_up
+    result = done(site, "run")
     ((event, message),) = warnings_of(result.stderr)
     assert event == "weather_not_fetched"
     assert "2 of 2 requests for weather were not answered" in message

@@ -25,7 +25,7 @@ from python_jobs.infra.dbt_runner import check_answers
 from python_jobs.infra.errors import ConnectionFailed
 from python_jobs.local import stack
 from python_jobs.local.stack import Endpoints
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 from tests.support.clients import bigquery_client
 from tests.support.commands import shelfcast
 from tests.support.site import ROOT, Site

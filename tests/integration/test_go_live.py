@@ -22,10 +22,10 @@ from python_jobs.checks.check import Check, checked
 from python_jobs.checks.deployment import DEPLOYMENT
 from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.infra.settings import load_settings
-from python_jobs.runs.pipeline import RunContext
+from python_jobs.runs.context import RunContext
 from tests.support import golden
 from tests.support.commands import done, shelfcast
-from tests.support.site import ROOT, Site, without_data_tests
+from tests.support.site import ROOT, Site
 
 TODAY = datetime.now(UTC).date()
 ORIGIN = TODAY - timedelta(days=4)
@@ -60,11 +60,10 @@ def site(make_site: Callable[[], Site]) -> Site:
     sales.write_text(
         "\n".join(["unit,channel,sku_id,week_start,units_sold,price,is_sold_out", *rows])
     )
-    with without_data_tests():
-        done(site, "load", str(sales), "--as", "sales", "--history")
-        load_plan(site, ORIGIN + timedelta(weeks=2))
-        done(site, "train")
-        done(site, "weekly", "--run-id", "R1")
+    done(site, "load", str(sales), "--as", "sales", "--history")
+    load_plan(site, ORIGIN + timedelta(weeks=2))
+    done(site, "train")
+    done(site, "run", "--run-id", "R1")
     return site
 
 
@@ -103,8 +102,7 @@ def test_a_plan_that_ends_too_early_stands_in_the_way_until_it_is_loaded(site: S
     assert "shelfcast load plan.csv --as promotions --covers-from" in last
 
     load_plan(site, TODAY + timedelta(weeks=9))
-    with without_data_tests():
-        done(site, "check-future")
+    done(site, "check-future")
     result = shelfcast(site, "--target", "prod", "doctor", "--go-live", **PROD)
     assert "FAIL" not in result.stdout
     assert result.exit_code == 0

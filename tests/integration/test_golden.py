@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.errors import RunStopped
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import forecasting, replay, stages
+from python_jobs.runs.context import RunOptions
 from tests.support import golden, second_use_case
-from tests.support.site import Site, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,8 @@ def site(make_site: Callable[[], Site]) -> Site:
         ),
     )
     site.write("store_promotions", golden.plan(store="*", dept="10"))
-    golden.play(site, "sku_weekly")
+    with data_tests():
+        golden.play(site, "sku_weekly")
     return site
 
 
@@ -89,7 +93,7 @@ def test_accuracy_by_week(site: Site) -> None:
         """
         select target_date, basis, model_name, n_scored, n_removed, n_unscored, wape, rmse, bias,
             forecast_value_added
-        from {accuracy_by_week}
+        from {accuracy_by_target_date}
         where use_case = 'sku_weekly' and run_kind = 'issued' and n_scored > 0
         order by 1, 2, 3
         """,
@@ -132,8 +136,7 @@ def nine(*values: float) -> tuple[float, ...]:
 
 def test_a_second_replay_gives_the_same_rows_beside_the_issued_ones(site: Site) -> None:
     before = golden.public_tables(site)
-    with without_data_tests():
-        pipeline.replay(site.context(), golden.FIRST, golden.SECOND)
+    replay.replay(site.context(), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site) == before
     runs = site.read(
         """
@@ -152,30 +155,29 @@ def strip_index(csv: str) -> list[str]:
 
 def test_what_was_issued_is_not_published_over(site: Site) -> None:
     context = site.context()
-    origin = pipeline.scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
-    run = context.new_run("issued", [origin], pipeline.RunOptions(run_id="ISSUED"))
-    with without_data_tests():
-        pipeline.prepare(context, run)
-    pipeline.forecast(context, run)
+    origin = scheduled_origins(context.use_case, golden.FIRST, golden.FIRST)[0]
+    run = context.new_run("issued", [origin], RunOptions(run_id="ISSUED"))
+    stages.prepare(context, run)
+    forecasting.forecast(context, run)
     with pytest.raises(RunStopped, match=r"2026-02-15 were issued"):
-        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
+        replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
 
 
 def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     """Both touch the partitions of the same two origins of the same tables."""
     first = golden.public_tables(site, "sku_weekly")
-    golden.play(site, second_use_case.NAME)
+    with data_tests():
+        golden.play(site, second_use_case.NAME)
     second = golden.public_tables(site, second_use_case.NAME)
     assert golden.public_tables(site, "sku_weekly") == first
     # 2 series x 2 Wednesdays x 3 weeks
     assert len(second["forecasts"]) == 12
-    with without_data_tests():
-        pipeline.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
+    replay.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site, second_use_case.NAME) == second
     assert golden.public_tables(site, "sku_weekly") == first
 
 
-PAGES_BY_SERIES = ("overview", "worst_series", "series_weeks", "value_added", "intervals")
+PAGES_BY_SERIES = ("overview", "worst_series", "series_periods", "value_added", "intervals")
 
 
 @pytest.mark.parametrize("page", PAGES_BY_SERIES)
@@ -187,7 +189,7 @@ def test_a_page_holds_both_use_cases_each_with_its_own_key(site: Site, page: str
         from {{report_{page}}} order by 1, 4, 6
         """,
     )
-    skus = "ABCD" if page == "series_weeks" else "ABC"  # D was refused: it has a history only
+    skus = "ABCD" if page == "series_periods" else "ABC"  # D was refused: it has a history only
     assert keys == [
         *(("sku_weekly", "N1", "retail", sku, None, None) for sku in skus),
         *(("store_weekly", None, None, None, 1, dept) for dept in (10, 20)),
@@ -209,7 +211,7 @@ def test_ranks_and_settings_of_a_page_are_those_of_the_rows_use_case(site: Site)
         site,
         """
         select use_case, max(horizon_step) as horizon
-        from {report_series_weeks} group by 1 order by 1
+        from {report_series_periods} group by 1 order by 1
         """,
     )
     assert steps == [("sku_weekly", 2), (second_use_case.NAME, 3)]

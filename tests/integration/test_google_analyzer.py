@@ -16,9 +16,10 @@ from google.cloud import bigquery
 
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.stages import ensure_tables
 from tests.support import compiled, googlesql, second_use_case
+from tests.support import own_features as own_features_files
 from tests.support.compiled import Analysis
 from tests.support.googlesql import Columns, TableName
 from tests.support.site import ROOT, Site, day, instant, project_vars
@@ -166,6 +167,36 @@ def daily_price() -> dict[str, Any]:
     return settings
 
 
+def own_features() -> dict[str, Any]:
+    """Features of every kind, a training row a horizon step, and a context."""
+    settings = first_settings()
+    settings |= {
+        "grain": "day",
+        "training_grain": "horizon_step",
+        "context_length": 28,
+        "features": {
+            "lags": [1, 2, 364],
+            "rolling": [
+                {"statistic": statistic, "window": 7, "lag": 4}
+                for statistic in ("mean", "std", "min", "max")
+            ],
+            "date_parts": [
+                *("day_of_week", "day_of_month", "day_of_year", "week_of_year"),
+                *("month", "quarter", "year"),
+            ],
+            "attributes": ["store_size"],
+            "columns": ["stock"],
+        },
+    }
+    columns = {"unit": "shop", "store_size": "square_feet / 10"}
+    settings["sources"]["attributes"] = {"columns": columns, "known_at": "updated_at"}
+    return settings
+
+
+WRITTEN = """
+select series_id, origin_date, ds, horizon_step, y_lag2 / 2 as stock
+from {{ ref('own_features_panel_features') }}
+"""
 VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
     "sku_weekly": first_settings,
     second_use_case.NAME: store_weekly,
@@ -173,12 +204,14 @@ VARIANTS: dict[str, Callable[[], dict[str, Any]]] = {
     "weeks_of_days": weeks_of_days,
     "sales_only": sales_only,
     "daily_price": daily_price,
+    "own_features": own_features,
 }
 
 RAW = {
     "sales": SALES,
     "promotions": PROMOTIONS,
     "weather_daily": WEATHER,
+    "attributes": {"shop": "string", "square_feet": "int64", "updated_at": "date"},
     "store_sales": {"store": "int64", "dept": "int64", "week_start": "date", "dollars": "numeric"},
     "store_promotions": {
         **dict.fromkeys(("store", "dept"), "string"),
@@ -235,6 +268,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.use_cases = {name: settings() for name, settings in VARIANTS.items()}
     for name in set(VARIANTS) - {"sku_weekly"}:
         second_use_case.add_models(project, site.use_cases[name], name)
+    own_features_files.add_models(project, "own_features", site.use_cases["own_features"], WRITTEN)
     for name, query in WRONG.items():
         (project / "models" / "forecasts" / f"{name}.sql").write_text(query)
         (project / "models" / "forecasts" / f"{name}.yml").write_text(
@@ -246,7 +280,7 @@ def site(make_site: Callable[[], Site]) -> Site:
             f"{{{{ log_table_ddl('logs', '{table}', log_tables()['{table}']) }}}}"
         )
     context = site.context("sku_weekly")
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
     write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     return site
@@ -398,7 +432,7 @@ def test_a_use_case_that_the_settings_leave_out_takes_no_part(make_site, tables)
     site = make_site()
     second_use_case.add_models(site.copy_project(), store_weekly())
     site.use_cases = {second_use_case.NAME: store_weekly()}
-    pipeline.ensure_tables(site.context(second_use_case.NAME))
+    ensure_tables(site.context(second_use_case.NAME))
     manifest = compiled.compile_project(site, second_use_case.NAME)
     analysis = compiled.analyse(manifest, renamed(tables, site.dataset))
     assert {f"{second_use_case.NAME}_gate", "forecasts", "forecast_errors"} <= set(analysis.types)

@@ -13,7 +13,9 @@ from google.cloud import storage
 
 from python_jobs.data.inbox import read_inbox
 from python_jobs.infra.errors import RunStopped
-from python_jobs.runs import pipeline
+from python_jobs.runs import issue
+from python_jobs.runs.intake import receive_plans
+from python_jobs.runs.stages import ensure_tables
 from tests.support import golden
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site
@@ -38,7 +40,7 @@ def opened(make_site: Callable[[], Site]) -> Site:
     site = make_site().in_bucket()
     golden.sku_settings(site)
     site.use_cases["sku_weekly"]["sources"]["promotions"]["inbox"] = f"{bucket_uri(site)}/plans/"
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     return site
 
 
@@ -117,7 +119,7 @@ def test_a_week_s_run_reads_the_inbox_before_it_says_as_of_when_it_is(site: Site
     drop(site, "plan.csv", PLAN)
     saturday = datetime(2026, 11, 21, 12, tzinfo=UTC)
     with pytest.raises(RunStopped, match="may be issued before 2026-11-21"):
-        pipeline.weekly(site.context(), now=saturday)
+        issue.issue(site.context(), now=saturday)
     assert len(site.read(ROWS)) == 1
 
 
@@ -127,7 +129,7 @@ def test_an_inbox_that_cannot_be_read_is_told_and_the_run_goes_on(
     plan = site.use_cases["sku_weekly"]["sources"]["promotions"]
     monkeypatch.setitem(plan, "inbox", "gs://no-such-bucket/plans")
     with heard(caplog):
-        pipeline.receive_plans(site.context())
+        receive_plans(site.context())
     assert [line for line in caplog.messages if "The run goes on with the plans" in line]
     assert "promotions: inbox:" in caplog.text
 

@@ -19,10 +19,11 @@ import pytest
 
 from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunContext, RunOptions
+from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.stages import prepare
+from tests.support import own_features
 from tests.support.played import recorded_stages
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.site import Site, day, instant
 
 FIRST, SECOND = day("2025-07-27"), day("2025-08-03")
 AS_OF = {FIRST: instant("2025-07-30 19:00"), SECOND: instant("2025-08-06 19:00")}
@@ -32,6 +33,51 @@ SEEN_FROM_TODAY = {"recipe_scores"}
 """For people: it counts the tunes since each tune. No forecast is made of it."""
 RESTATED = {"sku_weekly_missing_regressors"}
 """What of the future panel, which is checked, no source told; here every source tells."""
+
+ROLLING = [
+    {"statistic": statistic, "window": 4, "lag": lag}
+    for statistic in ("mean", "std", "min", "max")
+    for lag in (1, 2)
+]
+FEATURES = {
+    "lags": [2, 3],
+    "rolling": ROLLING,
+    "date_parts": ["week_of_year"],
+    "attributes": ["store_size"],
+    "columns": ["y_share"],
+}
+LEARNED = {"y_lag2", "y_lag3", "store_size", "y_share"} | {
+    f"y_roll_{one['statistic']}_4_lag{one['lag']}" for one in ROLLING
+}
+"""Every feature but the calendar's, which no future moves."""
+DIMENSION = {"columns": {"unit": "store", "store_size": "square_feet"}, "known_at": "measured_at"}
+WRITTEN = """
+{# What share of all that is known of the origin's last week a series has. #}
+with history as (
+    select * from {{ ref('sku_weekly_history') }}
+),
+
+shares as (
+    select
+        series_id,
+        origin_date,
+        safe_divide(sum(y), sum(sum(y)) over (partition by origin_date)) as y_share
+    from history
+    group by series_id, origin_date
+)
+
+select
+    periods.series_id,
+    periods.origin_date,
+    periods.ds,
+    periods.horizon_step,
+    shares.y_share
+from {{ ref('sku_weekly_panel_features') }} as periods
+inner join shares
+    on
+        periods.series_id = shares.series_id
+        and periods.origin_date = shares.origin_date
+"""
 
 WEEKS = [date(2025, 4, 7) + timedelta(weeks=n) for n in range(21)]
 GAP = ("B", date(2025, 7, 14))
@@ -204,10 +250,16 @@ def write_the_world(site: Site) -> None:
         site.write("weather_daily", weather("observed", *observed, known=None, shift=0.0))
     for issued in ("2025-07-29", "2025-08-05"):
         site.write("weather_daily", weather("forecast", issued, 10, f"{issued} 05:00", 1.0))
+    write_store_size(site, 120.0, "2025-05-01 08:00")
     write_models(site, "M1", "2025-07-30 19:00", FIRST)
     write_recipe(site, "T1", "2025-07-30 19:00", FIRST, '{"transform": "log1p"}')
     write_decision(site, "D1", "2025-07-30 19:00", "kept")
     write_residuals(site)
+
+
+def write_store_size(site: Site, size: float, measured: str) -> None:
+    row = {"store": "N1", "square_feet": size, "measured_at": instant(measured)}
+    site.write("attributes", pd.DataFrame([row]))
 
 
 def move_the_future(site: Site) -> None:
@@ -239,6 +291,7 @@ def move_the_future(site: Site) -> None:
         ("observed", "2024-08-20", 3, "2025-08-01 05:00"),
     ):
         site.write("weather_daily", weather(kind, first, n_days, known, 20.0))
+    write_store_size(site, 200.0, "2025-08-04 08:00")
     write_models(site, "M2", "2025-08-05 19:00", SECOND)
     # A tune that was known after it, of the same origin, and what later fits say together.
     write_recipe(site, "T2", "2025-08-01 19:00", FIRST, '{"growth": "flat"}')
@@ -254,13 +307,13 @@ def move_the_future(site: Site) -> None:
 
 
 def what_sales_learn_later() -> pd.DataFrame:
-    last_week, week_under_way = FIRST - timedelta(days=6), FIRST + timedelta(days=1)
+    last_period, week_under_way = FIRST - timedelta(days=6), FIRST + timedelta(days=1)
     return sales(
-        *((sku, last_week, 50.0, 1.0, instant("2025-08-01 15:00")) for sku in ("A", "B")),
+        *((sku, last_period, 50.0, 1.0, instant("2025-08-01 15:00")) for sku in ("A", "B")),
         (*GAP, 7.0, 2.0, instant("2025-08-05 15:00")),
         ("A", date(2025, 7, 7), 99.0, 9.0, instant("2025-09-01 15:00")),
         # A series that nobody knew of: last week's row came late, this week's in time.
-        ("C", last_week, 5.0, 2.0, instant("2025-08-01 15:00")),
+        ("C", last_period, 5.0, 2.0, instant("2025-08-01 15:00")),
         ("C", week_under_way, 6.0, 2.0, instant("2025-07-29 15:00")),
     )
 
@@ -302,7 +355,13 @@ def moved(make_site: Callable[[], Site]) -> Moved:
         "min_observations": 3,
         "min_calibration_residuals": 4,
         "min_pooled_series": 2,
+        "features": FEATURES,
+        "training_grain": "horizon_step",
+        "context_length": 6,
     }
+    site.use_cases["sku_weekly"]["sources"]["attributes"] = DIMENSION
+    settings = site.use_cases["sku_weekly"]
+    own_features.add_models(site.copy_project(), "sku_weekly", settings, WRITTEN)
     context = site.context()
     write_the_world(site)
     origins = [Origin(origin, as_of) for origin, as_of in AS_OF.items()]
@@ -315,8 +374,8 @@ def moved(make_site: Callable[[], Site]) -> Moved:
 
 def built_by(context: RunContext, run: Run) -> dict[str, pd.DataFrame]:
     """Build what comes before a forecast; read each relation of it that has an origin_date."""
-    with recorded_stages() as stages, without_data_tests():
-        pipeline.prepare(context, run)
+    with recorded_stages() as stages:
+        prepare(context, run)
     models = [name.split(".")[-1] for name in stages["before_forecast"] if name.startswith("model")]
     asked = [
         name
@@ -340,6 +399,7 @@ def rows_of(context: RunContext, name: str) -> pd.DataFrame:
 def test_whatever_looks_back_from_an_origin_is_checked(moved: Moved) -> None:
     panel = {"history", "series", "training_panel", "future_panel", "y_lag1_seeds", "gate"}
     panel |= {"regressors", "plan", "plan_periods", "weather", "reference_prices", "baselines"}
+    panel |= {"panel_features", "features", "context"}
     known = {f"sku_weekly_{name}" for name in panel} | {"serving_models"} | INPUTS
     known |= {"calibration_residuals", "interval_calibration"}
     known |= {"recipes", "portfolio_priors", "priors_in_force", "series_decisions"}
@@ -354,3 +414,30 @@ def test_the_future_moves_no_row_of_an_origin(moved: Moved) -> None:
 
 def test_the_past_moves_every_relation_of_an_origin(moved: Moved) -> None:
     assert moved.relations(SECOND, moved=False) == INPUTS
+
+
+def test_every_feature_looks_back_and_is_in_both_panels(moved: Moved) -> None:
+    """Each moves for the Wednesday whose past this is, so the check would see it move at all."""
+    for panel in ("sku_weekly_training_panel", "sku_weekly_future_panel"):
+        before, after = of(SECOND, moved.before[panel]), of(SECOND, moved.after[panel])
+        still = {name for name in LEARNED if is_same(before[[name]], after[[name]])}
+        assert still == set(), panel
+        assert before["week_of_year"].notna().all()
+
+
+def test_a_training_row_is_what_the_forecast_of_its_period_saw(moved: Moved) -> None:
+    """The week under way at the first Wednesday, seen from there and from the second one.
+
+    Nothing of what was known at the first one had been corrected by the second, and the dimension
+    neither; only the week before was learned since, which no feature of that row may know.
+    """
+    keys = ["series_id", "horizon_step"]
+    names = sorted(LEARNED - {"y_share"})
+    future = of(FIRST, moved.before["sku_weekly_future_panel"])
+    trained = of(SECOND, moved.before["sku_weekly_training_panel"])
+    week = pd.Timestamp(FIRST + timedelta(days=1))
+    seen = future[future["target_date"] == week].set_index(keys)[names]
+    asked = trained[trained["ds"] == week].set_index(keys)[names].loc[seen.index]
+    assert len(seen) == 2
+    assert seen.notna().any(axis=None)
+    assert is_same(seen, asked)

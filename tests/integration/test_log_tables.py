@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support.site import Site, day
 
 NEW = {"half_width": "FLOAT", "transform": "STRING"}
@@ -19,7 +19,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     """With a forecast_log as it was before intervals were calibrated, one row in it."""
     site = make_site()
     context = site.context()
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     warehouse = context.warehouse
     columns = warehouse.columns(warehouse.table("forecast_log")) or {}
     warehouse.query("drop table {forecast_log}")

@@ -15,8 +15,8 @@ import pytest
 
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.stages import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same
@@ -904,7 +904,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         },
     )
     context = site.context("sku_weekly")
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     origins = [
         Origin(day(at), instant(f"{at} 19:00") + dt.timedelta(days=3))
         for at in ("2026-01-04", "2026-01-11")

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from utilsforecast import losses
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same
@@ -170,7 +170,7 @@ Measure = Callable[[Iterable[Row]], list[list[tuple]]]
 def by_sql(make_site: Callable[[], Site], bigquery_client: bigquery.Client) -> Measure:
     """The metrics as both engines make them: emulator, Google."""
     site = rendered.macro_project(make_site(), {"metrics": TEMPLATE}, {})
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     query = rendered.render(site, {})["metrics"]
 
     def measure(forecasts: Iterable[Row]) -> list[list[tuple]]:

@@ -21,7 +21,7 @@ from python_jobs.runs.alerts import AlertReport
 from python_jobs.runs.monitor import monitor
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
-from tests.support.site import Site, instant, without_data_tests
+from tests.support.site import Site, instant
 
 MARCH, MAY = instant("2026-03-06 12:00"), instant("2026-05-01 12:00")
 KEY = ["run_kind", "series_id", "model_name", "origin_date", "target_date"]
@@ -42,12 +42,10 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(make_site: Callable[[], Site]) -> Story:
-    site = make_site()
-    golden.make(site)
+def story(make_site: Callable[[], Site], issued_fortnight: Site) -> Story:
+    site = golden.copy(issued_fortnight, make_site())
     alerts = {"wape": 0, "min_scored": 1, "min_arrived": 0.3, "on_breach": "fail"}
     site.use_cases["sku_weekly"]["alerts"] = alerts
-    golden.play(site, "sku_weekly")
     told = Story(site)
     told.monitor("march", MARCH)
     sales = "{sku_weekly_sales.rows}"
@@ -55,11 +53,10 @@ def story(make_site: Callable[[], Site]) -> Story:
     site.warehouse.query(
         f"update {sales} set units_sold = 20 where sku_id = 'A' and week_start = {week}"
     )
-    with without_data_tests():
-        told.monitor("may", MAY)
-        told.monitor("again", MAY)
-        site.warehouse.query(f"delete from {sales} where sku_id = 'A'")
-        told.monitor("vanished", MAY)
+    told.monitor("may", MAY)
+    told.monitor("again", MAY)
+    site.warehouse.query(f"delete from {sales} where sku_id = 'A'")
+    told.monitor("vanished", MAY)
     return told
 
 
@@ -96,7 +93,7 @@ def test_a_vanished_series_keeps_its_rows_and_says_why_they_are_not_scored(story
 
 
 def test_a_vanished_series_stays_on_the_pages_under_its_key(story: Story) -> None:
-    pages = ("overview", "series_weeks", "worst_series", "intervals", "value_added")
+    pages = ("overview", "series_periods", "worst_series", "intervals", "value_added")
     shown = {
         page: golden.table(
             story.site,
@@ -127,7 +124,7 @@ def test_a_new_alert_is_told_once(story: Story) -> None:
 def test_a_week_that_is_not_over_is_not_judged(story: Story) -> None:
     rows = golden.table(
         story.site,
-        "select target_date, is_complete from {scored_weeks} where run_kind = 'issued' order by 1",
+        "select target_date, is_complete from {scored_targets} where run_kind = 'issued' order by 1",
     )
     assert [row[0] for row in rows if not row[1]] == [str(golden.WEEK["W9"])]
 
@@ -143,7 +140,7 @@ def test_missing_runs_are_those_that_the_schedule_had_since_the_first(story: Sto
 def test_a_series_without_a_forecast_is_told_with_its_reason(story: Story) -> None:
     report = story.reports["march"].new
     row = report[report["alert"] == "no_forecast"].iloc[0]
-    assert (row["segment"], row["detail"], row["n_weeks"]) == (golden.D, "inactive", 2)
+    assert (row["segment"], row["detail"], row["n_periods"]) == (golden.D, "inactive", 2)
 
 
 def test_earlier_calculations_stand_beside_restated_ones(story: Story) -> None:
@@ -162,8 +159,7 @@ def test_earlier_calculations_stand_beside_restated_ones(story: Story) -> None:
 
 
 def test_the_command_exits_as_the_settings_say_and_prints_a_line_an_alert(story: Story) -> None:
-    with without_data_tests():
-        fails = shelfcast(story.site, "monitor", "--as-of", "2026-05-08T12:00")
+    fails = shelfcast(story.site, "monitor", "--as-of", "2026-05-08T12:00")
     assert fails.exit_code == 1
     entries = [json.loads(line) for line in fails.stderr.splitlines() if line.startswith("{")]
     told = [entry for entry in entries if entry["event"] == "accuracy_alert"]
@@ -193,7 +189,7 @@ def test_a_metric_is_one_macro_and_its_line(story: Story, tmp_path: Path) -> Non
     settings.write_text(
         settings.read_text().replace("  metrics:\n    wape", f"  metrics:\n{line}    wape")
     )
-    marts = ["accuracy_by_week", "accuracy_by_window", "accuracy_by_segment"]
+    marts = ["accuracy_by_target_date", "accuracy_by_window", "accuracy_by_segment"]
     twin.context().dbt.run("run", "--select", *marts, "distributor_model_performance_metrics")
     for mart in marts:
         assert "mape" in twin.read(f"select * from {{{mart}}} limit 1")
@@ -202,7 +198,7 @@ def test_a_metric_is_one_macro_and_its_line(story: Story, tmp_path: Path) -> Non
         "where metric_name = 'mape'"
     )
     assert len(found) == 1
-    described = twin.warehouse.client.get_table(twin.warehouse.table("accuracy_by_week"))
+    described = twin.warehouse.client.get_table(twin.warehouse.table("accuracy_by_target_date"))
     assert "Mean of |yhat - y| / |y|." in [column.description for column in described.schema]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.integration.test_two_clocks import AS_OF, COVERS, PLAN, SALES
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
@@ -127,7 +127,7 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
     templates = {f"all_of_{name}": f"select * from {{{{ ref('{name}') }}}}" for name in ENDS}
     given = {"holidays": HOLIDAYS, "series_decisions": DECISIONS}
     rendered.macro_project(site, templates, {**models, **given})
-    pipeline.ensure_tables(site.context())
+    ensure_tables(site.context())
     return rendered.render(
         site,
         {

@@ -16,8 +16,8 @@ import pytest
 from python_jobs.infra.dbt_runner import names_of
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.stages import ensure_tables
 from tests.support import compiled
 from tests.support.partitions import Partitions, Scan, scans_of_project
 from tests.support.site import ROOT, Site, day, instant
@@ -47,12 +47,12 @@ READS_ALL = {
     ("retraining_candidates", "model_log"): REGISTRY,
     ("retraining_candidates", "forecasts"): ONE_STATE,
     ("retraining_candidates", "forecast_errors"): (
-        "the last complete weeks, which only scored_weeks knows: not literal dates"
+        "the last complete weeks, which only scored_targets knows: not literal dates"
     ),
     ("accuracy_alerts", "forecast_errors"): ALERTS,
     ("accuracy_alerts", "forecasts"): ALERTS,
     ("accuracy_alerts", "run_forecasts"): ALERTS,
-    ("scored_weeks", "forecast_errors"): "a row a week: which weeks are complete, of all of them",
+    ("scored_targets", "forecast_errors"): "a row a week: which weeks are complete, of all of them",
     ("recipe_scores", "model_log"): "every candidate of every tuning, to compare them over time",
     ("weather_value", "scenario_log"): ALL_OF_HISTORY,
     ("weather_value", "forecast_errors"): ALL_OF_HISTORY,
@@ -64,9 +64,9 @@ READS_ALL = {
     },
     **{
         (f"report_{page}", "forecast_errors"): EVERY_WEEK
-        for page in ("value_added", "intervals", "overview", "series_weeks", "retraining", "runs")
+        for page in ("value_added", "intervals", "overview", "series_periods", "retraining", "runs")
     },
-    ("report_series_weeks", "champion_forecasts"): EVERY_WEEK,
+    ("report_series_periods", "champion_forecasts"): EVERY_WEEK,
     ("report_runs", "forecast_exceptions"): "every run that there was, counted",
     (
         "distributor_forecasts_weekly",
@@ -90,7 +90,7 @@ PYTHON_READS_ALL = {
     ("registry/versions.py", "model_log"): REGISTRY,
     ("prediction/predict.py", "model_log"): REGISTRY,
     ("prediction/scenarios.py", "model_log"): REGISTRY,
-    ("runs/pipeline.py", "model_log"): "the origins at which anything was ever trained",
+    ("runs/replay.py", "model_log"): "the origins at which anything was ever trained",
     (
         "selection/retraining.py",
         "baselines",
@@ -154,7 +154,7 @@ def manifest(make_site: Callable[[], Site]) -> dict[str, Any]:
         config = "{{ config(materialized='table', contract={'enforced': false}) }}\n"
         (models / f"made_up_{name}.sql").write_text(config + query)
     context = site.context()
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
     write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
     for node in context.dbt.manifest()["nodes"].values():

@@ -16,8 +16,9 @@ import pytest
 
 from python_jobs.data.load import load_file
 from python_jobs.local.demo_data import DemoSettings, generate
-from python_jobs.runs import pipeline
+from python_jobs.runs.stages import ensure_tables
 from tests.support import golden
+from tests.support.data_tests import data_tests
 from tests.support.site import Site, day, instant
 
 N1_A, N1_B, N2_A = "N1|retail|A", "N1|retail|B", "N2|retail|A"
@@ -134,11 +135,12 @@ def site(make_site: Callable[[], Site]) -> Site:
     columns = ["unit", "channel", "sku_id", "week_start", "units_sold", "price", "is_sold_out"]
     site.write("sales", pd.DataFrame(sales, columns=columns))
     site.write("promotions", plan())
-    site.context().dbt.run(
-        "build",
-        *("--select", "+sku_weekly_plan_days", "rejected_promotions", "rejected_sales"),
-        *("--exclude-resource-type", "unit_test"),
-    )
+    with data_tests():
+        site.context().dbt.run(
+            "build",
+            *("--select", "+sku_weekly_plan_days", "rejected_promotions", "rejected_sales"),
+            *("--exclude-resource-type", "unit_test"),
+        )
     return site
 
 
@@ -168,14 +170,15 @@ def demo(make_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory
     site = make_site()
     data = generate(tmp_path_factory.mktemp("demo"), SMALL)
     context = site.context()
-    pipeline.ensure_tables(context)
+    ensure_tables(context)
     for kind, path in (("sales", data.sales), ("promotions", data.promotions)):
         load_file(context.warehouse, context.connection, context.use_case, str(path), kind)
-    context.dbt.run(
-        "build",
-        *("--select", "+rejected_promotions", "rejected_sales"),
-        *("--exclude-resource-type", "unit_test"),
-    )
+    with data_tests():
+        context.dbt.run(
+            "build",
+            *("--select", "+rejected_promotions", "rejected_sales"),
+            *("--exclude-resource-type", "unit_test"),
+        )
     return site, data
 
 

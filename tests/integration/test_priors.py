@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from python_jobs.infra.errors import LeaseHeld, RunStopped
 from python_jobs.infra.logs import LOGGER
 from python_jobs.infra.run import Selection, Shard, write_origins
 from python_jobs.infra.schedule import origin_at
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models, train_step
 from tests.support import golden
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site, day, instant
 
 A, B, C = (f"N1|retail|{sku}" for sku in "ABC")
 LEVELS = {"A": 10.0, "B": 20.0, "C": 40.0}
@@ -40,7 +41,7 @@ def drawn(level: float, centre: float = 20.0, spread: float = SPREAD) -> float:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
+def site(make_site: Callable[[], Site]) -> Site:
     """Trained as of the first Wednesday, then as of the second."""
     site = make_site()
     golden.sku_settings(site)
@@ -53,16 +54,16 @@ def site(make_site: Callable[[], Site]) -> Iterator[Site]:
     columns = ["unit", "channel", "sku_id", "week_start", "units_sold", "price", "is_sold_out"]
     site.write("sales", pd.DataFrame(rows, columns=columns))
     site.write("promotions", golden.plan(unit="N1", channel="*", sku_id="A"))
-    train(site, "R1", FIRST)
-    with without_data_tests():
-        train(site, "R2", SECOND)
-        yield site
+    with data_tests():
+        train(site, "R1", FIRST)
+    train(site, "R2", SECOND)
+    return site
 
 
 def train(site: Site, run_id: str, as_of_at: object, series: str = "", **rest: object) -> object:
     selection = Selection(series) if series else None
     options = RunOptions(selection=selection, run_id=run_id, **rest)
-    return pipeline.train_models(site.context(), options, as_of_at=as_of_at)
+    return train_models(site.context(), options, as_of_at=as_of_at)
 
 
 def levels(site: Site, run_id: str) -> dict[str, float]:
@@ -165,9 +166,9 @@ def test_steps_in_containers_of_their_own_are_one_run(site: Site) -> None:
 
     def step(which: str, index: int = 0, count: int = 2) -> None:
         options = RunOptions(run_id="STEPS", shard=Shard(index, count))
-        pipeline.train_step(context, options, which, as_of_at=SECOND)
+        train_step(context, options, which, as_of_at=SECOND)
 
-    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before"):
+    with pytest.raises(RunStopped, match="Start with `shelfcast train --step before_forecast"):
         step("fit")
     step("before", count=1)
     step("coefficients", 0)

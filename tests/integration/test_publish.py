@@ -76,8 +76,8 @@ def test_a_published_mart_keeps_its_description_and_its_columns_descriptions(
 def test_publish_refuses_a_model_that_is_not_there_and_a_place_that_is_none(
     make_twin: Any,
 ) -> None:
-    twin = make_twin(distributor_forecast_weekly="rich.forecasts", accuracy_by_week="rich")
+    twin = make_twin(distributor_forecast_weekly="rich.forecasts", accuracy_by_target_date="rich")
     with pytest.raises(DbtFailed) as refused:
-        twin.context().dbt.run("run", "--select", "accuracy_by_week")
+        twin.context().dbt.run("run", "--select", "accuracy_by_target_date")
     assert "publish: no model is named 'distributor_forecast_weekly'" in str(refused.value)
-    assert "publish.accuracy_by_week: 'rich' is not 'dataset.name'" in str(refused.value)
+    assert "publish.accuracy_by_target_date: 'rich' is not 'dataset.name'" in str(refused.value)

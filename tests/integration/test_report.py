@@ -68,7 +68,7 @@ def made_up_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """28 series of a year, with names that a page could trip over."""
     use_case = load_settings(ROOT, {}).use_case("sku_weekly")
     file = tmp_path_factory.mktemp("report") / "report.html"
-    marts = made_up(n_series=28, n_weeks=52)
+    marts = made_up(n_series=28, n_periods=52)
     file.write_text(make_page(marts, use_case, 1, datetime(2026, 11, 22, tzinfo=UTC)))
     return file
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,11 +19,12 @@ from python_jobs.infra.errors import RunStopped, SettingsError
 from python_jobs.infra.run import Selection
 from python_jobs.registry.verify import verify
 from python_jobs.runs import retrain as runs
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
 from python_jobs.runs.retrain import champion_family, has_recipes, retrain
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
-from tests.support.site import Site, instant, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site, instant
 from tests.support.weeks_compared import LAST, NEXT, NOW, A, B, C, D, E, make
 
 
@@ -34,20 +35,20 @@ class Retrained:
 
 
 @pytest.fixture(scope="module")
-def retrained(make_site: Callable[[], Site]) -> Iterator[Retrained]:
+def retrained(make_site: Callable[[], Site]) -> Retrained:
     """A site where one retraining has been, by pattern, its dbt stage with its data tests."""
     site = make(make_site().in_bucket())
     options = RunOptions(selection=Selection("N1|retail|*"), run_id="R1")
-    report = retrain(site.context(), options, as_of_at=NOW)
-    with without_data_tests():
-        yield Retrained(site, report)
+    with data_tests():
+        report = retrain(site.context(), options, as_of_at=NOW)
+    return Retrained(site, report)
 
 
 def decisions(site: Site, run_id: str) -> list[tuple]:
     return golden.table(
         site,
         "select series_id, decision, champion_wape, challenger_wape, baseline_wape, "
-        "cast(n_weeks as float64) "
+        "cast(n_periods as float64) "
         f"from {{retraining_log}} where run_id = '{run_id}' order by 1",
     )
 
@@ -56,7 +57,7 @@ DECIDED = [
     (A, "promoted", round(240 / 1640, 9), round(120 / 1640, 9), round(400 / 1640, 9), 8),
     (B, "kept", round(96 / 656, 9), round(104 / 656, 9), round(160 / 656, 9), 8),
     (C, "serve_baseline", 1.0, 1.0, 0.75, 8),
-    (D, "too_few_weeks", 0.0, None, 0.0, 4),
+    (D, "too_few_periods", 0.0, None, 0.0, 4),
     (E, "refused", None, None, None, None),
 ]
 
@@ -85,7 +86,7 @@ EVENTS = [
     (B, CHAMPION, "serving", "kept", "retrain"),
     (C, CHALLENGER, "candidate", "serve_baseline", "retrain"),
     (C, CHAMPION, "serving", "serve_baseline", "retrain"),
-    (D, CHAMPION, "serving", "too_few_weeks", "retrain"),
+    (D, CHAMPION, "serving", "too_few_periods", "retrain"),
     (E, None, "no_model", "refused", "retrain"),
 ]
 
@@ -129,7 +130,7 @@ def test_the_event_has_what_it_takes_to_judge_the_decision(retrained: Retrained)
     assert told["origins"] == ["2026-04-26", "2026-05-10", "2026-05-24", "2026-06-07"]
     assert (told["n_scored"], told["margin"], told["rules"]) == (8, 0.05, ["by_hand"])
     assert told["served_before"] == "20260614-T0"
-    assert told["champion_saw_these_weeks"] is False
+    assert told["champion_saw_these_periods"] is False
     # Four origins: of the sixteen ways to swap, the challenger wins where it is itself in at least
     # three of them (5), since half and half is no gain.
     assert told["chance_promotion_rate"] == pytest.approx(5 / 16, abs=0.08)
@@ -214,7 +215,7 @@ def test_what_was_retrained_since_monitoring_looked_is_not_due(monitored: Site) 
 
 
 def test_the_worst_candidates_come_first_up_to_the_cap(monitored: Site) -> None:
-    set_retraining(monitored, cool_down_weeks=0, max_series=1)
+    set_retraining(monitored, cool_down_periods=0, max_series=1)
     try:
         asked = ("retrain", "--candidates", "--as-of", AS_OF)
         told = done(monitored, *asked, "--dry-run")
@@ -265,7 +266,7 @@ def test_a_series_on_its_baseline_is_compared_again(monitored: Site) -> None:
     )
     assert report.decisions == {C: "promoted"}
     told = numbers(monitored, C, "R4")
-    assert told["n_weeks"] == 8
+    assert told["n_periods"] == 8
     assert told["challenger"]["wape"] == pytest.approx(16 / 32)
     assert told["baseline"]["wape"] == pytest.approx(24 / 32)
 
@@ -276,7 +277,7 @@ def test_a_champion_chosen_on_the_weeks_compared_is_said_to_be(monitored: Site) 
     report = retrain(monitored.context(), options, as_of_at=LATER)
     assert report.decisions == {A: "kept"}
     told = numbers(monitored, A, "R5")
-    assert told["champion_saw_these_weeks"] is True
+    assert told["champion_saw_these_periods"] is True
     assert (told["champion"]["recipe"], told["challenger"]) == (LAST, None)
 
 
@@ -335,7 +336,7 @@ def test_a_rollback_lets_the_version_before_serve(monitored: Site) -> None:
     site = monitored
     result = done(site, "models", "rollback", "--series", A)
     assert "rolled back: 20260628-R5-champion serves, in place of 20260628-L1" in result.stderr
-    assert "refit: weekly" not in result.stderr
+    assert "refit: every_run" not in result.stderr
     assert serving_now(site, A) == "20260628-R5-champion"
     done(site, "models", "rollback", "--series", A)
     assert serving_now(site, A) == "20260628-L1-champion"
@@ -360,8 +361,8 @@ def serving_now(site: Site, series_id: str) -> str:
 
 
 def test_any_stored_version_can_be_promoted(monitored: Site) -> None:
-    """The loser, then a version before; with refit: weekly it says for how long."""
-    monitored.use_cases["sku_weekly"]["refit"] = "weekly"
+    """The loser, then a version before; with refit: every_run it says for how long."""
+    monitored.use_cases["sku_weekly"]["refit"] = "every_run"
     version = "20260628-R4-champion"
     ask = ("models", "promote", "--series", C, "--model-version")
     try:

@@ -23,11 +23,14 @@ import pytest
 from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.run import Selection, write_origins
 from python_jobs.infra.schedule import origin_at, validation_origins
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs import replay
+from python_jobs.runs import tune as tune_run
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from python_jobs.selection.tuning import Tuning, tunable_families
 from tests.support import golden
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.data_tests import data_tests
+from tests.support.site import Site, day, instant
 
 A, B, D, E = (f"N1|retail|{sku}" for sku in "ABDE")
 WEEKS = [day("2026-01-05") + timedelta(weeks=n) for n in range(14)]
@@ -72,11 +75,12 @@ def tuned(make_site: Callable[[], Site]) -> Tuned:
     plan = golden.plan(unit="N1", channel="*", sku_id="A")
     covers = {"covers_to": WEEKS[-1] + timedelta(weeks=4)}
     site.write("promotions", plan.assign(**covers))
-    return Tuned(site, tune(site, RunOptions(run_id="TUNE")))
+    with data_tests():
+        return Tuned(site, tune(site, RunOptions(run_id="TUNE")))
 
 
 def tune(site: Site, options: RunOptions, **rest: Any) -> Any:
-    return pipeline.tune(
+    return tune_run.tune(
         site.context(), options, **{"n_origins": 2, "every": 2, "as_of_at": NOW, **rest}
     )
 
@@ -145,8 +149,7 @@ def test_the_forecasts_of_the_chosen_are_logged_as_those_of_a_tune(tuned: Tuned)
 
 def test_training_uses_the_recipe_of_each_series_segment(tuned: Tuned) -> None:
     """A's level is its last week; B's the mean of four. D fails."""
-    with without_data_tests():
-        report = pipeline.train_models(tuned.site.context(), RunOptions(run_id="T"), as_of_at=NOW)
+    report = train_models(tuned.site.context(), RunOptions(run_id="T"), as_of_at=NOW)
     assert (report.n_trained, report.n_failed) == (3, 1)
     assert trained(tuned.site, "T") == {
         A: (120.0, "smooth", {"run_id": "TUNE", "options": LAST_WEEK}),
@@ -181,17 +184,15 @@ def trained(site: Site, run_id: str) -> dict[str, tuple]:
 
 def test_weeks_after_the_tunes_own_origin_move_nothing(tuned: Tuned) -> None:
     tuned.site.write("sales", sales({"A": [999.0, 1.0], "B": [999.0, 1.0]}, first=12))
-    with without_data_tests():
-        tune(tuned.site, RunOptions(run_id="AGAIN"))
+    tune(tuned.site, RunOptions(run_id="AGAIN"))
     assert scores(tuned.site, "AGAIN") == EXPECTED
 
 
 def test_a_tune_of_some_series_chooses_for_these_alone(tuned: Tuned) -> None:
     """As of an hour later: B alone, whose tie stays with the settings."""
     later = NOW + timedelta(hours=1)
-    with without_data_tests():
-        options = RunOptions(selection=Selection("*|B"), run_id="PART")
-        tune(tuned.site, options, as_of_at=later)
+    options = RunOptions(selection=Selection("*|B"), run_id="PART")
+    tune(tuned.site, options, as_of_at=later)
     chosen = golden.table(
         tuned.site,
         """
@@ -242,7 +243,7 @@ def test_nothing_to_tune_is_said_before_anything_is_done(tuned: Tuned) -> None:
 
 def test_too_little_history_says_how_much_it_takes(tuned: Tuned) -> None:
     """After four weeks the validation origin is week 2, and 3 weeks make a model."""
-    with without_data_tests(), pytest.raises(RunStopped) as stopped:
+    with pytest.raises(RunStopped) as stopped:
         tune(tuned.site, RunOptions(), as_of_at=instant("2026-02-04 19:00"), n_origins=1)
     assert "takes 5 observed weeks by 2026-02-01" in str(stopped.value)
     assert "the longest series has 4" in str(stopped.value)
@@ -251,8 +252,7 @@ def test_too_little_history_says_how_much_it_takes(tuned: Tuned) -> None:
 def test_a_forecast_whose_recipe_was_chosen_later_is_found(tuned: Tuned) -> None:
     """The models of week 12 serve a replay a week later; then the tunes are dated after both."""
     context = tuned.site.context()
-    with without_data_tests():
-        pipeline.replay(context, day("2026-04-08"), day("2026-04-08"))
+    replay.replay(context, day("2026-04-08"), day("2026-04-08"))
     name = "forecasts_use_no_recipe_or_priors_chosen_later"
     context.dbt.run("test", "--select", name)
     context.warehouse.query(

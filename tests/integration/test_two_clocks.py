@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.schedule import Origin
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs import stages
+from python_jobs.runs.context import RunOptions
 from tests.support.site import Site, day, instant
 
 A, B = "N1|retail|A17", "N1|retail|B2"
@@ -101,7 +101,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.write("promotions", plan_frame())
     context = site.context()
     origins = [Origin(day(origin), as_of) for origin, as_of in AS_OF.items()]
-    pipeline.prepare(context, context.new_run("replay", origins, RunOptions()))
+    stages.prepare(context, context.new_run("replay", origins, RunOptions()))
     return site
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from python_jobs.runs import pipeline
+from python_jobs.runs.issue import issue
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site
@@ -81,7 +81,7 @@ def test_the_backtest_has_accuracy_beside_baselines(site: Site):
 def test_sales_that_are_all_history_can_be_forecast(site: Site):
     """Such rows say no instant at which they were known, and so no age."""
     now = datetime.combine(NEWEST + timedelta(days=2), datetime.min.time(), tzinfo=UTC)
-    report = pipeline.weekly(site.context(), now=now.replace(hour=22))
+    report = issue(site.context(), now=now.replace(hour=22))
     assert report.n_forecast == 2
     rows = golden.table(site, "select count(*) from {forecasts} where use_case = 'store_weekly'")
     assert rows[0][0] >= 4

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from python_jobs.runs import pipeline
+from python_jobs.runs import replay
 from python_jobs.runs.monitor import monitor
 from python_jobs.runs.what_if import what_if
 from tests.support.commands import done, error_of, heard, shelfcast
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.site import Site, day, instant
 
 A, B, C = (f"N1|retail|{sku}" for sku in "ABC")
 WEEKS = [day("2025-01-06") + timedelta(weeks=n) for n in range(70)]
@@ -96,10 +96,9 @@ def site(make_site: Callable[[], Site]) -> Site:
     site.write("sales", sales())
     site.write("promotions", plan())
     site.write("weather_daily", weather())
-    with without_data_tests():
-        context = site.context()
-        wednesdays = [WEEKS[n] + timedelta(days=2) for n in (FIRST, LAST)]
-        pipeline.replay(context, *wednesdays, every=LAST - FIRST, is_as_issued=True)
+    context = site.context()
+    wednesdays = [WEEKS[n] + timedelta(days=2) for n in (FIRST, LAST)]
+    replay.replay(context, *wednesdays, every=LAST - FIRST, is_as_issued=True)
     return site
 
 
@@ -236,8 +235,7 @@ def test_a_scenario_file_without_its_columns_is_refused(site: Site):
 def test_the_weather_that_came_is_asked_once_and_shows_what_it_cost(site: Site):
     for n_expected in (8, 0):
         n_before = site.read("select count(*) as n from {scenario_log}")["n"].iloc[0]
-        with without_data_tests():
-            monitor(site.context(), as_of_at=instant("2026-05-08 12:00"))
+        monitor(site.context(), as_of_at=instant("2026-05-08 12:00"))
         n_after = site.read("select count(*) as n from {scenario_log}")["n"].iloc[0]
         assert n_after - n_before == n_expected
     rows = site.read("select * from {weather_value} order by horizon_step")

@@ -103,7 +103,7 @@ def test_each_wednesday_was_forecast_and_scored(site: Site):
             site,
             """
             select model_name, sum(sum_abs_error) / sum(sum_abs_y)
-            from {accuracy_by_week} where run_kind = 'issued' and basis = 'comparable'
+            from {accuracy_by_target_date} where run_kind = 'issued' and basis = 'comparable'
             group by 1
             """,
         )

@@ -17,6 +17,10 @@ PREPARE = """
 import os, signal, sys
 import tests.support.families
 from python_jobs.infra.warehouse import Warehouse
+from tests.support.data_tests import leave_out_data_tests
+
+if not os.environ.get("TEST_WITH_DATA_TESTS"):
+    leave_out_data_tests()
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
 kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))
@@ -63,6 +67,8 @@ class Child:
 
 def start(site: Site, *arguments: str, program: str = COMMAND_LINE, **environment: str) -> Child:
     """Start `shelfcast`, or another program, for a site."""
+    if program == COMMAND_LINE:
+        _parse_for(site)
     out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
     process = subprocess.Popen(
         [sys.executable, "-c", PREPARE + program, *arguments],
@@ -75,6 +81,16 @@ def start(site: Site, *arguments: str, program: str = COMMAND_LINE, **environmen
         start_new_session=True,
     )
     return Child(process, arguments, out, err)
+
+
+def _parse_for(site: Site) -> None:
+    """Parse what children would each parse whole: here most of it is known (`dbt_memory`).
+
+    Where the site has changed since, a child parses the changes, as in a deployment.
+    """
+    dbt = site.context().dbt
+    if not (dbt.target_path / "partial_parse.msgpack").is_file():
+        dbt._invoke(None, "parse")
 
 
 def shelfcast(site: Site, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

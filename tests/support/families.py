@@ -79,7 +79,10 @@ class BandFamily(LevelFamily):
 
 @dataclass
 class RidgeFamily:
-    """Global: y on promo_share and y_lag1, penalised; the lag of later steps is the forecast."""
+    """Global: y on promo_share, y_lag1 and the features, penalised.
+
+    The lag of later steps is the forecast; a feature that is null counts as 0.
+    """
 
     settings: FamilySettings
     name: str = "ridge"
@@ -87,20 +90,21 @@ class RidgeFamily:
 
     def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[list[float]]:
         rows = panel.dropna(subset=["y_lag1"])
-        x = self._design(rows["promo_share"], rows["y_lag1"])
-        beta = np.linalg.solve(x.T @ x + 0.1 * np.eye(3), x.T @ rows["y"].to_numpy())
+        x = self._design(rows, rows["y_lag1"])
+        beta = ridge_coefficients(x, rows["y"].to_numpy())
         fitted = FittedModel(beta.tolist(), rows["ds"].min(), rows["ds"].max(), len(rows))
         return Fitted({GLOBAL_SERIES: fitted})
 
-    def _design(self, promo: pd.Series, lag: pd.Series) -> np.ndarray:
-        return np.column_stack([np.ones(len(promo)), promo, lag])
+    def _design(self, rows: pd.DataFrame, lag: pd.Series) -> np.ndarray:
+        features = rows[list(self.settings.features)].astype(float).fillna(0.0)
+        return np.column_stack([np.ones(len(rows)), rows["promo_share"], lag, features])
 
     def predict(self, models: dict[str, list[float]], future: pd.DataFrame) -> pd.DataFrame:
         answers = future.assign(yhat=np.nan, lag=future["y_lag1"])
         for step in range(1, self.settings.horizon + 1):
             now = answers["horizon_step"] == step
             beta = np.array(answers.loc[now, "model_version"].map(models).tolist())
-            design = self._design(answers.loc[now, "promo_share"], answers.loc[now, "lag"])
+            design = self._design(answers.loc[now], answers.loc[now, "lag"])
             answers.loc[now, "yhat"] = (design * beta).sum(axis=1)
             answers["lag"] = answers.groupby(["series_id", "origin_date"])["yhat"].shift(1)
         return pd.DataFrame(
@@ -119,6 +123,53 @@ class RidgeFamily:
 
     def loads(self, data: bytes) -> list[float]:
         return [float(value) for value in json.loads(data)]
+
+
+@dataclass
+class DirectFamily:
+    """Global and direct: per horizon step, y on the features alone, penalised; a null counts as 0.
+
+    A model is {horizon step: coefficients, the constant first}.
+    """
+
+    settings: FamilySettings
+    name: str = "direct"
+    scope: str = "global"
+    is_direct: bool = True
+
+    def fit(
+        self, panel: pd.DataFrame, start: Any = None, tuned: Any = None
+    ) -> Fitted[dict[str, list[float]]]:
+        model = {
+            str(step): ridge_coefficients(self._design(rows), rows["y"].to_numpy()).tolist()
+            for step, rows in panel.groupby("horizon_step")
+        }
+        fitted = FittedModel(model, panel["ds"].min(), panel["ds"].max(), len(panel))
+        return Fitted({GLOBAL_SERIES: fitted})
+
+    def _design(self, rows: pd.DataFrame) -> np.ndarray:
+        features = rows[list(self.settings.features)].astype(float).fillna(0.0)
+        return np.column_stack([np.ones(len(rows)), features])
+
+    def predict(self, models: dict[str, Any], future: pd.DataFrame) -> pd.DataFrame:
+        betas = [
+            models[version][str(step)]
+            for version, step in zip(future["model_version"], future["horizon_step"], strict=True)
+        ]
+        columns = ["yhat_lower", "yhat_upper", "interval_source", "reason"]
+        yhat = (self._design(future) * np.array(betas)).sum(axis=1)
+        return pd.DataFrame({"yhat": yhat, **dict.fromkeys(columns)}, index=future.index)
+
+    def dumps(self, model: Any) -> bytes:
+        return json.dumps(model).encode()
+
+    def loads(self, data: bytes) -> Any:
+        return json.loads(data)
+
+
+def ridge_coefficients(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ridge with a penalty of 0.1 on every coefficient, the constant's too."""
+    return np.linalg.solve(x.T @ x + 0.1 * np.eye(x.shape[1]), x.T @ y)
 
 
 @dataclass
@@ -184,3 +235,4 @@ families.register("level", LevelFamily)
 families.register("band", BandFamily)
 families.register("window", WindowFamily)
 families.register("ridge", RidgeFamily)
+families.register("direct", DirectFamily)

@@ -18,7 +18,10 @@ from datetime import timedelta
 import pandas as pd
 
 import tests.support.families
-from python_jobs.runs import pipeline
+from python_jobs.infra.schedule import scheduled_origins
+from python_jobs.runs import replay
+from python_jobs.runs.train import train_models
+from tests.support.copied import copied
 from tests.support.site import Site, day
 
 A, B, C, D = (f"N1|retail|{sku}" for sku in "ABCD")
@@ -109,10 +112,25 @@ def make(site: Site) -> Site:
 
 
 def play(site: Site, use_case: str) -> None:
+    """Train as of the first Wednesday, and issue both."""
+    train(site, use_case)
+    issue(site, use_case)
+
+
+def train(site: Site, use_case: str) -> None:
     context = site.context(use_case)
-    as_of = pipeline.scheduled_origins(context.use_case, FIRST, FIRST)[0].as_of_at
-    pipeline.train_models(context, as_of_at=as_of)
-    pipeline.replay(context, FIRST, SECOND, is_as_issued=True)
+    as_of = scheduled_origins(context.use_case, FIRST, FIRST)[0].as_of_at
+    train_models(context, as_of_at=as_of)
+
+
+def issue(site: Site, use_case: str) -> None:
+    replay.replay(site.context(use_case), FIRST, SECOND, is_as_issued=True)
+
+
+def copy(played: Site, site: Site) -> Site:
+    """Give a site the settings and all that a played one holds; its sources with it."""
+    sku_settings(site)
+    return copied(played, site)
 
 
 def table(site: Site, statement: str) -> list[tuple]:

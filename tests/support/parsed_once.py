@@ -1,9 +1,10 @@
-"""dbt parses a project once for all sites that differ in their dataset alone.
+"""dbt parses a project once for all sites that differ in nothing that a parse reads.
 
 A site has a dataset of its own, and parsing for it takes seconds, most of what many tests take.
 What dbt makes of a project for one dataset is what it makes of it for another, but for the name.
 Names of sites' datasets are of one length and stand for nothing else, so that one can be put in the
-place of another in what dbt made.
+place of another in what dbt made. Most settings are read when SQL is rendered, for each run anew: a
+parse reads only those that name columns, tables and what is enabled.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
 from dbt.contracts.graph.manifest import Manifest
 from dbt.parser.manifest import extended_mashumuro_decoder
@@ -22,6 +24,17 @@ from python_jobs.infra.dbt_runner import Dbt
 
 DATASET = re.compile("t[0-9a-f]{10}")
 """What `Site` calls its dataset."""
+
+READ_WHEN_RENDERED = frozenset(
+    {
+        *("week_starts_on", "time_zone", "schedule", "issue_window_days", "horizon", "season"),
+        *("min_observations", "inactive_after", "max_periods_stale", "when_stale"),
+        *("max_refused_share", "refit", "families", "family_options", "interval", "seed"),
+        *("min_calibration_residuals", "min_pooled_series", "min_segment_rows", "recipe_per"),
+        *("per_series_objects_up_to", "alerts", "retraining", "when_missing"),
+    }
+)
+"""Settings of a use case, or of a regressor, that decide nothing that dbt parses."""
 
 BY_DBT = Dbt._parsed_by_dbt
 """What stands in its place may be in force already: a test of this within a session's."""
@@ -49,6 +62,7 @@ class Made:
             self.partial_parse.replace(before, after), decoder=extended_mashumuro_decoder
         )
         parsed.build_parent_and_child_maps()
+        parsed.build_flat_graph()  # what `graph` is in SQL
         return parsed
 
 
@@ -61,7 +75,7 @@ def parsed_once() -> Iterator[dict[str, Made]]:
         dataset = dbt.connection.dataset
         if not DATASET.fullmatch(dataset):
             return BY_DBT(dbt)
-        key = "\n".join([dbt.use_case, *dbt._decisive()]).replace(dataset, "dataset")
+        key = _key(dbt).replace(dataset, "dataset")
         if key not in made:
             parsed = BY_DBT(dbt)
             made[key] = Made.by(dbt)
@@ -71,3 +85,18 @@ def parsed_once() -> Iterator[dict[str, Made]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Dbt, "_parsed_by_dbt", parsed_by_dbt)
         yield made
+
+
+def _key(dbt: Dbt) -> str:
+    """All that decides what dbt parses: files, connection, and the settings that a parse reads."""
+    *parts, _ = dbt._decisive()
+    return "\n".join(
+        [dbt.use_case, *parts, orjson.dumps(_parsed_of(dbt.settings.dbt_vars)).decode()]
+    )
+
+
+def _parsed_of(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    read = ((name, one) for name, one in settings.items() if name not in READ_WHEN_RENDERED)
+    return {name: _parsed_of(one) for name, one in read}

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.dbt_runner import Dbt
-from python_jobs.runs import pipeline
+from python_jobs.runs import replay
 from tests.support import golden
+from tests.support.data_tests import data_tests
 from tests.support.site import Site
 
 
@@ -32,9 +33,9 @@ class Played:
 def play(site: Site) -> Played:
     """Replay both Wednesdays where nothing was ever built; then W9 arrives, and monitoring runs."""
     golden.make(site)
-    with recorded_stages() as stages:
+    with data_tests(), recorded_stages() as stages:
         context = site.context()
-        pipeline.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
+        replay.replay(context, golden.FIRST, golden.SECOND, is_as_issued=True)
         site.write("sales", w9())
         context.dbt.build("monitoring")
     return Played(site, stages)

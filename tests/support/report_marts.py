@@ -16,12 +16,12 @@ ODD = ("<b>A&amp;B</b>", 'say "1|2"', "Санкт-Петербург", "</script
 """Names that a page must show as they are."""
 
 
-def made_up(n_series: int = 525, n_weeks: int = 156, seed: int = 1) -> Marts:
+def made_up(n_series: int = 525, n_periods: int = 156, seed: int = 1) -> Marts:
     """Every week of every series has a forecast, the last four are not over."""
     random = np.random.default_rng(seed)
     keys = _keys(n_series)
-    weeks = _weeks(keys, n_weeks, random)
-    last = MONDAY + timedelta(weeks=n_weeks - len(STEPS) - 1)
+    weeks = _weeks(keys, n_periods, random)
+    last = MONDAY + timedelta(weeks=n_periods - len(STEPS) - 1)
     recent = _recent(keys, random)
     return Marts(
         weeks=weeks,
@@ -32,8 +32,8 @@ def made_up(n_series: int = 525, n_weeks: int = 156, seed: int = 1) -> Marts:
         runs=_runs(n_series, last),
         alerts=_alerts(last),
         retraining=_retraining(keys, last),
-        last_week=last,
-        first_week=last - timedelta(weeks=12),
+        last_period=last,
+        first_period=last - timedelta(weeks=12),
         is_complete=True,
         n_scored=int(weeks["n_scored"].sum()),
     )
@@ -51,20 +51,20 @@ def _keys(n_series: int) -> pd.DataFrame:
     return keys
 
 
-def _weeks(keys: pd.DataFrame, n_weeks: int, random: np.random.Generator) -> pd.DataFrame:
-    shape = (len(keys), n_weeks)
-    days = pd.to_datetime([MONDAY + timedelta(weeks=n) for n in range(n_weeks)])
-    season = 1 + 0.3 * np.sin(np.arange(n_weeks) / 52 * 2 * np.pi)
+def _weeks(keys: pd.DataFrame, n_periods: int, random: np.random.Generator) -> pd.DataFrame:
+    shape = (len(keys), n_periods)
+    days = pd.to_datetime([MONDAY + timedelta(weeks=n) for n in range(n_periods)])
+    season = 1 + 0.3 * np.sin(np.arange(n_periods) / 52 * 2 * np.pi)
     level = random.lognormal(3.5, 1, (len(keys), 1)) * season
     y = np.round(level * random.lognormal(0, 0.3, shape))
     yhat = level * random.lognormal(0, 0.1, shape)
-    frame = keys.loc[keys.index.repeat(n_weeks)].reset_index(drop=True)
+    frame = keys.loc[keys.index.repeat(n_periods)].reset_index(drop=True)
     frame["ds"] = np.tile(days, len(keys))
     frame["y"], frame["yhat"] = y.ravel(), yhat.ravel()
     frame["yhat_lower"], frame["yhat_upper"] = 0.7 * frame["yhat"], 1.4 * frame["yhat"]
     frame["baseline_yhat"] = np.roll(y, 1, axis=1).ravel()
     is_gap, is_sold_out = random.random((2, len(frame))) < 0.02
-    is_future = np.tile(np.arange(n_weeks) >= n_weeks - len(STEPS), len(keys))
+    is_future = np.tile(np.arange(n_periods) >= n_periods - len(STEPS), len(keys))
     frame["is_gap_filled"], frame["is_sold_out"] = is_gap & ~is_future, is_sold_out & ~is_future
     frame["is_promo"] = pd.array(random.random(len(frame)) < 0.08, dtype="boolean")
     frame["is_fallback"] = pd.array(random.random(len(frame)) < 0.02, dtype="boolean")
@@ -73,7 +73,7 @@ def _weeks(keys: pd.DataFrame, n_weeks: int, random: np.random.Generator) -> pd.
         frame[f"newest_{name.removeprefix('yhat').removeprefix('_') or 'yhat'}"] = np.nan
         frame[f"newest_{name}"] = frame[name].where(is_future)
     frame["newest_origin_date"] = pd.Timestamp(days[-len(STEPS)] - timedelta(days=1))
-    ahead = np.tile(np.arange(n_weeks) > n_weeks - len(STEPS), len(keys))
+    ahead = np.tile(np.arange(n_periods) > n_periods - len(STEPS), len(keys))
     frame.loc[ahead, ["yhat", "yhat_lower", "yhat_upper", "baseline_yhat"]] = np.nan
     scored = frame["y"].notna() & frame["yhat"].notna() & ~frame["is_sold_out"]
     frame["n_scored"] = scored.astype(int)
@@ -83,7 +83,7 @@ def _weeks(keys: pd.DataFrame, n_weeks: int, random: np.random.Generator) -> pd.
     frame["n_comparable"] = (scored & ~frame["is_fallback"].astype(bool)).astype(int)
     inside = frame["y"].between(frame["yhat_lower"], frame["yhat_upper"])
     frame["is_covered"] = inside.astype("boolean").where(scored)
-    frame["is_retrained"] = np.tile(np.arange(n_weeks) == n_weeks - 20, len(keys))
+    frame["is_retrained"] = np.tile(np.arange(n_periods) == n_periods - 20, len(keys))
     frame["retrain_decision"] = None
     return frame
 
@@ -176,7 +176,7 @@ def _alerts(last: date) -> pd.DataFrame:
         "segment": ODD[0],
         "since_date": pd.Timestamp(last - timedelta(weeks=2)),
         "target_date": pd.Timestamp(last),
-        "n_weeks": 3,
+        "n_periods": 3,
         "value": 0.81,
         "threshold": 0.7,
         "n_scored": 40,
@@ -195,7 +195,7 @@ def _retraining(keys: pd.DataFrame, last: date) -> pd.DataFrame:
         "champion_wape": 0.61,
         "challenger_wape": 0.33,
         "baseline_wape": 0.48,
-        "n_weeks": 12,
+        "n_periods": 12,
         "wape_before": 0.6,
         "wape_after": 0.3,
         "n_after": 16,

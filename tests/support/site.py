@@ -9,22 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 import yaml
 from google.cloud import storage
 
-from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.local.stack import Endpoints
-from python_jobs.runs import pipeline
+from python_jobs.runs.context import RunContext, open_context
+from python_jobs.runs.stages import ensure_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT_PARTS = ("models", "macros", "seeds", "tests/data")
@@ -94,10 +91,10 @@ class Site:
         self.profiles = Path(shutil.copytree(self.profiles, self.folder / "profiles"))
         return self.profiles / "profiles.yml"
 
-    def context(self, use_case: str | None = None) -> pipeline.RunContext:
+    def context(self, use_case: str | None = None) -> RunContext:
         """Open the workplace, with this deployment's environment in force."""
         os.environ.update(self.environment())
-        return pipeline.open_context(use_case or self.use_case, n_jobs=2)
+        return open_context(use_case or self.use_case, n_jobs=2)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -109,7 +106,7 @@ class Site:
     def write(self, name: str, rows: pd.DataFrame, table: str | None = None) -> None:
         """Append rows to a source table, made with the frame's types if need be."""
         context = self.context()
-        pipeline.ensure_tables(context)
+        ensure_tables(context)
         for column in set(NEED_NOT_SAY.get(name, ())) - set(rows):
             rows = rows.assign(**{column: pd.Series([None] * len(rows), dtype="string")})
         table = table or f"shelfcast-local.{self.dataset}_raw.{name}"
@@ -149,20 +146,6 @@ def _type(values: pd.Series) -> str:
     first = values.dropna().iloc[0] if values.notna().any() else ""
     kinds = {bool: "BOOLEAN", datetime: "TIMESTAMP", date: "DATE", float: "FLOAT", int: "INTEGER"}
     return kinds.get(type(first), "STRING")
-
-
-@contextmanager
-def without_data_tests() -> Iterator[None]:
-    """Leave dbt's data tests out of the runs within: another run of the same site had them."""
-    run = Dbt.run
-
-    def quicker(self: Dbt, command: str, *arguments: str, **rest: Any) -> Any:
-        left_out = ("--exclude-resource-type", "test") if command == "build" else ()
-        return run(self, command, *arguments, *left_out, **rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Dbt, "run", quicker)
-        yield
 
 
 def day(text: str) -> date:

@@ -21,10 +21,10 @@ from datetime import timedelta
 
 import pandas as pd
 
-from python_jobs.runs import pipeline
-from python_jobs.runs.pipeline import RunOptions
+from python_jobs.runs.context import RunOptions
+from python_jobs.runs.train import train_models
 from tests.support import golden
-from tests.support.site import Site, day, instant, without_data_tests
+from tests.support.site import Site, day, instant
 
 A, B, C, D, E = (f"N1|retail|{sku}" for sku in "ABCDE")
 WEEKS = [day("2026-01-05") + timedelta(weeks=n) for n in range(26)]
@@ -57,11 +57,10 @@ def make(site: Site) -> Site:
     site.use_cases["sku_weekly"] |= {
         "families": ["window"],
         "min_segment_rows": 4,
-        "retraining": {"min_weeks": 6, "simulations": 200},
+        "retraining": {"min_periods": 6, "simulations": 200},
     }
     site.write("sales", sales())
     plan = golden.plan(unit="N1", channel="*", sku_id="A")
     site.write("promotions", plan.assign(covers_to=WEEKS[-1] + timedelta(weeks=9)))
-    with without_data_tests():
-        pipeline.train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
+    train_models(site.context(), RunOptions(run_id="T0"), as_of_at=BEFORE)
     return site

@@ -17,7 +17,7 @@ from python_jobs.selection.deciding import (
 )
 
 NAN = float("nan")
-RULE = Rule(margin=0.05, min_weeks=6, min_origins=3, baseline="mean_8")
+RULE = Rule(margin=0.05, min_periods=6, min_origins=3, baseline="mean_8")
 SIX = [0, 0, 1, 1, 2, 2]
 
 
@@ -52,7 +52,7 @@ def test_a_worse_rmse_keeps_the_champion() -> None:
 
 
 def test_a_tie_keeps_the_champion_even_without_a_margin() -> None:
-    rule = Rule(margin=0.0, min_weeks=6)
+    rule = Rule(margin=0.0, min_periods=6)
     assert decide(compared([2.0] * 6, [-2.0] * 6), rule).decision == "kept"
     assert decide(compared([2.0] * 6, [-2.0] * 5 + [1.9]), rule).decision == "promoted"
 
@@ -71,7 +71,7 @@ def test_a_tie_keeps_the_champion_even_without_a_margin() -> None:
         (4.0, NAN, 5.0, "kept"),
         (NAN, 4.0, 5.0, "promoted"),
         (NAN, 4.0, 3.0, "serve_baseline"),
-        (NAN, NAN, 3.0, "too_few_weeks"),
+        (NAN, NAN, 3.0, "too_few_periods"),
         (0.0, 0.0, 1.0, "kept"),
     ],
 )
@@ -82,8 +82,8 @@ def test_who_serves(champion: float, challenger: float, baseline: float, decisio
 
 def test_too_few_weeks_or_origins_change_nothing() -> None:
     good: list[float] = [1.0] * 6
-    short = decide(compared(good, [0.0] * 6), Rule(min_weeks=7))
-    assert short.decision == "too_few_weeks"
+    short = decide(compared(good, [0.0] * 6), Rule(min_periods=7))
+    assert short.decision == "too_few_periods"
     assert short.why == "6 weeks could be scored, 7 are asked for"
     one_origin = decide(compared(good, [0.0] * 6, origins=[0] * 6), RULE)
     assert one_origin.why == "1 origins could be scored, 3 are asked for"
@@ -92,9 +92,9 @@ def test_too_few_weeks_or_origins_change_nothing() -> None:
 def test_a_week_that_one_of_them_does_not_forecast_counts_for_none() -> None:
     """The challenger's missing week would have been the champion's worst."""
     one = compared([2.0, 2, 2, 2, 2, 9], [2.0, 2, 2, 2, 2, NAN])
-    assert one.n_weeks == 5
-    assert decide(one, Rule(min_weeks=5)).decision == "kept"
-    assert decide(one, RULE).decision == "too_few_weeks"
+    assert one.n_periods == 5
+    assert decide(one, Rule(min_periods=5)).decision == "kept"
+    assert decide(one, RULE).decision == "too_few_periods"
 
 
 def test_where_nothing_was_sold_the_champion_stays() -> None:
@@ -104,7 +104,7 @@ def test_where_nothing_was_sold_the_champion_stays() -> None:
 
 
 def test_no_row_at_all_is_too_few() -> None:
-    assert decide(compared([], [], [], []), RULE).decision == "too_few_weeks"
+    assert decide(compared([], [], [], []), RULE).decision == "too_few_periods"
 
 
 def test_chance_is_the_share_of_relabellings_that_the_rule_promotes() -> None:
@@ -126,7 +126,7 @@ def test_chance_promotes_nothing_past_the_baseline() -> None:
 
 @pytest.mark.parametrize("challenger", [NAN, 1.0])
 def test_chance_is_unknown_where_nothing_is_judged(challenger: float) -> None:
-    rule = RULE if np.isnan(challenger) else Rule(min_weeks=7)
+    rule = RULE if np.isnan(challenger) else Rule(min_periods=7)
     assert chance_of_promotion(compared([2.0] * 6, [challenger] * 6), rule, 1, 10) is None
 
 

@@ -36,7 +36,7 @@ def use_case() -> UseCase:
 
 @pytest.fixture(scope="module")
 def page(use_case: UseCase) -> str:
-    return make_page(made_up(n_series=14, n_weeks=30), use_case, 1, MADE_AT)
+    return make_page(made_up(n_series=14, n_periods=30), use_case, 1, MADE_AT)
 
 
 def unpacked(page: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def unpacked(page: str) -> dict[str, Any]:
 
 
 def test_525_series_of_three_years_weigh_less_than_six_megabytes(use_case: UseCase):
-    page = make_page(made_up(n_series=525, n_weeks=156), use_case, 1, MADE_AT)
+    page = make_page(made_up(n_series=525, n_periods=156), use_case, 1, MADE_AT)
     size = len(page.encode())
     assert size < SIX_MEGABYTES, f"{size / 1e6:.2f} MB"
     series = unpacked(page)["weeks"]["series"]
@@ -61,7 +61,7 @@ def test_the_page_asks_for_nothing_from_outside(page: str):
 
 
 def test_the_same_marts_make_the_same_file(use_case: UseCase):
-    marts = made_up(n_series=3, n_weeks=8)
+    marts = made_up(n_series=3, n_periods=8)
     assert make_page(marts, use_case, 1, MADE_AT) == make_page(marts, use_case, 1, MADE_AT)
 
 
@@ -77,7 +77,7 @@ def test_nothing_in_a_script_ends_the_script(page: str):
 
 
 def test_a_number_keeps_four_digits_and_null_stays_null(use_case: UseCase):
-    marts = made_up(n_series=14, n_weeks=30)
+    marts = made_up(n_series=14, n_periods=30)
     decoded = content(marts, use_case, 1, MADE_AT)["weeks"]
     scale = 10 ** decoded["decimals"]
     for name in compact.NUMBERS:
@@ -111,7 +111,7 @@ def test_series_that_start_at_other_weeks_stay_apart():
         frame[name] = False
     frame["is_fallback"], frame["is_covered"] = None, None
     frame["n_scored"], frame["n_comparable"], frame["demand_class"] = 0, 0, None
-    packed = compact.series_weeks(frame.assign(unit="N1"), ["unit"], 7)
+    packed = compact.series_periods(frame.assign(unit="N1"), ["unit"], 7)
     assert packed["series"]["start"] == [0, 1]
     assert packed["series"]["length"] == [3, 1]
     assert packed["weeks"]["y"] == [1000, None, 3000, 7000]
@@ -139,10 +139,10 @@ def test_every_chart_has_its_place_in_the_page(page: str):
 
 def test_before_any_actual_the_page_says_so(use_case: UseCase):
     marts = dataclasses.replace(
-        made_up(n_series=2, n_weeks=6), last_week=None, first_week=None, is_complete=False
+        made_up(n_series=2, n_periods=6), last_period=None, first_period=None, is_complete=False
     )
     meta = unpacked(make_page(marts, use_case, 1, MADE_AT))["meta"]
-    assert meta["last_week"] is None
+    assert meta["last_period"] is None
     assert meta["window"] == "no week yet"
 
 
@@ -159,7 +159,7 @@ class Marts:
 
 
 def test_a_page_of_marts_that_were_never_built_is_refused(use_case: UseCase):
-    with pytest.raises(NothingIssued, match=r"were never built .*`shelfcast weekly`"):
+    with pytest.raises(NothingIssued, match=r"were never built .*`shelfcast run`"):
         read_marts(Marts(None), use_case, 1)  # type: ignore[arg-type]
 
 

@@ -94,7 +94,9 @@ def test_every_named_source_gets_its_files(project, sales, tmp_path):
 def test_a_country_without_holidays_needs_them_made(project, sales):
     assert "make-holidays" not in shelfcast(*NEW, "--sales", sales, "--calendar", "RU").output
     name = ["use-case", "new", "other_weekly", "--key", "store,dept"]
-    assert "make-holidays --from 2024" in shelfcast(*name, "--sales", sales, "--calendar", "NO").output
+    assert (
+        "make-holidays --from 2024" in shelfcast(*name, "--sales", sales, "--calendar", "NO").output
+    )
 
 
 def test_a_dry_run_writes_nothing(project, sales):

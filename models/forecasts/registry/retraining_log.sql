@@ -29,13 +29,13 @@ select
     safe_cast(json_value(numbers, '$.champion.rmse') as float64) as champion_rmse,
     safe_cast(json_value(numbers, '$.challenger.rmse') as float64) as challenger_rmse,
     safe_cast(json_value(numbers, '$.n_scored') as int64) as n_scored,
-    safe_cast(json_value(numbers, '$.n_weeks') as int64) as n_weeks,
+    safe_cast(json_value(numbers, '$.n_periods') as int64) as n_periods,
     json_value(numbers, '$.champion_version') as champion_version,
     json_value(numbers, '$.challenger_version') as challenger_version,
     json_query(numbers, '$.champion.hyperparameters') as champion_hyperparameters,
     json_query(numbers, '$.challenger.hyperparameters') as challenger_hyperparameters,
     safe_cast(json_value(numbers, '$.chance_promotion_rate') as float64) as chance_promotion_rate,
     coalesce(
-        safe_cast(json_value(numbers, '$.champion_saw_these_weeks') as bool), false
-    ) as champion_saw_these_weeks
+        safe_cast(json_value(numbers, '$.champion_saw_these_periods') as bool), false
+    ) as champion_saw_these_periods
 from events

@@ -39,7 +39,7 @@ newest as (
         on
             events.use_case = settings.use_case
             and events.model_name = settings.champion
-    where events.decision not in ('refitted', 'too_few_weeks', 'refused')
+    where events.decision not in ('refitted', 'too_few_periods', 'refused')
     qualify row_number() over (
         partition by events.use_case, events.series_id, origins.origin_date
         order by events.as_of_at desc, events.logged_at desc, events.model_version desc

@@ -22,7 +22,7 @@ select
     accuracy_alerts.segment,
     accuracy_alerts.since_date,
     accuracy_alerts.target_date,
-    accuracy_alerts.n_weeks,
+    accuracy_alerts.n_periods,
     accuracy_alerts.value,
     accuracy_alerts.threshold,
     accuracy_alerts.n_scored,
@@ -30,14 +30,14 @@ select
     case accuracy_alerts.alert
         when 'wape'
             then concat(
-                'WAPE above the threshold in ', cast(accuracy_alerts.n_weeks as string),
+                'WAPE above the threshold in ', cast(accuracy_alerts.n_periods as string),
                 ' judged ', settings.grain, '(s) in a row'
             )
         when 'tracking_signal'
             then concat('errors add up to one side: ', coalesce(accuracy_alerts.detail, ''))
         when 'no_forecast'
             then concat(
-                'refused at ', cast(accuracy_alerts.n_weeks as string), ' origin(s) in a row: ',
+                'refused at ', cast(accuracy_alerts.n_periods as string), ' origin(s) in a row: ',
                 coalesce(accuracy_alerts.detail, 'no reason')
             )
         else coalesce(accuracy_alerts.detail, accuracy_alerts.alert)

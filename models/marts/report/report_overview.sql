@@ -24,8 +24,8 @@ keys as (
     {{ report_keys() }}
 ),
 
-scored_weeks as (
-    select * from {{ ref('scored_weeks') }}
+scored_targets as (
+    select * from {{ ref('scored_targets') }}
     where run_kind = 'issued'
 )
 
@@ -38,7 +38,7 @@ select
     keys.demand_class,
     served.target_date,
     served.horizon_step,
-    scored_weeks.is_complete,
+    scored_targets.is_complete,
     served.model_name,
     served.is_fallback,
     served.is_promo,
@@ -67,10 +67,10 @@ inner join keys
     on
         served.use_case = keys.use_case
         and served.series_id = keys.series_id
-inner join scored_weeks
+inner join scored_targets
     on
-        served.use_case = scored_weeks.use_case
-        and served.target_date = scored_weeks.target_date
+        served.use_case = scored_targets.use_case
+        and served.target_date = scored_targets.target_date
 left join reference
     on
         served.use_case = reference.use_case

@@ -95,7 +95,7 @@ select
     retraining_log.baseline,
     retraining_log.baseline_wape,
     retraining_log.n_scored,
-    retraining_log.n_weeks,
+    retraining_log.n_periods,
     retraining_log.champion_version,
     retraining_log.challenger_version,
     retraining_log.chance_promotion_rate,

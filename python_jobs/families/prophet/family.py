@@ -34,6 +34,7 @@ class ProphetFamily:
 
     name: str = "prophet"
     scope: Scope = "local"
+    uses_features: bool = False
 
     def __init__(self, settings: FamilySettings) -> None:
         self.settings = settings

@@ -20,7 +20,7 @@ async function redraw(id, rows, span) {
   }
   const specification = structuredClone(charts[id]);
   specification.datasets = { rows };
-  if (isKnown(rows[0].ds)) setWeeks(specification, rows, span);
+  if (isKnown(rows[0].ds)) setPeriods(specification, rows, span);
   // A series without an interval is no fault: the library would warn of its empty axis.
   const options = { actions: false, renderer: "svg", logLevel: ERRORS_ONLY };
   const { view } = await window.vegaEmbed($(id), specification, options);
@@ -29,7 +29,7 @@ async function redraw(id, rows, span) {
 
 // Labels stand at first days of weeks that are there. The weeks of one series' charts run from the
 // same first day to the same last one: one layer says so for the others, which share its scale.
-function setWeeks(specification, rows, span) {
+function setPeriods(specification, rows, span) {
   const every = Math.ceil(rows.length / TICKS);
   const values = rows.filter((_, n) => (rows.length - 1 - n) % every === 0).map((row) => row.ds);
   const format = rows.at(-1).ds - rows[0].ds > 300 * DAY ? "%b ’%y" : "%-d %b";

@@ -69,7 +69,7 @@ const placeOf = (
 const partOf = (one, part) => series.key[part].names[series.key[part].codes[one]];
 const classOf = (one) => series.demand_class.names[series.demand_class.codes[one]];
 const nameOf = (one) => parts.map((part) => partOf(one, part)).join(" / ");
-const weekText = (place) => `week of ${day(timeOf(place))}`;
+const periodText = (place) => `week of ${day(timeOf(place))}`;
 
 function selected() {
   return series.id.map((_, one) => one)
@@ -91,7 +91,7 @@ function addUp(rows, keyOf) {
   return sums;
 }
 
-function byWeek(chosen) {
+function byPeriod(chosen) {
   const sums = new Map();
   for (const one of chosen) {
     for (let n = 0; n < series.length[one]; n += 1) {
@@ -112,16 +112,16 @@ function byWeek(chosen) {
           same_y: 0,
         });
       }
-      addWeek(sums.get(place), row);
+      addPeriod(sums.get(place), row);
     }
   }
-  const last = placeOf(meta.last_week);
+  const last = placeOf(meta.last_period);
   return [...sums.values()].filter((sum) => last === null || sum.place <= last).sort((a, b) =>
     a.place - b.place
   );
 }
 
-function addWeek(sum, row) {
+function addPeriod(sum, row) {
   const y = Math.abs(at("y", row));
   const error = at("sum_error", row);
   sum.n += 1;

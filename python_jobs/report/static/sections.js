@@ -7,7 +7,7 @@ const stepText = () =>
 
 function drawHead() {
   $("over").textContent = `${meta.use_case} · ${plural(series.id.length, "series", "series")}`;
-  const last = placeOf(meta.last_week);
+  const last = placeOf(meta.last_period);
   const until = last === null
     ? "Forecasts were issued, and none of the weeks that they are for has an actual yet"
     : `Weeks up to ${day(timeOf(last) + (data.weeks.period_days - 1) * DAY)}${
@@ -74,10 +74,10 @@ function tile(title, text, ...below) {
 }
 
 function drawTiles(trend, chosen) {
-  const newestWeek = trend.at(-1);
-  const isLast = newestWeek && newestWeek.place === placeOf(meta.last_week);
-  const now = isLast ? measured(newestWeek) : measured({ n: 0, y: 0, same_y: 0 });
-  const earlier = trend.slice(0, isLast ? -1 : undefined).slice(-meta.recent_weeks);
+  const newestPeriod = trend.at(-1);
+  const isLast = newestPeriod && newestPeriod.place === placeOf(meta.last_period);
+  const now = isLast ? measured(newestPeriod) : measured({ n: 0, y: 0, same_y: 0 });
+  const earlier = trend.slice(0, isLast ? -1 : undefined).slice(-meta.recent_periods);
   const usual = pooled(earlier);
   const before = (
     text,
@@ -117,7 +117,7 @@ function drawTiles(trend, chosen) {
     tile(
       "Inside the interval",
       percent(ratio(held.n_covered, held.n_with_interval)),
-      `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_weeks, "week")}`,
+      `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_periods, "week")}`,
       `all steps · n = ${count(held.n_with_interval ?? 0)}`,
     ),
     tile(
@@ -135,8 +135,8 @@ const sumOf = (rows, chosen) => {
 };
 
 function drawTrend(trend) {
-  const rows = trend.slice(-meta.trend_weeks).map((sum) => {
-    const before = pooled(trend.filter((one) => one.place < sum.place).slice(-meta.recent_weeks));
+  const rows = trend.slice(-meta.trend_periods).map((sum) => {
+    const before = pooled(trend.filter((one) => one.place < sum.place).slice(-meta.recent_periods));
     return { sum: measured(sum), before };
   });
   for (const [metric, text] of [["wape", percent], ["smape", percent], ["bias", signed]]) {
@@ -147,16 +147,16 @@ function drawTrend(trend) {
         [metric]: sum[metric],
         usual: before[metric],
         target: meta.target,
-        week: weekText(sum.place),
+        week: periodText(sum.place),
         told: text(sum[metric]),
         before: text(before[metric]),
         n: count(sum.n),
       })),
     );
   }
-  const n = trend.slice(-meta.trend_weeks).reduce((sum, one) => sum + one.n, 0);
+  const n = trend.slice(-meta.trend_periods).reduce((sum, one) => sum + one.n, 0);
   $("trend-note").textContent = `One point a week at horizon ${stepText()}; ` +
-    `n = ${plural(n, "scored forecast")}. Dashed: the ${meta.recent_weeks} weeks before it ` +
+    `n = ${plural(n, "scored forecast")}. Dashed: the ${meta.recent_periods} weeks before it ` +
     `together. The upper line of WAPE is the threshold of alerts, ${percent(meta.target, 0)}. ` +
     "Weeks sold out, missing or not over are not scored.";
 }
@@ -259,10 +259,10 @@ function fillSeries(chosen) {
 function seriesRows(one) {
   const n = series.length[one];
   const first = Math.max(0, state.range === "all" ? 0 : n - Number(state.range) - meta.horizon);
-  return Array.from({ length: n - first }, (_, k) => weekRow(one, first + k));
+  return Array.from({ length: n - first }, (_, k) => periodRow(one, first + k));
 }
 
-function weekRow(one, n) {
+function periodRow(one, n) {
   const row = starts[one] + n;
   const place = series.start[one] + n;
   const ds = timeOf(place);
@@ -296,7 +296,7 @@ function weekRow(one, n) {
     wape: ratio(error === null ? null : Math.abs(error), Math.abs(y)),
     smape: error === null ? null : weeks.smape[row] / 1e4,
     bias: ratio(error, Math.abs(y)),
-    week: weekText(place),
+    week: periodText(place),
     told_y: units(y),
     told_yhat: units(shown),
     told_interval: isKnown(low) ? `${units(low)} to ${units(high)}` : UNKNOWN,
@@ -370,7 +370,7 @@ function aboutSeries(one) {
 }
 
 function drawValue(trend, chosen) {
-  const rows = trend.slice(-meta.trend_weeks).map(measured).filter((sum) =>
+  const rows = trend.slice(-meta.trend_periods).map(measured).filter((sum) =>
     isKnown(sum.value_added)
   );
   draw(
@@ -379,7 +379,7 @@ function drawValue(trend, chosen) {
       ds: timeOf(sum.place),
       bar_end: timeOf(sum.place) + 0.7 * data.weeks.period_days * DAY,
       value_added: sum.value_added,
-      week: weekText(sum.place),
+      week: periodText(sum.place),
       told: signed(sum.value_added),
       n: count(sum.n_same),
     })),
@@ -573,7 +573,7 @@ function drawAlerts() {
       },
       { title: "Segment", long: true, text: segmentText },
       { title: "Since", text: (row) => dayOf(row.since_date) },
-      { title: "In a row", number: true, text: (row) => count(row.n_weeks) },
+      { title: "In a row", number: true, text: (row) => count(row.n_periods) },
       { title: "Value", number: true, text: (row) => judged(row, row.value) },
       { title: "Threshold", number: true, text: (row) => judged(row, row.threshold) },
       { title: "n", number: true, text: (row) => (row.n_scored ? count(row.n_scored) : "") },
@@ -582,7 +582,7 @@ function drawAlerts() {
     data.alerts,
     { nothing: "No alert stands." },
   );
-  const { wape, weeks: inRow, horizon_step, min_scored, tracking_signal, tracking_weeks } =
+  const { wape, weeks: inRow, horizon_step, min_scored, tracking_signal, tracking_periods } =
     meta.alerts;
   $("alert-note").textContent =
     `A segment is told of when its WAPE at horizon step ${horizon_step} ` +
@@ -590,7 +590,7 @@ function drawAlerts() {
       plural(inRow, "week")
     } in a row, when its tracking signal ` +
     `over ${
-      plural(tracking_weeks, "week")
+      plural(tracking_periods, "week")
     } passes ${tracking_signal}, when a series is refused a ` +
     "forecast, and when a run is missing. Weeks whose actuals are not in, or with fewer than " +
     `${min_scored} scored forecasts, are not judged. Of all series, whatever the filter.`;
@@ -629,7 +629,7 @@ function drawRetraining(chosen) {
       { title: "Old recipe", number: true, text: (row) => percent(row.champion_wape) },
       { title: "New recipe", number: true, text: (row) => percent(row.challenger_wape) },
       { title: "Baseline", number: true, text: (row) => percent(row.baseline_wape) },
-      { title: "Weeks", number: true, text: (row) => count(row.n_weeks) },
+      { title: "Weeks", number: true, text: (row) => count(row.n_periods) },
       { title: "Served before", number: true, text: (row) => percent(row.wape_before) },
       { title: "since", number: true, text: (row) => percent(row.wape_after) },
     ],

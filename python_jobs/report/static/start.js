@@ -2,7 +2,7 @@
 
 function refresh() {
   const chosen = selected();
-  const trend = byWeek(chosen);
+  const trend = byPeriod(chosen);
   fillFilters(chosen);
   fillSeries(chosen);
   drawTiles(trend, chosen);

@@ -1,0 +1,123 @@
+"""The dbt stages of a run: before it forecasts, and from its logs to what people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from python_jobs.data.holiday_calendar import check_calendar, warn_of_untold_years
+from python_jobs.data.sources import check_sources
+from python_jobs.infra.errors import DbtFailed, RunStopped
+from python_jobs.infra.lease import acquire_waiting, released
+from python_jobs.infra.logs import Event, warn
+from python_jobs.infra.run import Run, step, write_origins
+from python_jobs.runs.context import RunContext
+from python_jobs.runs.leases import require_lease
+from python_jobs.runs.steps import Step
+from python_jobs.runs.tasks import read_done
+
+PUBLISH_HOLD = timedelta(minutes=15)
+
+PUBLISH_PATIENCE = timedelta(minutes=20)
+"""Longer than the hold: a publication that died is waited out."""
+
+
+def ensure_tables(context: RunContext) -> None:
+    """Create the log tables where they are missing; dbt owns what they look like."""
+    if not context.warehouse.exists("run_log"):
+        context.dbt.run("run-operation", "create_log_tables")
+
+
+def ensure_input_tables(context: RunContext) -> None:
+    """Create what people fill, or the columns it lacks; it takes the right to write `_raw`."""
+    context.dbt.run("run-operation", "create_input_tables")
+
+
+def prepare(context: RunContext, run: Run) -> None:
+    """Record what the run looks back from, then let dbt build from the sources to the gate.
+
+    Raises:
+        RunStopped: a source table is missing or lacks a column, sales are empty, or too old, or
+            the seed has no holidays of a year that is to be forecast.
+        DbtFailed: dbt did.
+    """
+    ensure_tables(context)
+    check_sources(context.warehouse, context.use_case)
+    check_calendar(context.project, context.use_case, run.origins)
+    write_origins(context.warehouse, run)
+    if run.kind in ("replay", "backtest") and not context.use_case.sources.sales.known_at:
+        warn(
+            Event.REPLAYED_AS_RESTATED,
+            "sales have no known_at: replayed as restated, with every correction made since.",
+            run_id=run.run_id,
+        )
+    with step(context.warehouse, run, "before_forecast"):
+        if run.kind == "issued":
+            _check_source_freshness(context)
+        context.dbt.build("before_forecast", dbt_progress(context, "dbt before"))
+    warn_of_untold_years(context.warehouse, context.project, context.use_case)
+
+
+def publish(context: RunContext, run: Run) -> bool:
+    """Build what people read: dbt from the logs to the marts, one run at a time.
+
+    Returns:
+        False where another task of the same run is at it (see `build_stage`).
+    """
+    return build_stage(context, run, "after_forecast", "dbt after")
+
+
+def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
+    """Build a stage whose tables other use cases share: one run at a time, once a run.
+
+    Args:
+        context: the run's context.
+        run: recorded as having done it.
+        stage: the dbt selector.
+        what: shown while it goes on.
+
+    Returns:
+        False where it is left to another task of the same run, which is at it.
+
+    Raises:
+        LeaseHeld: another run publishes for longer than PUBLISH_PATIENCE, or has taken the lease
+            of the use case meanwhile.
+    """
+    require_lease(context, run)
+    is_alone = run.shard.count == 1
+    tasks = f"{run.run_id} task "
+    lease = acquire_waiting(
+        context.store,
+        f"publish {context.connection.dataset}",
+        run.run_id if is_alone else f"{tasks}{run.shard.index}",
+        "publish",
+        patience=PUBLISH_PATIENCE,
+        hold=PUBLISH_HOLD,
+        unless_held_by=None if is_alone else tasks,
+    )
+    if lease is None:
+        return False
+    with released(lease):
+        if is_alone or not read_done(context.warehouse, run).by_any(stage):
+            with step(context.warehouse, run, stage):
+                context.dbt.build(stage, dbt_progress(context, what))
+    return True
+
+
+PREPARE = Step("before_forecast", prepare, "prepared the run")
+PUBLISH = Step("after_forecast", publish, "published")
+
+
+def dbt_progress(context: RunContext, what: str) -> Callable[[int, int, str], None]:
+    """A progress callback for dbt nodes."""
+    return lambda done, total, _: context.progress(what, done, total)
+
+
+def _check_source_freshness(context: RunContext) -> None:
+    try:
+        context.dbt.run("source freshness", "--select", f"source:{context.use_case.name}_sales")
+    except DbtFailed as error:
+        raise RunStopped(
+            f"{context.use_case.name}: the sales table is staler than error_after_days, or its "
+            f"freshness cannot be read. {error}"
+        ) from error

@@ -1,0 +1,3 @@
+[% if context_length %]
+{{ panel_context('[[ use_case ]]') }}
+[% endif %]

@@ -1,0 +1,3 @@
+[% if panel_features %]
+{{ panel_features('[[ use_case ]]') }}
+[% endif %]

@@ -1,0 +1,3 @@
+[% if attributes %]
+{{ stage_attributes('[[ use_case ]]') }}
+[% endif %]
