@@ -1,7 +1,7 @@
 {# The days whose rows of forecast_errors (`scored`, which exists) have to be made again, as
-   literals for BigQuery to prune by: what the active runs forecast; the last lookback_periods; and, however far
-   back, the days of actuals that are not what was scored, of the use cases whose actuals are
-   `built`. A list of 'YYYY-MM-DD', none of them necessarily a target. #}
+   literals for BigQuery to prune by: what the active runs forecast; the last lookback_periods;
+   and, however far back, the days of actuals that are not what was scored, of the use cases whose
+   actuals are `built`. A list of 'YYYY-MM-DD', none of them necessarily a target. #}
 {% macro touched_targets(scored, built) -%}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {%- set days = run_query(touched_targets_query(scored, built)).columns[0].values() | list -%}
@@ -20,7 +20,8 @@ settings as (
 spans as (
     select
         date_sub(
-            max(origins.origin_date), interval any_value(settings.lookback_periods) * 7 - 1 day
+            max(origins.origin_date),
+            interval any_value(settings.lookback_periods * settings.period_days) - 1 day
         ) as first_day,
         max(origins.origin_date) as last_day
     from origins

@@ -1,4 +1,4 @@
-{# The settings of one use case: defaults, then what `vars: use_cases:` says. The same merge as
+{# The settings of one use case: defaults, those of its grain, then what `vars: use_cases:` says. The same merge as
    python_jobs/infra/settings.py; `validate_settings` refuses unknown and missing keys before any
    model runs. dbt reads the models of a use case that the settings leave out, too, to find that
    they are disabled: for that the least will do. #}
@@ -14,7 +14,8 @@
         'sources': {'sales': {'columns': {}}},
     } -%}
     {%- set given = var('use_cases').get(use_case, left_out) -%}
-    {%- set settings = dict(var('use_case_defaults'), **given) -%}
+    {%- set of_grain = var('day_defaults') if given.grain == 'day' else {} -%}
+    {%- set settings = dict(dict(var('use_case_defaults'), **of_grain), **given) -%}
     {%- set sources = {} -%}
     {%- for name, source in (given.get('sources') or {}).items() -%}
         {%- do sources.update({name: dict(var('source_defaults').get(name, {}), **source)}) -%}
@@ -31,8 +32,13 @@
         'sources': sources,
         'regressors': regressors,
         'features': dict(var('feature_defaults'), **(given.get('features') or {})),
-        'alerts': dict(var('alert_defaults'), **(given.get('alerts') or {})),
-        'retraining': dict(var('retraining_defaults'), **(given.get('retraining') or {})),
+        'alerts': dict(
+            dict(var('alert_defaults'), **of_grain.get('alerts', {})), **(given.get('alerts') or {})
+        ),
+        'retraining': dict(
+            dict(var('retraining_defaults'), **of_grain.get('retraining', {})),
+            **(given.get('retraining') or {})
+        ),
     }) -%}
     {{ return(settings) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
-{# The origins that the schedule of a use case should have issued by now, of the last `n_weeks`
-   weeks. `monitored` is one row: as_of_at, the instant that counts as now.
+{# The origins that the schedule of a use case should have issued by now, of the last `n_periods`
+   periods. `monitored` is one row: as_of_at, the instant that counts as now.
    Grain: origin_date. #}
-{% macro scheduled_origins(use_case, monitored, n_weeks) -%}
+{% macro scheduled_origins(use_case, monitored, n_periods) -%}
     {%- set settings = use_case_settings(use_case) -%}
     {%- set zone = settings.time_zone -%}
     {%- set days = [
@@ -18,7 +18,7 @@
         from {{ monitored }} as monitored
         cross join unnest(generate_date_array(
             date_sub(
-                date(monitored.as_of_at, '{{ zone }}'), interval {{ n_weeks * 7 - 1 }} day
+                date(monitored.as_of_at, '{{ zone }}'), interval {{ n_periods * period_days(use_case) - 1 }} day
             ),
             date(monitored.as_of_at, '{{ zone }}')
         )) as day

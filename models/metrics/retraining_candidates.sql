@@ -1,6 +1,6 @@
 {# Which series should be trained again, by which rule, and whether it is time: the policy, over the
-   champion's own forecasts (never a fallback's) of the last retrain_periods complete weeks.
-   - wape: above the threshold over those weeks, and in at least as many weeks as an alert needs.
+   champion's own forecasts (never a fallback's) of the last retrain_periods complete periods.
+   - wape: above the threshold over those periods, and in at least as many of them as an alert needs.
    - bias: |bias| above the threshold. coverage: intervals hold too seldom.
    - beaten_by_baseline: worse, by the margin, than the declared baseline on the same rows.
    - age: the serving model's training ended long ago. drift: it is asked for regressors outside of
@@ -41,7 +41,7 @@ settings as (
     {{ settings_rows() }}
 ),
 
-weeks as (
+judged_targets as (
     select
         scored_targets.use_case,
         scored_targets.target_date
@@ -51,7 +51,8 @@ weeks as (
     where
         scored_targets.target_date <= scored_targets.last_complete_date
         and scored_targets.target_date > date_sub(
-            scored_targets.last_complete_date, interval settings.retrain_periods * 7 day
+            scored_targets.last_complete_date,
+            interval settings.retrain_periods * settings.period_days day
         )
 ),
 
@@ -74,10 +75,10 @@ own as (
         if(declared.abs_error is null, null, forecast_errors.abs_error) as compared_abs_error,
         if(declared.abs_error is null, null, forecast_errors.abs_y) as compared_abs_y
     from forecast_errors
-    inner join weeks
+    inner join judged_targets
         on
-            forecast_errors.use_case = weeks.use_case
-            and forecast_errors.target_date = weeks.target_date
+            forecast_errors.use_case = judged_targets.use_case
+            and forecast_errors.target_date = judged_targets.target_date
     left join declared
         on
             forecast_errors.use_case = declared.use_case
@@ -175,10 +176,10 @@ drifted as (
             end
         ) as n_outside
     from forecasts
-    inner join weeks
+    inner join judged_targets
         on
-            forecasts.use_case = weeks.use_case
-            and forecasts.target_date = weeks.target_date
+            forecasts.use_case = judged_targets.use_case
+            and forecasts.target_date = judged_targets.target_date
     inner join model_log
         on
             forecasts.use_case = model_log.use_case
@@ -223,7 +224,7 @@ fired as (
         settings.retrain_wape as threshold,
         concat(
             'WAPE of ', cast(judged.n_scored as string), ' rows; above it in ',
-            cast(judged.n_bad_periods as string), ' weeks'
+            cast(judged.n_bad_periods as string), ' periods'
         ) as detail
     from judged
     inner join settings
@@ -279,17 +280,18 @@ fired as (
         serving.series_id,
         'age' as rule,
         cast(div(
-            date_diff(monitored.origin_date, serving.train_end, day), 7
+            date_diff(monitored.origin_date, serving.train_end, day), settings.period_days
         ) as float64) as value,
         cast(settings.retrain_age_periods as float64) as threshold,
-        concat('weeks since its training ended on ', cast(serving.train_end as string)) as detail
+        concat('periods since its training ended on ', cast(serving.train_end as string)) as detail
     from serving
     inner join settings
         on serving.use_case = settings.use_case
     inner join monitored
         on serving.use_case = monitored.use_case
     where
-        date_diff(monitored.origin_date, serving.train_end, day) > settings.retrain_age_periods * 7
+        date_diff(monitored.origin_date, serving.train_end, day)
+        > settings.retrain_age_periods * settings.period_days
     union all
     select
         drifted.use_case,
@@ -333,13 +335,15 @@ select
     decisions.last_retrained_at,
     coalesce(
         timestamp_add(
-            decisions.last_retrained_at, interval settings.retrain_cool_down_periods * 7 * 24 hour
+            decisions.last_retrained_at,
+            interval settings.retrain_cool_down_periods * settings.period_days * 24 hour
         ) > monitored.as_of_at,
         false
     ) as is_cooling_down,
     coalesce(
         timestamp_add(
-            decisions.last_retrained_at, interval settings.retrain_cool_down_periods * 7 * 24 hour
+            decisions.last_retrained_at,
+            interval settings.retrain_cool_down_periods * settings.period_days * 24 hour
         ) <= monitored.as_of_at,
         true
     ) as is_due

@@ -177,8 +177,8 @@ CATALOGUE: dict[Event, About] = {
     ),
     Event.OLD_NAME: About(
         (WARNING,),
-        "A command was started by the name that it had before; it works as ever.",
-        "Start it by its new name, which the message gives.",
+        "A command or a setting has the name that it had before; it works as ever.",
+        "Use its new name, which the message gives.",
     ),
     Event.UPLOAD_REFUSED: About(
         (WARNING,),

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from python_jobs.infra.connection import Connection, connection
 from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.use_case import (
     Alerts,
     Frozen,
@@ -62,6 +63,7 @@ INLINE = "SHELFCAST_SETTINGS"
 MAPPINGS = (
     "use_cases",
     "use_case_defaults",
+    "day_defaults",
     "source_defaults",
     "regressor_defaults",
     "alert_defaults",
@@ -74,6 +76,15 @@ MAPPINGS = (
 )
 """The keys of `vars:` that are read here."""
 REQUIRED = "required"
+RENAMED = {
+    "weeks": "periods",
+    "tracking_weeks": "tracking_periods",
+    "lookback_weeks": "lookback_periods",
+    "age_weeks": "age_periods",
+    "cool_down_weeks": "cool_down_periods",
+    "min_weeks": "min_periods",
+}
+"""Keys by the names that they had when every period was a week."""
 SectionT = TypeVar("SectionT", bound=Frozen)
 
 
@@ -231,7 +242,9 @@ def _use_case(
     name: str, given: object, variables: dict[str, Any], faults: list[str]
 ) -> UseCase | None:
     where = f"use_cases.{name}"
-    merged = _merge(where, given, variables["use_case_defaults"], faults)
+    of_grain = _grain_defaults(given, variables)
+    nested = {name: of_grain.pop(name, {}) for name in ("alerts", "retraining")}
+    merged = _merge(where, given, {**variables["use_case_defaults"], **of_grain}, faults)
     for part, defaults in (
         ("sources", variables["source_defaults"]),
         ("regressors", None),
@@ -255,13 +268,17 @@ def _use_case(
         ("features", "feature_defaults"),
     ):
         if isinstance(merged.get(part), dict):
-            merged[part] = _merge(f"{where}.{part}", merged[part], variables[defaults], faults)
+            known = {**variables[defaults], **nested.get(part, {})}
+            merged[part] = _merge(f"{where}.{part}", merged[part], known, faults)
     weather = merged["sources"].get("weather") if isinstance(merged.get("sources"), dict) else None
     if weather and isinstance(weather.get("fetch"), dict):
         place = f"{where}.sources.weather.fetch"
         weather["fetch"] = _merge(place, weather["fetch"], variables["fetch_defaults"], faults)
     if faults:
         return None
+    if merged["refit"] == "weekly":
+        warn(Event.OLD_NAME, f"{where}: `refit: weekly` is now `refit: every_run`.")
+        merged["refit"] = "every_run"
     try:
         use_case = UseCase(name=name, **merged)
     except ValidationError as error:
@@ -269,6 +286,12 @@ def _use_case(
         return None
     faults.extend(inconsistencies(where, use_case))
     return use_case
+
+
+def _grain_defaults(given: object, variables: dict[str, Any]) -> dict[str, Any]:
+    """Defaults of the use case's grain, which stand in for the general ones."""
+    is_daily = isinstance(given, dict) and given.get("grain") == "day"
+    return dict(variables["day_defaults"]) if is_daily else {}
 
 
 def _merge(
@@ -303,6 +326,8 @@ def _no_mapping(where: str, given: object) -> str:
 def _unknown_key(where: str, key: object, known: list[str]) -> str:
     close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    if RENAMED.get(str(key)) in known:
+        hint = f"it is called '{RENAMED[str(key)]}' now"
     return f"{where + ': ' if where else ''}unknown key '{key}' ({hint})"
 
 

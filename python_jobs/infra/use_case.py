@@ -6,7 +6,7 @@ The defaults stand in dbt_project.yml; python_jobs/infra/settings.py reads and m
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -142,7 +142,7 @@ class Alerts(Frozen):
     """When somebody is told; each key is explained beside its default in dbt_project.yml."""
 
     wape: float = Field(ge=0)
-    weeks: int = Field(ge=1)
+    periods: int = Field(ge=1)
     horizon_step: int = Field(ge=1)
     min_scored: int = Field(ge=1)
     min_arrived: float = Field(ge=0, le=1)
@@ -154,7 +154,7 @@ class Alerts(Frozen):
 class Retraining(Frozen):
     """Which series are trained again; each key is explained beside its default."""
 
-    weeks: int = Field(ge=1)
+    periods: int = Field(ge=1)
     min_scored: int = Field(ge=1)
     wape: float = Field(ge=0)
     bias: float = Field(ge=0)
@@ -197,7 +197,7 @@ class UseCase(Frozen):
     max_periods_stale: int = Field(ge=0)
     when_stale: Literal["fallback", "warn", "stop_run"]
     max_refused_share: float = Field(ge=0, le=1)
-    refit: Literal["weekly", "on_retrain"]
+    refit: Literal["every_run", "on_retrain"]
     schedule: Schedule
     issue_window_days: int = Field(ge=1, le=7)
     families: tuple[str, ...] = Field(min_length=1)
@@ -230,6 +230,10 @@ class UseCase(Frozen):
     def period_days(self) -> int:
         """Days in a period."""
         return 7 if self.grain == "week" else 1
+
+    def periods(self, n: int) -> timedelta:
+        """The time that n periods last."""
+        return timedelta(days=n * self.period_days)
 
     @property
     def panel_columns(self) -> tuple[str, ...]:

@@ -74,7 +74,9 @@ select json_value(numbers, '$.decision') as decision
 from {model_events}
 where use_case = @use_case and model_name = @model_name and series_id = @series_id
     and actor in ('retrain', 'promote', 'rollback') and as_of_at <= @as_of_at
-    and json_value(numbers, '$.decision') not in ('refitted', 'too_few_periods', 'refused')
+    and json_value(numbers, '$.decision') not in (
+        'refitted', 'too_few_periods', 'too_few_periods', 'refused'
+    )
 order by as_of_at desc, logged_at desc
 limit 1
 """
@@ -297,7 +299,7 @@ class Versions:
         message = f"{series_id}: {what}: {version} serves, in place of {before or 'none'}."
         if self.use_case.refit == "every_run":
             message += (
-                " With refit: every_run the next weekly run fits the series anew, with this version's "
+                " With refit: every_run the next run fits the series anew, with this version's "
                 "recipe, and that model then serves."
             )
         return message

@@ -102,7 +102,8 @@ limit 60
 
 ALERTS = """
 select
-    alert, segment_type, segment, since_date, target_date, n_periods, value, threshold, n_scored, told
+    alert, segment_type, segment, since_date, target_date, n_periods, value, threshold, n_scored,
+    told
 from {report_alerts}
 where use_case = @use_case and is_breach
 order by alert = 'no_forecast', alert = 'tracking_signal', target_date desc, value desc, segment

@@ -1,4 +1,4 @@
-"""Tell what `accuracy_alerts` found, each run of bad weeks once."""
+"""Tell what `accuracy_alerts` found, each run of bad periods once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tell_alerts(warehouse: Warehouse, run: Run) -> AlertReport:
     for row in new.to_dict("records"):
         warn(
             Event.ACCURACY_ALERT,
-            f"{run.use_case.name}: {sentence(row)}",
+            f"{run.use_case.name}: {sentence(row, run.use_case.grain)}",
             run_id=run.run_id,
             use_case=run.use_case.name,
             **{name: _plain(value) for name, value in row.items()},
@@ -84,15 +84,16 @@ def tell_alerts(warehouse: Warehouse, run: Run) -> AlertReport:
     return report
 
 
-def sentence(row: dict[str, Any]) -> str:
-    """One alert for people, from a row of `accuracy_alerts`."""
+def sentence(row: dict[str, Any], grain: str) -> str:
+    """One alert for people, from a row of `accuracy_alerts` and the use case's grain."""
     since = f"{row['since_date']:%Y-%m-%d}"
     where = "in total" if row["segment_type"] == "total" else f"{row['segment_type']} "
     name = "" if row["segment_type"] == "total" else f"'{row['segment']}'"
     if row["alert"] == "wape":
         return (
             f"WAPE {where}{name} is {row['value']:.0%}, above {row['threshold']:.0%} for "
-            f"{row['n_periods']} weeks in a row since {since} ({row['n_scored']} rows in the newest)."
+            f"{row['n_periods']} {grain}s in a row since {since} "
+            f"({row['n_scored']} rows in the newest)."
         )
     if row["alert"] == "tracking_signal":
         return (

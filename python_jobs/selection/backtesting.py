@@ -62,8 +62,8 @@ def backtest(
 ) -> PredictReport:
     """Fit and forecast every family at every origin and append the rows to forecast_log.
 
-    `refit: every_run` fits as of each origin; `on_retrain` as of the first origin at which a model can
-    be fitted, and that model serves the later ones.
+    `refit: every_run` fits as of each origin; `on_retrain` as of the first origin at which a model
+    can be fitted, and that model serves the later ones.
 
     Args:
         warehouse: holds the panels and the gate for the run's origins.

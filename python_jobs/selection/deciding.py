@@ -32,7 +32,7 @@ class Rule:
 
     Attributes:
         margin: relative gain in pooled WAPE, a fraction; 0 still asks for some.
-        min_periods: distinct weeks with a scored row, below which nothing is decided.
+        min_periods: distinct periods with a scored row, below which nothing is decided.
         min_origins: distinct origins with one, likewise.
         baseline: its name, declared before anything is compared.
     """
@@ -66,13 +66,13 @@ class Comparison:
         y: actuals, never null, shape (n_rows,).
         yhat: champion, challenger, baseline; NaN where there is none, shape (n_rows, 3).
         origins: a number for each origin, shape (n_rows,).
-        weeks: a number for each calendar week, shape (n_rows,).
+        periods: a number for each target period, shape (n_rows,).
     """
 
     y: FloatArray
     yhat: FloatArray
     origins: IntArray
-    weeks: IntArray
+    periods: IntArray
 
     @cached_property
     def is_scored(self) -> BoolArray:
@@ -86,8 +86,8 @@ class Comparison:
 
     @property
     def n_periods(self) -> int:
-        """Distinct calendar weeks with a scored row."""
-        return len(np.unique(self.weeks[self.is_scored]))
+        """Distinct target periods with a scored row."""
+        return len(np.unique(self.periods[self.is_scored]))
 
     @property
     def n_origins(self) -> int:
@@ -123,7 +123,7 @@ class Verdict:
 
 
 def decide(comparison: Comparison, rule: Rule) -> Verdict:
-    """Judge by the rule, in this order: enough weeks, the baseline, the margin.
+    """Judge by the rule, in this order: enough periods, the baseline, the margin.
 
     A tie leaves the champion where it is; to beat the baseline is to have a smaller WAPE.
     """
@@ -132,10 +132,10 @@ def decide(comparison: Comparison, rule: Rule) -> Verdict:
         return Verdict("too_few_periods", short)
     champion, challenger, baseline = comparison.scores.wape
     if not np.abs(comparison.y[comparison.is_scored]).sum():
-        return Verdict("kept", "nothing was sold in the scored weeks, so WAPE says nothing")
+        return Verdict("kept", "nothing was sold in the scored periods, so WAPE says nothing")
     known = [one for one in (champion, challenger) if one is not None]
     if not known:
-        return Verdict("too_few_periods", "neither recipe forecast half of the weeks")
+        return Verdict("too_few_periods", "neither recipe forecast half of the periods")
     if baseline is not None and min(known) >= baseline * (1 - ROUNDING):
         message = ", ".join(f"{one:.4f}" for one in known)
         why = f"WAPE {message}: not below {rule.baseline}'s {baseline:.4f}"
@@ -145,7 +145,7 @@ def decide(comparison: Comparison, rule: Rule) -> Verdict:
 
 def _too_few(comparison: Comparison, rule: Rule) -> str:
     if comparison.n_periods < rule.min_periods:
-        return f"{comparison.n_periods} weeks could be scored, {rule.min_periods} are asked for"
+        return f"{comparison.n_periods} periods could be scored, {rule.min_periods} are asked for"
     if comparison.n_origins < rule.min_origins:
         return f"{comparison.n_origins} origins could be scored, {rule.min_origins} are asked for"
     return ""
@@ -157,7 +157,7 @@ def _between(comparison: Comparison, rule: Rule) -> Verdict:
     if challenger is None:
         return Verdict("kept", "there is no other recipe to compare with")
     if champion is None:
-        return Verdict("promoted", "the champion's recipe forecast under half of the weeks")
+        return Verdict("promoted", "the champion's recipe forecast under half of the periods")
     absolute, squared = (sums.sum(axis=0) for sums in comparison.block_sums())
     is_better = rule.improves(
         (absolute[CHAMPION], absolute[CHALLENGER]), (squared[CHAMPION], squared[CHALLENGER])
@@ -225,18 +225,18 @@ def promoted_of_equals(
         rule: the rule; the baseline plays no part.
         n_series: series to simulate.
         n_origins: origins of each.
-        horizon: weeks of each origin.
+        horizon: periods of each origin.
         seed: of the errors.
         likeness: correlation of the two recipes' errors, a fraction.
         spread: standard deviation of an error, as a share of sales.
     """
     draw = np.random.default_rng(seed).standard_normal
-    weeks, origins = np.arange(n_origins * horizon), np.repeat(np.arange(n_origins), horizon)
-    y, no_baseline = np.full(len(weeks), 100.0), np.full(len(weeks), np.nan)
+    periods, origins = np.arange(n_origins * horizon), np.repeat(np.arange(n_origins), horizon)
+    y, no_baseline = np.full(len(periods), 100.0), np.full(len(periods), np.nan)
     n_promoted = 0
     for _ in range(n_series):
-        shared, own = draw((len(weeks), 1)), draw((len(weeks), 2))
+        shared, own = draw((len(periods), 1)), draw((len(periods), 2))
         error = 100 * spread * (likeness**0.5 * shared + (1 - likeness) ** 0.5 * own)
         yhat = np.column_stack([y[:, None] + error, no_baseline])
-        n_promoted += decide(Comparison(y, yhat, origins, weeks), rule).is_promotion
+        n_promoted += decide(Comparison(y, yhat, origins, periods), rule).is_promotion
     return n_promoted / n_series

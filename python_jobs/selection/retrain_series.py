@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from python_jobs.infra.errors import RunStopped, SettingsError, first_few
@@ -71,7 +70,7 @@ def retrain_origins(
 ) -> RetrainOrigins:
     """The origins of a retraining as of one.
 
-    One more is compared than min_periods takes, because some weeks are sold out or not observed.
+    One more is compared than min_periods takes, because some periods are sold out or not observed.
 
     Args:
         use_case: its schedule, horizon and rules.
@@ -83,7 +82,9 @@ def retrain_origins(
         return RetrainOrigins([], [], current)
     settings, every = use_case.retraining, origins_per_horizon(use_case)
     days_each = every * days_between_origins(use_case)
-    n_origins = max(settings.origins, math.ceil(settings.min_periods * 7 / days_each) + 1)
+    n_origins = max(
+        settings.origins, math.ceil(settings.min_periods * use_case.period_days / days_each) + 1
+    )
     comparison = validation_origins(use_case, current, n_origins, every)
     n_tuning = TUNING_ORIGINS if tune else 0
     tuning = validation_origins(use_case, comparison[0], n_tuning, every)
@@ -155,7 +156,7 @@ def read_candidates(warehouse: Warehouse, run: Run, *, needed: bool) -> Candidat
         COOLING_DOWN,
         use_case=run.use_case.name,
         run_id=run.run_id,
-        since=now - timedelta(weeks=run.use_case.retraining.cool_down_periods),
+        since=now - run.use_case.periods(run.use_case.retraining.cool_down_periods),
         as_of_at=now,
     )
     due = rows[rows["is_due"].astype(bool) & ~rows["series_id"].isin(resting["series_id"])]

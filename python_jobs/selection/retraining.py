@@ -433,14 +433,13 @@ NO_ROWS = pd.DataFrame(
 
 
 def _comparison(rows: pd.DataFrame) -> Comparison:
-    """One series' rows as arrays; weeks are numbered from a Monday."""
+    """One series' rows as arrays."""
     days = {name: rows[name].to_numpy("datetime64[D]").astype(int) for name in DAYS}
-    monday = np.datetime64("1970-01-05").astype(int)
     return Comparison(
         rows["y"].to_numpy(float),
         rows[["champion", "challenger", "baseline"]].to_numpy(float),
         days["origin_date"],
-        (days["target_date"] - monday) // 7,
+        days["target_date"],
     )
 
 

@@ -124,7 +124,8 @@ def test_a_new_alert_is_told_once(story: Story) -> None:
 def test_a_week_that_is_not_over_is_not_judged(story: Story) -> None:
     rows = golden.table(
         story.site,
-        "select target_date, is_complete from {scored_targets} where run_kind = 'issued' order by 1",
+        "select target_date, is_complete from {scored_targets} where run_kind = 'issued' "
+        "order by 1",
     )
     assert [row[0] for row in rows if not row[1]] == [str(golden.WEEK["W9"])]
 

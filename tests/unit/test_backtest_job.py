@@ -114,7 +114,7 @@ def first_steps(warehouse: FakeWarehouse) -> list[tuple]:
 
 
 def test_refitted_weekly_each_origin_has_its_own_models():
-    warehouse, report, told = played("level", "weekly")
+    warehouse, report, told = played("level", "every_run")
     assert warehouse.fitted == ORIGINS
     assert first_steps(warehouse) == [
         ("a", 10.0, "20260208-R"),
@@ -141,7 +141,7 @@ def test_refitted_on_demand_the_first_models_go_on_serving():
     assert set(reasons) == {"no_model"}
 
 
-@pytest.mark.parametrize(("refit", "n_fits"), [("weekly", 3), ("on_retrain", 1)])
+@pytest.mark.parametrize(("refit", "n_fits"), [("every_run", 3), ("on_retrain", 1)])
 def test_a_global_model_serves_every_series(refit, n_fits):
     warehouse, report, _ = played("ridge", refit)
     assert report.n_forecast == 6
@@ -152,19 +152,19 @@ def test_a_global_model_serves_every_series(refit, n_fits):
 
 
 def test_a_factor_that_was_used_is_named():
-    warehouse, _, _ = played("band", "weekly")
+    warehouse, _, _ = played("band", "every_run")
     rows = warehouse.rows("forecast_log")
     calibrated = rows[rows["interval_calibration"] == "conformal:smooth"]
     assert calibrated[["series_id", "horizon_step"]].values.tolist() == [["a", 1]]
     assert (calibrated["yhat_upper"] - calibrated["yhat"]).tolist() == [3.0]
     assert set(rows["interval_calibration"]) == {"none", "conformal:smooth"}
-    level, _, _ = played("level", "weekly")
+    level, _, _ = played("level", "every_run")
     assert set(level.rows("forecast_log")["interval_calibration"]) == {"none"}
 
 
 def test_each_load_has_an_id_that_a_retry_has_again():
-    warehouse, _, _ = played("level", "weekly")
-    again, _, _ = played("level", "weekly")
+    warehouse, _, _ = played("level", "every_run")
+    again, _, _ = played("level", "every_run")
     assert warehouse.appended.keys() == again.appended.keys()
     assert "R-forecast_log-sku_weekly-level-2026-02-15-0" in warehouse.appended
     assert len(warehouse.appended) == 6

@@ -80,11 +80,11 @@ def test_who_serves(champion: float, challenger: float, baseline: float, decisio
     assert decide(one, RULE).decision == decision
 
 
-def test_too_few_weeks_or_origins_change_nothing() -> None:
+def test_too_few_periods_or_origins_change_nothing() -> None:
     good: list[float] = [1.0] * 6
     short = decide(compared(good, [0.0] * 6), Rule(min_periods=7))
     assert short.decision == "too_few_periods"
-    assert short.why == "6 weeks could be scored, 7 are asked for"
+    assert short.why == "6 periods could be scored, 7 are asked for"
     one_origin = decide(compared(good, [0.0] * 6, origins=[0] * 6), RULE)
     assert one_origin.why == "1 origins could be scored, 3 are asked for"
 

@@ -42,13 +42,13 @@ DAILY = {"grain": "day", "schedule": Schedule(weekday="daily", time="22:00")}
     ("changes", "n_origins", "apart"),
     [
         ({"horizon": 2}, 7, 14),
-        ({"horizon": 8}, 3, 56),  # two would do for the weeks; the settings ask for three origins
-        ({"horizon": 7, **DAILY}, 13, 7),
-        ({"horizon": 1, **DAILY}, 85, 1),
-        ({"horizon": 7, "grain": "day"}, 13, 7),
+        ({"horizon": 8}, 3, 56),  # two would do for the periods; the settings ask for three origins
+        ({"horizon": 7, **DAILY}, 3, 7),
+        ({"horizon": 1, **DAILY}, 13, 1),
+        ({"horizon": 7, "grain": "day"}, 3, 7),
     ],
 )
-def test_origins_are_a_horizon_apart_and_as_many_as_the_weeks_take(
+def test_origins_are_a_horizon_apart_and_as_many_as_the_periods_take(
     changes: dict[str, Any], n_origins: int, apart: int
 ) -> None:
     one = use_case(**changes)

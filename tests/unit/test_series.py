@@ -56,3 +56,7 @@ def test_seed_depends_on_each_part_and_on_where_it_ends():
 def test_seed_is_the_same_on_every_machine_and_in_every_version():
     pinned = 124192623955365137906332001015385532580
     assert series_seed("N1|retail|A17", date(2026, 11, 15), 7) == pinned
+
+
+def test_an_empty_key_names_the_one_series_total():
+    assert join_key([]) == "total"

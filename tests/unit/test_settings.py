@@ -87,7 +87,7 @@ def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases)
         ({"measure": "units"}, "use_cases.sku_weekly.measure: Input should be 'quantity' or"),
         ({"aggregate": "median"}, "use_cases.sku_weekly.aggregate: Input should be 'sum', 'mean'"),
         ({"when_stale": "stop"}, "use_cases.sku_weekly.when_stale: Input should be 'fallback'"),
-        ({"refit": "daily"}, "use_cases.sku_weekly.refit: Input should be 'weekly' or"),
+        ({"refit": "daily"}, "use_cases.sku_weekly.refit: Input should be 'every_run' or"),
         ({"recipe_per": "sku"}, "use_cases.sku_weekly.recipe_per: Input should be 'portfolio'"),
         ({"value_added_over": "mean_5"}, "use_cases.sku_weekly.value_added_over: Input should be"),
         (
@@ -417,3 +417,35 @@ def test_the_project_is_found_or_the_places_are_named(tmp_path):
     assert project_dir({"SHELFCAST_PROJECT_DIR": str(ROOT)}) == ROOT
     with pytest.raises(SettingsError, match=r"no dbt_project.yml in .*SHELFCAST_PROJECT_DIR"):
         project_dir({"SHELFCAST_PROJECT_DIR": str(tmp_path)})
+
+
+def test_weekly_refits_are_refits_of_every_run_and_say_so(load, use_cases, caplog):
+    use_cases["sku_weekly"]["refit"] = "weekly"
+    with caplog.at_level("WARNING", logger="shelfcast"):
+        assert load({"use_cases": use_cases}).use_case("sku_weekly").refit == "every_run"
+    assert "`refit: weekly` is now `refit: every_run`" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("alerts", "weeks", "periods"),
+        ("retraining", "min_weeks", "min_periods"),
+        ("", "lookback_weeks", "lookback_periods"),
+    ],
+)
+def test_a_key_of_weeks_is_refused_with_its_new_name(load, use_cases, section, old, new):
+    one = use_cases["sku_weekly"]
+    (one.setdefault(section, {}) if section else one)[old] = 4
+    with pytest.raises(SettingsError, match=f"'{old}' \\(it is called '{new}' now\\)"):
+        load({"use_cases": use_cases})
+
+
+def test_a_day_has_defaults_of_its_own_where_it_differs(load, use_cases):
+    daily = {**use_cases["sku_weekly"], "grain": "day", "season": 7}
+    daily["alerts"] = {"wape": 0.5}
+    one = load({"use_cases": {"sku_daily": daily}}).use_case("sku_daily")
+    assert (one.schedule.weekday, one.lookback_periods, one.issue_window_days) == ("daily", 35, 2)
+    assert (one.alerts.wape, one.alerts.periods, one.alerts.min_scored) == (0.5, 5, 4)
+    assert (one.retraining.periods, one.retraining.margin) == (28, 0.05)
+    assert one.min_segment_rows == 100

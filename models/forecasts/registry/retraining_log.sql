@@ -19,7 +19,7 @@ select
     model_name,
     logged_at as decided_at,
     as_of_at,
-    json_value(numbers, '$.decision') as decision,
+    {{ retraining_decision('numbers') }} as decision,
     json_value(numbers, '$.why') as why,
     json_query(numbers, '$.rules') as rules,
     safe_cast(json_value(numbers, '$.champion.wape') as float64) as champion_wape,
@@ -29,13 +29,17 @@ select
     safe_cast(json_value(numbers, '$.champion.rmse') as float64) as champion_rmse,
     safe_cast(json_value(numbers, '$.challenger.rmse') as float64) as challenger_rmse,
     safe_cast(json_value(numbers, '$.n_scored') as int64) as n_scored,
-    safe_cast(json_value(numbers, '$.n_periods') as int64) as n_periods,
+    safe_cast(
+        coalesce(json_value(numbers, '$.n_periods'), json_value(numbers, '$.n_periods')) as int64
+    ) as n_periods,
     json_value(numbers, '$.champion_version') as champion_version,
     json_value(numbers, '$.challenger_version') as challenger_version,
     json_query(numbers, '$.champion.hyperparameters') as champion_hyperparameters,
     json_query(numbers, '$.challenger.hyperparameters') as challenger_hyperparameters,
     safe_cast(json_value(numbers, '$.chance_promotion_rate') as float64) as chance_promotion_rate,
     coalesce(
-        safe_cast(json_value(numbers, '$.champion_saw_these_periods') as bool), false
+        safe_cast(json_value(numbers, '$.champion_saw_these_periods') as bool),
+        safe_cast(json_value(numbers, '$.champion_saw_these_periods') as bool),
+        false
     ) as champion_saw_these_periods
 from events

@@ -14,7 +14,7 @@ settings as (
 events as (
     select
         *,
-        json_value(numbers, '$.decision') as decision,
+        {{ retraining_decision('numbers') }} as decision,
         json_value(numbers, '$.baseline.name') as baseline
     from {{ source('logs', 'model_events') }}
     where
