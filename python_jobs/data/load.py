@@ -27,7 +27,7 @@ from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.infra.settings import Connection, UseCase
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
 
-Kind = Literal["sales", "promotions", "weather", "attributes", "scenarios"]
+Kind = Literal["sales", "promotions", "weather", "regressors", "attributes", "scenarios"]
 
 ENOUGH = 0.9
 """Share of a column's values that must parse for the column to have the type."""

@@ -12,6 +12,7 @@ from tests.support.site import ROOT
 TEMPLATES = ROOT / "python_jobs" / "use_cases" / "templates"
 NAMES = (
     "staging/stg_USE_CASE_attributes.sql",
+    "staging/stg_USE_CASE_regressors.sql",
     "features/USE_CASE_panel_features.sql",
     "features/USE_CASE_context.sql",
     "features/_USE_CASE_features.yml",
@@ -46,6 +47,7 @@ def context_of(name: str, settings: dict[str, Any]) -> dict[str, Any]:
         "panel_features": any(made),
         "columns": bool(features.get("columns")),
         "attributes": "attributes" in settings["sources"],
+        "given_regressors": "regressors" in settings["sources"],
         "context_length": settings.get("context_length", 0),
     }
     return {"use_case": name, "has_own_features": any(context.values()), **context}
