@@ -44,8 +44,8 @@ from unnest(array<struct<shop string, square_feet int64, updated_at string>>[
     ('a', 999, '2026-02-11 20:00:00+00'), (null, 7, '2025-06-01')
 ]) as x
 """
-# Fuel prices by day: of a's first week two days are known and one of them was corrected in time, the
-# week after came too late, of a future week one day is known; one row has no store.
+# Fuel prices by day: of the first week of a two days are known, one of them corrected in time; the
+# week after came too late; of a future week one day is known; one row has no store.
 FUEL = """
 select x.*
 from unnest(array<struct<shop string, day date, price float64, updated_at string>>[
