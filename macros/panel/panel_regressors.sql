@@ -1,7 +1,8 @@
 {# The regressors of every past and future period as they were known at each origin: one
    definition for the rows that train and the rows that are forecast. A past period takes what
    the sales table itself holds, else the plan; a future one the plan, the weather as known,
-   the calendar. What nobody told is named in untold_regressors; each regressor's when_missing says
+   the calendar; what a table gives by date, it gives for both. What nobody told is named in
+   untold_regressors; each regressor's when_missing says
    what stands in for it, and what then stays null is named in missing_regressors. log_price_ratio
    = ln(price / the reference price of the last period with a price before it). Longer than most:
    this is the one place where a regressor is defined.
@@ -11,6 +12,7 @@
 {%- set plan_regressors = regressors_from(use_case, 'plan') -%}
 {%- set weather_regressors = regressors_from(use_case, 'weather') -%}
 {%- set calendar_regressors = regressors_from(use_case, 'calendar') -%}
+{%- set given_names = regressors_from(use_case, 'given') -%}
 {%- set in_sales = regressors_in_sales(use_case) -%}
 {%- set has_plan = 'promotions' in settings.sources -%}
 {%- set has_weather = 'weather' in settings.sources -%}
@@ -54,6 +56,12 @@ reference_prices as (
 calendar as (
     {{ calendar_shares(use_case) }}
 ),
+{%- if given_names %}
+
+given as (
+    {{ given_regressors(use_case) }}
+),
+{%- endif %}
 
 periods as (
     select
@@ -89,7 +97,8 @@ told as (
         periods.ds,
         periods.horizon_step,
         periods.price,
-        {%- for regressor in plan_regressors + weather_regressors + calendar_regressors %}
+        {%- for regressor in
+            plan_regressors + weather_regressors + calendar_regressors + given_names %}
         coalesce(
             {%- if regressor in in_sales %}
             periods.{{ regressor }},
@@ -99,8 +108,10 @@ told as (
             {{- ', if(plan_periods.ds is not null, 0, null)' if no_row_means == 'none' }}
             {%- elif regressor in weather_regressors %}
             weather.{{ regressor }}
-            {%- else %}
+            {%- elif regressor in calendar_regressors %}
             calendar.{{ regressor }}, 0
+            {%- else %}
+            given.{{ regressor }}
             {%- endif %}
         ) as {{ regressor }},
         {%- endfor %}
@@ -175,6 +186,13 @@ told as (
     {%- endif %}
     left join calendar
         on periods.ds = calendar.ds
+    {%- if given_names %}
+    left join given
+        on
+            periods.series_id = given.series_id
+            and periods.origin_date = given.origin_date
+            and periods.ds = given.ds
+    {%- endif %}
 ),
 
 with_price_ratio as (

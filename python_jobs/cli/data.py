@@ -49,7 +49,7 @@ def _values_of_parts(given: Sequence[str], use_case: UseCase) -> dict[str, list[
 @click.option(
     "--as",
     "kind",
-    type=click.Choice(["sales", "promotions", "weather", "attributes", "scenarios"]),
+    type=click.Choice(["sales", "promotions", "weather", "regressors", "attributes", "scenarios"]),
     required=True,
     help="Which source of the use case the file is.",
 )

@@ -22,7 +22,7 @@ from python_jobs.infra.errors import SettingsError, ShelfcastError, first_few
 from python_jobs.infra.settings import Connection, UseCase
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
 
-Kind = Literal["sales", "promotions", "weather", "attributes", "scenarios"]
+Kind = Literal["sales", "promotions", "weather", "regressors", "attributes", "scenarios"]
 
 OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "STRING"}
 WINDOW = {"covers_from", "covers_to"}

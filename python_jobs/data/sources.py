@@ -9,14 +9,15 @@ from python_jobs.infra.errors import RunStopped, SettingsError, ShelfcastError
 from python_jobs.infra.use_case import (
     AttributesSource,
     PromotionsSource,
+    RegressorsSource,
     SalesSource,
     UseCase,
     WeatherSource,
 )
 from python_jobs.infra.warehouse import MissingRelation, Warehouse
 
-Source = SalesSource | PromotionsSource | WeatherSource | AttributesSource
-KINDS = ("sales", "promotions", "weather", "attributes")
+Source = SalesSource | PromotionsSource | WeatherSource | RegressorsSource | AttributesSource
+KINDS = ("sales", "promotions", "weather", "regressors", "attributes")
 
 
 def check_sources(warehouse: Warehouse, use_case: UseCase) -> None:

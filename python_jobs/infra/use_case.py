@@ -43,7 +43,7 @@ class Schedule(Frozen):
 class Regressor(Frozen):
     """A future-known column: where its future comes from, what a hole means, which way it works."""
 
-    future: Literal["plan", "weather", "calendar"]
+    future: Literal["plan", "weather", "calendar", "given"]
     when_missing: WhenMissing
     names: tuple[str, ...]
     sign: Literal["any", "positive", "negative"]
@@ -111,6 +111,14 @@ class WeatherSource(Frozen):
     fetch: WeatherFetch
 
 
+class RegressorsSource(Frozen):
+    """How a table of regressors by date maps onto some of the key's columns, a date and them."""
+
+    table: str
+    columns: dict[str, str]
+    known_at: str
+
+
 class AttributesSource(Frozen):
     """How a dimension maps onto some of the key's columns and the attributes."""
 
@@ -132,6 +140,7 @@ class Sources(Frozen):
     promotions: PromotionsSource | None = None
     weather: WeatherSource | None = None
     attributes: AttributesSource | None = None
+    regressors: RegressorsSource | None = None
     calendar: CalendarSource | None = None
 
 

@@ -8,6 +8,14 @@ from collections.abc import Mapping
 from python_jobs.infra.features import attribute_faults, feature_faults
 from python_jobs.infra.use_case import Regressor, Sources, UseCase, WeatherSource
 
+SOURCE_OF = {
+    "plan": "promotions",
+    "weather": "weather",
+    "calendar": "calendar",
+    "given": "regressors",
+}
+"""By a regressor's `future`, the source that holds it."""
+
 
 def inconsistencies(where: str, use_case: UseCase) -> list[str]:
     """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
@@ -26,6 +34,8 @@ def inconsistencies(where: str, use_case: UseCase) -> list[str]:
         needed.append(("promotions", columns, [*use_case.key, "start_date", "end_date"]))
     if sources.weather:
         needed.append(("weather", sources.weather.columns, ["location", "date"]))
+    if sources.regressors:
+        needed.append(("regressors", sources.regressors.columns, ["date"]))
     for source, columns, names in needed:
         faults += [
             f"{where}.sources.{source}.columns: '{name}' is missing"
@@ -81,7 +91,7 @@ def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list
 
 
 def _regressor_faults(where: str, name: str, regressor: Regressor, sources: Sources) -> list[str]:
-    source = {"plan": "promotions", "weather": "weather", "calendar": "calendar"}[regressor.future]
+    source = SOURCE_OF[regressor.future]
     configured = getattr(sources, source)
     if configured is None:
         return [

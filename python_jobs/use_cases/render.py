@@ -46,6 +46,7 @@ def _context(use_case: UseCase) -> dict[str, object]:
         "panel_features": bool(features.made),
         "columns": bool(features.columns),
         "attributes": sources.attributes is not None,
+        "given_regressors": sources.regressors is not None,
         "context_length": use_case.context_length,
     }
     return {

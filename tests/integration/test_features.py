@@ -44,7 +44,18 @@ from unnest(array<struct<shop string, square_feet int64, updated_at string>>[
     ('a', 999, '2026-02-11 20:00:00+00'), (null, 7, '2025-06-01')
 ]) as x
 """
-TABLES = {"sku_weekly_attributes.rows": ATTRIBUTES}
+# Fuel prices by day: of the first week of a two days are known, one of them corrected in time; the
+# week after came too late; of a future week one day is known; one row has no store.
+FUEL = """
+select x.*
+from unnest(array<struct<shop string, day date, price float64, updated_at string>>[
+    ('a', '2026-01-05', 1.0, '2026-01-06'), ('a', '2026-01-11', 2.0, '2026-01-12'),
+    ('a', '2026-01-11', 4.0, '2026-02-11 18:00:00+00'),
+    ('a', '2026-01-12', 9.0, '2026-02-11 20:00:00+00'),
+    ('a', '2026-02-18', 5.0, '2026-02-01'), (null, '2026-01-05', 7.0, '2026-01-06')
+]) as x
+"""
+TABLES = {"sku_weekly_attributes.rows": ATTRIBUTES, "sku_weekly_regressors.rows": FUEL}
 
 
 def use_case(training_grain: str) -> dict[str, Any]:
@@ -55,7 +66,7 @@ def use_case(training_grain: str) -> dict[str, Any]:
         "horizon": 3,
         "key": {"store": "string", "dept": "int64"},
         "training_grain": training_grain,
-        "regressors": {},
+        "regressors": {"fuel_price": {"future": "given", "when_missing": "carry_last"}},
         "context_length": 3,
         "features": {
             "lags": [1, 2, 3],
@@ -68,7 +79,14 @@ def use_case(training_grain: str) -> dict[str, Any]:
             "date_parts": ["week_of_year", "month", "day_of_week"],
             "attributes": ["store_size"],
         },
-        "sources": {"attributes": {"columns": columns, "known_at": "updated_at"}, **SALES},
+        "sources": {
+            "attributes": {"columns": columns, "known_at": "updated_at"},
+            "regressors": {
+                "columns": {"store": "shop", "date": "day", "fuel_price": "price"},
+                "known_at": "updated_at",
+            },
+            **SALES,
+        },
     }
 
 
@@ -158,6 +176,14 @@ CASES: dict[str, tuple[str, list[tuple]]] = {
         f"{SELECT} from ({{{{ panel_features('by_step') }}}})",
         expected(ROWS, BY_STEP),
     ),
+    "given_regressors": (
+        "with series as (select * from {{ ref('sku_weekly_series') }}) "
+        "{{ given_regressors('sku_weekly') }}",
+        [
+            ("a|1", day("2026-02-08"), day("2026-01-05"), 2.5),
+            ("a|1", day("2026-02-08"), day("2026-02-16"), 5.0),
+        ],
+    ),
     "context": (
         "select series_id, ds, y from ({{ panel_context('sku_weekly') }})",
         [
@@ -193,10 +219,10 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
     }
     staged = "{{ stage_attributes('sku_weekly') }}"
     refs |= {f"stg_{name}_attributes": staged for name in site.use_cases}
+    refs["stg_sku_weekly_regressors"] = "{{ stage_regressors('sku_weekly') }}"
     rendered.macro_project(site, {name: sql for name, (sql, _) in CASES.items()}, refs)
-    named = [
-        {"name": f"{name}_attributes", "tables": [{"name": "rows"}]} for name in site.use_cases
-    ]
+    names = [*(f"{name}_attributes" for name in site.use_cases), "sku_weekly_regressors"]
+    named = [{"name": name, "tables": [{"name": "rows"}]} for name in names]
     (site.project / "models" / "dimension.yml").write_text(yaml.safe_dump({"sources": named}))
     ensure_tables(site.context("sku_weekly"))
     return rendered.render(site, TABLES)

@@ -191,6 +191,9 @@ def own_features() -> dict[str, Any]:
     }
     columns = {"unit": "shop", "store_size": "square_feet / 10"}
     settings["sources"]["attributes"] = {"columns": columns, "known_at": "updated_at"}
+    settings["regressors"]["fuel_price"] = {"future": "given", "when_missing": "carry_last"}
+    given = {"unit": "shop", "channel": "site", "date": "date(hour)", "fuel_price": "price"}
+    settings["sources"]["regressors"] = {"columns": given, "known_at": "hour"}
     return settings
 
 
@@ -213,6 +216,7 @@ RAW = {
     "promotions": PROMOTIONS,
     "weather_daily": WEATHER,
     "attributes": {"shop": "string", "square_feet": "int64", "updated_at": "date"},
+    "regressors": {"shop": "string", "site": "string", "hour": "datetime", "price": "numeric"},
     "store_sales": {"store": "int64", "dept": "int64", "week_start": "date", "dollars": "numeric"},
     "store_promotions": {
         **dict.fromkeys(("store", "dept"), "string"),

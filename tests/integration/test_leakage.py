@@ -46,11 +46,12 @@ FEATURES = {
     "attributes": ["store_size"],
     "columns": ["y_share"],
 }
-LEARNED = {"y_lag2", "y_lag3", "store_size", "y_share"} | {
+LEARNED = {"y_lag2", "y_lag3", "store_size", "y_share", "fuel_price"} | {
     f"y_roll_{one['statistic']}_4_lag{one['lag']}" for one in ROLLING
 }
-"""Every feature but the calendar's, which no future moves."""
+"""What is given, and every feature but the calendar's, which no future moves."""
 DIMENSION = {"columns": {"unit": "store", "store_size": "square_feet"}, "known_at": "measured_at"}
+FUEL = {"columns": {"unit": "unit", "date": "day", "fuel_price": "price"}, "known_at": "told_at"}
 WRITTEN = """
 {# What share of all that is known of the origin's last week a series has. #}
 with history as (
@@ -251,6 +252,7 @@ def write_the_world(site: Site) -> None:
     for issued in ("2025-07-29", "2025-08-05"):
         site.write("weather_daily", weather("forecast", issued, 10, f"{issued} 05:00", 1.0))
     write_store_size(site, 120.0, "2025-05-01 08:00")
+    write_fuel_prices(site, 1.5, "2025-05-01 08:00", *WEEKS)
     write_models(site, "M1", "2025-07-30 19:00", FIRST)
     write_recipe(site, "T1", "2025-07-30 19:00", FIRST, '{"transform": "log1p"}')
     write_decision(site, "D1", "2025-07-30 19:00", "kept")
@@ -260,6 +262,12 @@ def write_the_world(site: Site) -> None:
 def write_store_size(site: Site, size: float, measured: str) -> None:
     row = {"store": "N1", "square_feet": size, "measured_at": instant(measured)}
     site.write("attributes", pd.DataFrame([row]))
+
+
+def write_fuel_prices(site: Site, price: float, told: str, *days: date) -> None:
+    """One price for some days, known from one instant on."""
+    rows = [{"unit": "N1", "day": one, "price": price, "told_at": instant(told)} for one in days]
+    site.write("regressors", pd.DataFrame(rows))
 
 
 def move_the_future(site: Site) -> None:
@@ -292,6 +300,7 @@ def move_the_future(site: Site) -> None:
     ):
         site.write("weather_daily", weather(kind, first, n_days, known, 20.0))
     write_store_size(site, 200.0, "2025-08-04 08:00")
+    write_fuel_prices(site, 1.9, "2025-08-01 08:00", *WEEKS)
     write_models(site, "M2", "2025-08-05 19:00", SECOND)
     # A tune that was known after it, of the same origin, and what later fits say together.
     write_recipe(site, "T2", "2025-08-01 19:00", FIRST, '{"growth": "flat"}')
@@ -361,6 +370,8 @@ def moved(make_site: Callable[[], Site]) -> Moved:
     }
     site.use_cases["sku_weekly"]["sources"]["attributes"] = DIMENSION
     settings = site.use_cases["sku_weekly"]
+    settings["sources"]["regressors"] = FUEL
+    settings["regressors"]["fuel_price"] = {"future": "given", "when_missing": "carry_last"}
     own_features.add_models(site.copy_project(), "sku_weekly", settings, WRITTEN)
     context = site.context()
     write_the_world(site)

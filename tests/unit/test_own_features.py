@@ -96,6 +96,20 @@ def test_a_feature_that_cannot_be_is_named(make: Make, features: object, message
     assert message in str(error.value)
 
 
+def test_a_regressor_that_is_given_needs_its_source_and_column(make: Make) -> None:
+    regressors = {"fuel_price": {"future": "given", "when_missing": "carry_last"}}
+    sources = project_vars()["use_cases"]["sku_weekly"]["sources"]
+    with pytest.raises(SettingsError, match=r"future is 'given' but sources has no 'regressors'"):
+        make({}, regressors=regressors)
+    for columns, message in (
+        ({"date": "day"}, "regressors.columns: 'fuel_price' is missing"),
+        ({"fuel_price": "price"}, "sources.regressors.columns: 'date' is missing"),
+    ):
+        given = {**sources, "regressors": {"columns": columns}}
+        with pytest.raises(SettingsError, match=message):
+            make({}, regressors=regressors, sources=given)
+
+
 def test_attributes_need_a_dimension_of_the_key(make: Make) -> None:
     sources = project_vars()["use_cases"]["sku_weekly"]["sources"]
     with pytest.raises(SettingsError, match=r"sources has no 'attributes' to take them from"):

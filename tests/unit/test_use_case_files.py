@@ -10,7 +10,7 @@ import yaml
 
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import UseCase, load_settings
-from python_jobs.infra.use_case import AttributesSource
+from python_jobs.infra.use_case import AttributesSource, RegressorsSource
 from python_jobs.use_cases import files
 from python_jobs.use_cases.names import COLUMNS, check_name, parse_key
 from python_jobs.use_cases.render import TEMPLATES, render
@@ -52,10 +52,13 @@ def test_sku_weekly_is_what_the_templates_render(sku_weekly):
 def test_every_template_is_rendered_for_a_use_case_that_has_everything(sku_weekly):
     features = sku_weekly.features.model_copy(update={"lags": (2,), "attributes": ("size",)})
     dimension = AttributesSource(table="stores", columns={"size": "size"}, known_at="")
+    economy = RegressorsSource(table="economy", columns={"date": "day"}, known_at="")
     everything = {
         "features": features,
         "context_length": 4,
-        "sources": sku_weekly.sources.model_copy(update={"attributes": dimension}),
+        "sources": sku_weekly.sources.model_copy(
+            update={"attributes": dimension, "regressors": economy}
+        ),
     }
     assert len(render(sku_weekly.model_copy(update=everything))) == sum(
         1 for path in TEMPLATES.rglob("*") if path.is_file()

@@ -1,0 +1,3 @@
+[% if given_regressors %]
+{{ stage_regressors('[[ use_case ]]') }}
+[% endif %]
