@@ -2,10 +2,9 @@
    definition for the rows that train and the rows that are forecast. A past period takes what
    the sales table itself holds, else the plan; a future one the plan, the weather as known,
    the calendar; what a table gives by date, it gives for both. What nobody told is named in
-   untold_regressors; each regressor's when_missing says
-   what stands in for it, and what then stays null is named in missing_regressors. log_price_ratio
-   = ln(price / the reference price of the last period with a price before it). Longer than most:
-   this is the one place where a regressor is defined.
+   untold_regressors; each regressor's when_missing says what stands in for it, and what then stays
+   null is named in missing_regressors. log_price_ratio = ln(price / the reference price of the last
+   period with a price before it). Longer than most: the one place where a regressor is defined.
    Grain: series_id, origin_date, ds; horizon_step is null for the past. #}
 {% macro panel_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}

@@ -41,7 +41,8 @@ _COLUMNS = """
     naive_scale newest_origin_date newest_yhat newest_yhat_lower newest_yhat_upper
     nominal_coverage observed_ds origin_date own_fault period period_date periods_stale place
     plan_cell plan_date price promo_source quantity rank rank_by_abs_error rank_by_smape
-    rank_by_wape reason reference_price regressor regressors_as_known regressors_outside
+    rank_by_wape reason reference_price regressor regressor_date regressors_as_known
+    regressors_outside
     rejected_because retrain_decision retrained_date rmse route rules run_id scenario series_id
     share_forecast smape source_row stand_in start_date stops_run sum_abs_error
     sum_abs_error_after sum_abs_error_before sum_abs_error_saved sum_abs_y sum_abs_y_after
