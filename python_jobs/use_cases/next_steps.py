@@ -30,7 +30,7 @@ def next_commands(
         f"shelfcast backtest --origins 3 --to {facts.last + timedelta(days=_to_end(planned))}",
         ACCURACY,
         "shelfcast train",
-        "shelfcast weekly",
+        "shelfcast run",
     ]
 
 
