@@ -53,7 +53,7 @@ def remarks(planned: NewUseCase, now: datetime) -> list[str]:
     age = (now.date() - facts.last).days
     if age > 3 * planned.use_case.period_days:
         said.append(
-            f"The newest {grain} is of {facts.last}: `weekly` forecasts what comes after today and "
+            f"The newest {grain} is of {facts.last}: `run` forecasts what comes after today and "
             "refuses sales that old. Load newer ones first; the backtest needs none."
         )
     return said

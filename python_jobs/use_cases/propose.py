@@ -13,12 +13,6 @@ from python_jobs.use_cases.roles import NAMES, is_number, key_columns, needed_co
 
 HORIZON: dict[Grain, int] = {"week": 4, "day": 14}
 SEASON: dict[Grain, int] = {"week": 52, "day": 7}
-OF_DAYS = {
-    "min_observations": (28, "four weeks"),
-    "inactive_after": (91, "a quarter"),
-    "max_periods_stale": (7, "a week"),
-}
-"""For days: settings that count periods and whose defaults are meant for weeks, with reasons."""
 MANY_GAPS, FEW_ZEROS = 0.1, 0.05
 """Where this share of the periods has no row, and rows with the quantity 0 are fewer than this
 share of them, a source seems to write no zeros: no row means nothing sold."""
@@ -103,12 +97,6 @@ def _decide_periods(proposal: Proposal, wish: Wish) -> None:
     proposal.say("season", "given" if wish.season else f"{grain}s of a {_season(grain)}")
     if grain == "day":
         settings.pop("week_starts_on")
-        for name, (value, why) in OF_DAYS.items():
-            settings[name] = value
-            proposal.say(name, why)
-        settings["schedule"] = {"weekday": "daily", "time": "06:00"}
-        settings["issue_window_days"] = 2
-        proposal.say("issue_window_days", "a run of the day after the newest day, no later")
     if proposal.facts.n_periods < 2 * settings["season"]:
         proposal.to_decide.append(
             f"season: {settings['season']} {grain}s; the sales hold {proposal.facts.n_periods}, "

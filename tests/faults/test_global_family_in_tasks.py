@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -38,7 +38,7 @@ def plan() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def site(make_site: Callable[[], Site]) -> Iterator[Site]:
+def site(make_site: Callable[[], Site]) -> Site:
     """A global champion beside a local family, refitted each week; one task has issued."""
     site = make_site().in_bucket()
     golden.sku_settings(site)

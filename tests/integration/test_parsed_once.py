@@ -70,7 +70,7 @@ def test_sites_share_a_parse_whatever_is_read_when_sql_is_rendered(
     for site in (first, second):
         golden.sku_settings(site)
     before = second.use_cases["sku_weekly"]
-    assert set(OTHERS) == (READ_WHEN_RENDERED - {"when_missing"}) | {"regressors"}
+    assert set(OTHERS) == READ_WHEN_RENDERED | {"regressors"}
     assert not [name for name, value in OTHERS.items() if before.get(name) == value]
     before |= OTHERS
     with parsed_once() as made:

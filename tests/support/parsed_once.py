@@ -31,10 +31,10 @@ READ_WHEN_RENDERED = frozenset(
         *("min_observations", "inactive_after", "max_periods_stale", "when_stale"),
         *("max_refused_share", "refit", "families", "family_options", "interval", "seed"),
         *("min_calibration_residuals", "min_pooled_series", "min_segment_rows", "recipe_per"),
-        *("per_series_objects_up_to", "alerts", "retraining", "when_missing"),
+        *("per_series_objects_up_to", "alerts", "retraining"),
     }
 )
-"""Settings of a use case, or of a regressor, that decide nothing that dbt parses."""
+"""Settings of a use case that decide nothing that dbt parses, as a regressor's `when_missing`."""
 
 BY_DBT = Dbt._parsed_by_dbt
 """What stands in its place may be in force already: a test of this within a session's."""
@@ -95,8 +95,15 @@ def _key(dbt: Dbt) -> str:
     )
 
 
-def _parsed_of(settings: Any) -> Any:
-    if not isinstance(settings, dict):
-        return settings
-    read = ((name, one) for name, one in settings.items() if name not in READ_WHEN_RENDERED)
-    return {name: _parsed_of(one) for name, one in read}
+def _parsed_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The vars that decide what dbt parses."""
+    use_cases = settings.get("use_cases", {})
+    return {**settings, "use_cases": {name: _read_of(one) for name, one in use_cases.items()}}
+
+
+def _read_of(use_case: dict[str, Any]) -> dict[str, Any]:
+    read = {name: one for name, one in use_case.items() if name not in READ_WHEN_RENDERED}
+    for name, rule in read.get("regressors", {}).items():
+        decisive = {key: value for key, value in rule.items() if key != "when_missing"}
+        read["regressors"] = {**read["regressors"], name: decisive}
+    return read

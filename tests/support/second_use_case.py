@@ -59,6 +59,11 @@ def add_models(project: Path, given: dict[str, Any], name: str = NAME) -> None:
         given: the use case's settings, which decide what files it needs.
         name: of the use case.
     """
+    files = rendered(project, given, name)
+    write_all({project / path: text for path, text in files.items()})
+
+
+def rendered(project: Path, given: dict[str, Any], name: str = NAME) -> dict[str, str]:
+    """The model files of a use case by path within the project. Arguments as `add_models`."""
     own = orjson.dumps({"use_cases": {name: given}}).decode()
-    use_case = load_settings(project, {"SHELFCAST_SETTINGS": own}).use_case(name)
-    write_all({project / path: text for path, text in render(use_case).items()})
+    return render(load_settings(project, {"SHELFCAST_SETTINGS": own}).use_case(name))

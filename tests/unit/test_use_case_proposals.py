@@ -87,11 +87,11 @@ def test_what_a_weeks_date_means_can_be_said(look):
     assert not decides(found, "date_means")
 
 
-def test_days_have_a_daily_schedule_and_a_season_of_a_week(look):
+def test_days_have_a_season_of_a_week_and_the_schedule_of_a_daily_grain(look):
     found = propose(Wish("uc", KEY), look("store,dept,date,units", sales(weeks(MONDAY, 40, 1))))
     settings = found.settings
     assert (settings["grain"], settings["season"], settings["horizon"]) == ("day", 7, 14)
-    assert settings["schedule"]["weekday"] == "daily"
+    assert "schedule" not in settings  # day_defaults say it
     assert "week_starts_on" not in settings
     assert "date_means" not in the_sales(found)
 
