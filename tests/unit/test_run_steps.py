@@ -58,9 +58,9 @@ def test_names_of_steps_are_unique_and_groups_name_steps(chain: Chain) -> None:
 def test_the_scheduled_run_refits_where_the_settings_say_so() -> None:
     kept = run(refit="on_retrain", families=("window",))
     assert due(ISSUE, kept) == ["before_forecast", "predict", "after_forecast"]
-    local = run(refit="weekly", families=("level",))
+    local = run(refit="every_run", families=("level",))
     assert due(ISSUE, local) == ["before_forecast", "train", "predict", "after_forecast"]
-    pooled = run(refit="weekly", families=("window",))
+    pooled = run(refit="every_run", families=("window",))
     assert due(ISSUE, pooled) == [step.name for step in ISSUE.steps]
 
 
