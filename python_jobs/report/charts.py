@@ -9,7 +9,7 @@ import altair as alt
 INK, ACCENT, GREY, FAINT = "#22262b", "#1f5fa8", "#9aa1a9", "#e9ecef"
 FONT = "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 AXIS_WIDTH = 46
-"""Pixels for each chart's own numbers, so that weeks stand one above another."""
+"""Pixels for each chart's own numbers, so that periods stand one above another."""
 
 ROWS = alt.NamedData("rows")
 Layers = list[alt.Chart]
@@ -17,17 +17,17 @@ Layered = alt.LayerChart | alt.FacetChart
 """What Altair calls a layered chart: some of its methods may make a faceted one."""
 
 
-def charts() -> dict[str, dict[str, Any]]:
-    """Every chart of the page by the id of its place."""
+def charts(period: str) -> dict[str, dict[str, Any]]:
+    """Every chart of the page by the id of its element; `period` is week or day, for tooltips."""
     drawn = {
-        "trend-wape": _trend("wape", ".0%", target="target"),
-        "trend-smape": _trend("smape", ".0%"),
-        "trend-bias": _trend("bias", "+.0%", zero=True),
-        "series-chart": _series(),
-        "series-wape": _strip("wape", ".0%"),
-        "series-smape": _strip("smape", ".0%"),
-        "series-bias": _strip("bias", "+.0%"),
-        "value-weeks": _value_weeks(),
+        "trend-wape": _trend(period, "wape", ".0%", target="target"),
+        "trend-smape": _trend(period, "smape", ".0%"),
+        "trend-bias": _trend(period, "bias", "+.0%", zero=True),
+        "series-chart": _series(period),
+        "series-wape": _strip(period, "wape", ".0%"),
+        "series-smape": _strip(period, "smape", ".0%"),
+        "series-bias": _strip(period, "bias", "+.0%"),
+        "value-periods": _value_added(period),
         "step-chart": _steps(),
         "interval-chart": _intervals(),
     }
@@ -71,10 +71,10 @@ def _said(**fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in fields.items()]
 
 
-def _trend(metric: str, form: str, *, target: str = "", zero: bool = False) -> Layered:
-    """One metric over the weeks, beside the mean of the weeks before and the target."""
+def _trend(period: str, metric: str, form: str, *, target: str = "", zero: bool = False) -> Layered:
+    """One metric over time, beside the mean of the periods before and the target."""
     base = alt.Chart(ROWS).encode(x=_time())
-    told = _said(week="week", told="value", before="weeks before", n="scored forecasts")
+    told = _said(period=period, told="value", before=f"{period}s before", n="scored forecasts")
     line = base.mark_line(color=ACCENT, strokeWidth=2).encode(y=_number(metric, form))
     points = base.mark_circle(color=ACCENT, size=44, opacity=1).encode(
         y=_number(metric, form), tooltip=told
@@ -95,7 +95,7 @@ def _trend(metric: str, form: str, *, target: str = "", zero: bool = False) -> L
     return alt.layer(*layers).properties(height=170)
 
 
-def _series() -> Layered:
+def _series(period: str) -> Layered:
     """History with forecast, interval, baseline and promotions; retraining as upright lines."""
     base = alt.Chart(ROWS).encode(x=_time())
     promoted = (
@@ -111,7 +111,7 @@ def _series() -> Layered:
         y="newest_lower:Q", y2="newest_upper:Q"
     )
     told = _said(
-        week="week", told_y="sold", told_yhat="forecast", told_interval="interval",
+        period=period, told_y="sold", told_yhat="forecast", told_interval="interval",
         told_baseline="baseline", told_promo="promotion", told_state="remark",
     )  # fmt: skip
     baseline = base.mark_line(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(y="baseline:Q")
@@ -128,18 +128,18 @@ def _series() -> Layered:
 
 
 def _retrained(labels: bool = True) -> Layers:
-    """An upright line in each week of a retraining."""
+    """An upright line in each period of a retraining."""
     rule = alt.Chart(ROWS).transform_filter("datum.is_retrained")
     return [
         rule.mark_rule(color=INK, strokeDash=[1, 3], strokeWidth=1.5).encode(
-            x=_time(labels), tooltip=_said(week="retrained", told_decision="decision")
+            x=_time(labels), tooltip=_said(period="retrained", told_decision="decision")
         )
     ]
 
 
-def _strip(metric: str, form: str) -> Layered:
-    """One metric of one series, a bar a week; a week that is not scored has none."""
-    told = _said(week="week", told="value", told_y="sold", told_yhat="forecast")
+def _strip(period: str, metric: str, form: str) -> Layered:
+    """One metric of one series, a bar a period; one that is not scored has none."""
+    told = _said(period=period, told="value", told_y="sold", told_yhat="forecast")
     is_lowest = metric == "bias"
     bars = (
         alt.Chart(ROWS)
@@ -152,15 +152,15 @@ def _strip(metric: str, form: str) -> Layered:
             tooltip=told,
         )
     )
-    # An empty line over all weeks keeps the axis that of the chart above.
+    # An empty line over all periods keeps the axis that of the chart above.
     span = alt.Chart(ROWS).mark_rule(opacity=0).encode(x=_time(is_lowest))
     zero = alt.Chart(ROWS).mark_rule(color=INK).encode(y=alt.datum(0))
     layers = alt.layer(span, bars, zero, *_retrained(is_lowest))
     return layers.properties(height=64)
 
 
-def _value_weeks() -> Layered:
-    """Value added week by week; below the line the baseline was better."""
+def _value_added(period: str) -> Layered:
+    """Value added by period; below the line the baseline was better."""
     bars = (
         alt.Chart(ROWS)
         .mark_rect()
@@ -170,7 +170,7 @@ def _value_weeks() -> Layered:
             y=_number("value_added", "+.0%"),
             y2=alt.datum(0),
             color=alt.condition("datum.value_added >= 0", alt.value(ACCENT), alt.value(INK)),
-            tooltip=_said(week="week", told="value added", n="forecasts compared"),
+            tooltip=_said(period=period, told="value added", n="forecasts compared"),
         )
     )
     zero = alt.Chart(ROWS).mark_rule(color=INK).encode(y=alt.datum(0))

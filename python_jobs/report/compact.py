@@ -30,16 +30,16 @@ FLAGS = {
     "is_covered": 256,
     "is_promo_known": 512,
 }
-"""Bit of each flag of a week."""
+"""Bit of each flag of a period."""
 
 NUMBERS = ("y", "yhat", "yhat_lower", "yhat_upper", "baseline_yhat", "sum_error")
-"""Columns of a week in units of y."""
+"""Columns of a period in units of y."""
 
 NEWEST = ("newest_yhat", "newest_yhat_lower", "newest_yhat_upper")
-"""The newest forecast of the weeks that are not over."""
+"""The newest forecast of the periods that are not over."""
 
 DIGITS = 4
-"""Significant digits that a typical week keeps."""
+"""Significant digits that a typical period keeps."""
 
 RATIO_DECIMALS = 4
 
@@ -73,16 +73,16 @@ def coded(values: pd.Series[Any]) -> dict[str, Any]:
 
 
 def series_periods(frame: pd.DataFrame, key: Sequence[str], period_days: int) -> dict[str, Any]:
-    """Series, and for each a row of weeks from its first on, without a hole.
+    """Series, and for each a row of periods from its first on, without a hole.
 
     Args:
-        frame: `Marts.weeks`, by series and week.
+        frame: `Marts.periods`, by series and period.
         key: the key's columns.
         period_days: days in a period.
 
     Returns:
-        `series` (one entry a series: id, key parts, class, first week, how many), `weeks` (the
-        columns of all series one after another) and `newest` (the forecasts of weeks to come).
+        `series` (one entry a series: id, key parts, class, first period, how many), `periods` (the
+        columns of all series one after another) and `newest` (the forecasts of periods to come).
     """
     first = frame["ds"].min()
     positions = (frame["ds"] - first).dt.days // period_days
@@ -102,7 +102,7 @@ def series_periods(frame: pd.DataFrame, key: Sequence[str], period_days: int) ->
             "start": [int(start) for start in starts],
             "length": [int(n) for n in by_series["position"].last() - starts + 1],
         },
-        "weeks": {
+        "periods": {
             **{name: integers(dense[name], decimals) for name in NUMBERS},
             "smape": integers(dense["sum_smape_term"], RATIO_DECIMALS),
             "flags": _flags(dense),
@@ -123,7 +123,7 @@ def _dense(frame: pd.DataFrame, starts: pd.Series[int], ends: pd.Series[int]) ->
 
 
 def _flags(dense: pd.DataFrame) -> list[int]:
-    """The flags of each week as one number; an unknown flag is off."""
+    """The flags of each period as one number; an unknown flag is off."""
     marks = {
         **{name: dense[name] for name in FLAGS if name in dense},
         "is_scored": dense["n_scored"] > 0,
@@ -140,7 +140,7 @@ def _is_true(values: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _sparse(dense: pd.DataFrame, decimals: int) -> dict[str, list[Any]]:
-    """The rows with a newest forecast: `at` is the row's index in `weeks`."""
+    """The rows with a newest forecast: `at` is the row's index in `periods`."""
     rows = dense[dense["newest_yhat"].notna()]
     columns = {name.removeprefix("newest_"): integers(rows[name], decimals) for name in NEWEST}
     return {"at": [int(position) for position in rows.index], **columns}

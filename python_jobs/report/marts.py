@@ -15,7 +15,7 @@ from python_jobs.infra.warehouse import MissingRelation, Value, Warehouse
 PAGES = {
     "overview": "Overview: trend of WAPE, sMAPE and bias",
     "worst_series": "Worst series",
-    "series_periods": "One series, week by week",
+    "series_periods": "One series, period by period",
     "value_added": "Worth more than a baseline?",
     "intervals": "Do intervals hold?",
     "runs": "Health of the runs",
@@ -130,8 +130,8 @@ from {report_overview}
 where use_case = @use_case
 """
 
-RECENT_PERIODS = 13
-"""Weeks over which whatever is not shown week by week is added up: a quarter of a year."""
+RECENT_PERIODS = {"week": 13, "day": 91}
+"""Periods over which whatever is not shown by period is added up: a quarter of a year."""
 
 
 class NothingIssued(ShelfcastError):
@@ -143,21 +143,21 @@ class Marts:
     """What the page is made of.
 
     Attributes:
-        weeks: one row per series and week at the report's horizon step.
-        by_step: sums per series and horizon step over the recent weeks.
-        value_added: sums per series and baseline over the recent weeks.
-        intervals: sums per series and horizon step over the recent weeks.
+        periods: one row per series and period at the report's horizon step.
+        by_step: sums per series and horizon step over the recent periods.
+        value_added: sums per series and baseline over the recent periods.
+        intervals: sums per series and horizon step over the recent periods.
         worst: one row per series and period.
         runs: the newest runs.
         alerts: those that stand.
         retraining: decisions, the newest first.
-        last_period: first day of the newest week that is judged; None before any actual arrived.
-        first_period: first day of the recent weeks.
+        last_period: first day of the newest period that is judged; None before any actual arrived.
+        first_period: first day of the recent periods.
         is_complete: whether enough of its actuals have arrived.
-        n_scored: forecasts with an actual, of all weeks and steps.
+        n_scored: forecasts with an actual, of all periods and steps.
     """
 
-    weeks: pd.DataFrame
+    periods: pd.DataFrame
     by_step: pd.DataFrame
     value_added: pd.DataFrame
     intervals: pd.DataFrame
@@ -179,7 +179,7 @@ def read_marts(
     Args:
         warehouse: holds the page marts of all use cases.
         use_case: whose rows are read.
-        horizon_step: whose forecasts the page shows week by week.
+        horizon_step: whose forecasts the page shows period by period.
         selection: the series; runs and alerts are of all of them.
 
     Raises:
@@ -215,22 +215,22 @@ def _read(
     if not newest["n_rows"]:
         raise NothingIssued(
             f"{use_case.name}: no forecast was issued yet, so there is nothing to report. Issue "
-            "one with `shelfcast run`, or play past weeks with `shelfcast replay --as-issued`."
+            "one with `shelfcast run`, or play past periods with `shelfcast replay --as-issued`."
         )
     is_complete = not pd.isna(newest["complete_date"])
     last = newest["complete_date"] if is_complete else newest["scored_date"]
     last_period = None if pd.isna(last) else last.date()
-    days = timedelta(days=use_case.period_days * (RECENT_PERIODS - 1))
+    days = timedelta(days=use_case.period_days * (RECENT_PERIODS[use_case.grain] - 1))
     first_period = None if last_period is None else last_period - days
     window = {"first": first_period or date.min, "last": last_period or date.min}
-    weeks = read(SERIES_PERIODS, horizon_step=horizon_step)
-    if weeks.empty:
+    periods = read(SERIES_PERIODS, horizon_step=horizon_step)
+    if periods.empty:
         raise SettingsError(
             f"{use_case.name}: no series matches '{selection.patterns}'. --series takes globs over "
             "series_id, with commas between."
         )
     return Marts(
-        weeks=weeks,
+        periods=periods,
         by_step=read(BY_STEP, **window),
         value_added=read(VALUE_ADDED, **window),
         intervals=read(INTERVALS, **window),

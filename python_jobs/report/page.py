@@ -19,7 +19,10 @@ STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("text.js", "tables.js", "data.js", "charts.js", "sections.js", "start.js")
 """The page's own script, in the order in which its parts know one another."""
 
-TREND_PERIODS = 52
+TREND_PERIODS = {"week": 52, "day": 182}
+RANGES = {"week": (26, 52), "day": (28, 91)}
+"""Periods of one series that a button shows."""
+
 VEGA_LITE = "6.4"
 """The version that Altair writes, as vl-convert names it; a test holds them together."""
 
@@ -40,7 +43,7 @@ DEFINITIONS = {
     "baseline forecast. Above 0 the model is worth its trouble.",
     "Inside the interval": "Share of the actuals between the lower and the upper end of the "
     "interval, to be held against the nominal share.",
-    "n": "Forecasts that were scored. A week that is missing, sold out or not over is not.",
+    "n": "Forecasts that were scored. A period that is missing, sold out or not over is not.",
     "Not known": "There is no number: nothing was scored, or a ratio has 0 below its line. It is "
     "never shown as 0.",
 }
@@ -52,7 +55,7 @@ def make_page(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datet
     Args:
         marts: what the page marts hold.
         use_case: whose.
-        horizon_step: whose forecasts are shown week by week.
+        horizon_step: whose forecasts are shown period by period.
         made_at: when it was made; the page says so.
 
     Returns:
@@ -65,7 +68,7 @@ def make_page(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datet
         "title": html.escape(f"{use_case.name}: how good the forecasts are"),
         "css": _file("page.css"),
         "data": compact.pack(content(marts, use_case, horizon_step, made_at)),
-        **_drawn(),
+        **_drawn(use_case.grain),
         "script": _script("\n".join(_file(name) for name in SCRIPTS)),
     }
     return re.sub(r"<!--(\w+)-->", lambda match: parts[match[1]], _file("page.html"))
@@ -74,16 +77,16 @@ def make_page(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datet
 def content(
     marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime
 ) -> dict[str, Any]:
-    """What the page decodes: `meta`, the weeks of the series, and the small tables."""
-    weeks = compact.series_periods(marts.weeks, tuple(use_case.key), use_case.period_days)
-    names = weeks["series"]["id"]
+    """What the page decodes: `meta`, the periods of the series, and the small tables."""
+    periods = compact.series_periods(marts.periods, tuple(use_case.key), use_case.period_days)
+    names = periods["series"]["id"]
     by_series = {
         name: compact.table(getattr(marts, name), names)
         for name in ("by_step", "value_added", "intervals", "worst", "retraining")
     }
     others = {name: compact.table(getattr(marts, name)) for name in ("runs", "alerts")}
     meta = _meta(marts, use_case, horizon_step, made_at)
-    return {"meta": meta, "weeks": weeks, **by_series, **others}
+    return {"meta": meta, "periods": periods, **by_series, **others}
 
 
 def _meta(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime) -> dict[str, Any]:
@@ -100,22 +103,23 @@ def _meta(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime)
         "labels": {**LABELS, **labels},
         "last_period": compact.plain(marts.last_period),
         "is_complete": marts.is_complete,
-        "window": _window(marts),
-        "recent_periods": RECENT_PERIODS,
-        "trend_periods": TREND_PERIODS,
+        "window": _window(marts, use_case.grain),
+        "recent_periods": RECENT_PERIODS[use_case.grain],
+        "trend_periods": TREND_PERIODS[use_case.grain],
+        "ranges": RANGES[use_case.grain],
         "made": f"{made_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC",
         "definitions": DEFINITIONS,
     }
 
 
-def _window(marts: Marts) -> str:
+def _window(marts: Marts, grain: str) -> str:
     if marts.first_period is None:
-        return "no week yet"
-    return f"the weeks of {marts.first_period:%-d %b %Y} to {marts.last_period:%-d %b %Y}"
+        return f"no {grain} yet"
+    return f"the {grain}s of {marts.first_period:%-d %b %Y} to {marts.last_period:%-d %b %Y}"
 
 
-def _drawn() -> dict[str, str]:
-    """The charts, and the libraries that draw them."""
+def _drawn(period: str) -> dict[str, str]:
+    """The charts, whose tooltips name the period, and the libraries that draw them."""
     try:
         import altair  # noqa: F401 - charts.py needs it
         import vl_convert
@@ -127,7 +131,7 @@ def _drawn() -> dict[str, str]:
     from python_jobs.report.charts import charts
 
     return {
-        "charts": _script(orjson.dumps(charts()).decode()),
+        "charts": _script(orjson.dumps(charts(period)).decode()),
         "vega": _script(vl_convert.javascript_bundle(LIBRARIES, vl_version=VEGA_LITE)),
     }
 

@@ -61,7 +61,7 @@ def backtest(site: Site, run_id: str, n_origins: int, last: str) -> None:
     options = RunOptions(run_id=run_id)
     run = backtests.open_backtest(context, n_origins, options, last=day(last))
     stages.prepare(context, run)
-    backtests.forecast(context, run)
+    backtests.forecast_past(context, run)
 
 
 @pytest.fixture(scope="module")

@@ -275,7 +275,7 @@ def test_help_shows_an_example(name):
 def test_what_writes_can_be_tried_dry():
     writers = {"run", "weekly", "train", "tune", "predict", "replay", "backtest", "load", "monitor"}
     writers |= {"retrain", "models promote", "models rollback", "load-inbox", "check-future"}
-    writers |= {"what-if", "fetch-weather", "make-holidays"}
+    writers |= {"what-if", "fetch-weather", "make-holidays", "use-case new"}
     has_dry_run = {name for name, one in commands() if any(p.name == "dry_run" for p in one.params)}
     assert has_dry_run == writers
 

@@ -164,4 +164,4 @@ def test_the_report_shows_days(site: Site) -> None:
     marts = read_marts(context.warehouse, context.use_case, 1, Selection())
     page = make_page(marts, context.use_case, 1, datetime(2026, 2, 12, tzinfo=UTC))
     assert "total_daily" in page
-    assert list(marts.weeks["y"].dropna())[-1] == 17.0
+    assert list(marts.periods["y"].dropna())[-1] == 17.0

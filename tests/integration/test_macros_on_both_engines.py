@@ -663,7 +663,7 @@ OTHERS: dict[str, Case] = {
         [
             (
                 *("sku_weekly from_thursday by_day", "promo_share", "temperature_c"),
-                *("promo_share", "period_start", "8", "naive seasonal_naive mean_4 mean_8"),
+                *("promo_share", "period_start", "28", "naive seasonal_naive mean_4 mean_8"),
             )
         ],
     ),

@@ -52,14 +52,18 @@ READS_ALL = {
     ("accuracy_alerts", "forecast_errors"): ALERTS,
     ("accuracy_alerts", "forecasts"): ALERTS,
     ("accuracy_alerts", "run_forecasts"): ALERTS,
-    ("scored_targets", "forecast_errors"): "a row a week: which weeks are complete, of all of them",
+    (
+        "scored_targets",
+        "forecast_errors",
+    ): "a row a period: which periods are complete, of all of them",
     ("recipe_scores", "model_log"): "every candidate of every tuning, to compare them over time",
     ("weather_value", "scenario_log"): ALL_OF_HISTORY,
     ("weather_value", "forecast_errors"): ALL_OF_HISTORY,
     **{
         (f"accuracy_by_{by}", "forecast_errors"): ALL_OF_HISTORY
         for by in (
-            *("segment", "series", "horizon_step", "week", "use_case", "segment_week", "window"),
+            *("segment", "series", "horizon_step", "use_case", "window"),
+            *("target_date", "segment_target_date"),
         )
     },
     **{
@@ -252,7 +256,7 @@ def rendered(statement: str, names: dict[str, str]) -> str:
         found = (names.get(f"{prefix}{match[1]}") for prefix in ("", "sku_weekly_"))
         return next((one for one in found if one), "filled_in")
 
-    for given, filled_in in {"{scope}": "true", "{regressors}": ""}.items():
+    for given, filled_in in {"{scope}": "true", "{columns}": "", "{horizon_step}": ""}.items():
         statement = statement.replace(given, filled_in)
     text = re.sub(r"\{([\w.]+)\}", relation, statement)
     return text.replace("{{", "").replace("}}", "")

@@ -195,7 +195,7 @@ def test_what_is_not_known_says_so_and_is_never_zero(played: Played, tab: Page, 
         headline = tiles(page)
         assert headline["WAPE, last week"] == "not known"
         assert headline["Inside the interval"] == "not known"
-        assert shown(page, "worst") == "No series was scored in these weeks."
+        assert shown(page, "worst") == "No series was scored in this window."
 
 
 def test_a_step_beyond_the_horizon_is_refused_by_the_command(played: Played, tmp_path: Path):
@@ -217,7 +217,7 @@ def test_before_anything_is_built_the_command_says_what_to_run(make_site: Any, t
 def test_some_series_make_a_page_of_them(played: Played, tmp_path: Path):
     context = played.site.context()
     marts = read_marts(context.warehouse, context.use_case, 1, Selection("N1|retail|A,*|C"))
-    assert set(marts.weeks["series_id"]) == {golden.A, golden.C}
+    assert set(marts.periods["series_id"]) == {golden.A, golden.C}
     for name in ("by_step", "value_added", "intervals", "worst"):
         assert set(getattr(marts, name)["series_id"]) <= {golden.A, golden.C}, name
     out = str(tmp_path / "r.html")

@@ -24,7 +24,7 @@ def made_up(n_series: int = 525, n_periods: int = 156, seed: int = 1) -> Marts:
     last = MONDAY + timedelta(weeks=n_periods - len(STEPS) - 1)
     recent = _recent(keys, random)
     return Marts(
-        weeks=weeks,
+        periods=weeks,
         by_step=recent["by_step"],
         value_added=recent["value_added"],
         intervals=recent["intervals"],

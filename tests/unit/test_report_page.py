@@ -49,7 +49,7 @@ def test_525_series_of_three_years_weigh_less_than_six_megabytes(use_case: UseCa
     page = make_page(made_up(n_series=525, n_periods=156), use_case, 1, MADE_AT)
     size = len(page.encode())
     assert size < SIX_MEGABYTES, f"{size / 1e6:.2f} MB"
-    series = unpacked(page)["weeks"]["series"]
+    series = unpacked(page)["periods"]["series"]
     assert (len(series["id"]), set(series["length"])) == (525, {156})
 
 
@@ -67,7 +67,7 @@ def test_the_same_marts_make_the_same_file(use_case: UseCase):
 
 def test_names_with_markup_stay_text(page: str):
     assert "alert(1)" not in page
-    names = unpacked(page)["weeks"]["series"]["key"]["unit"]["names"]
+    names = unpacked(page)["periods"]["series"]["key"]["unit"]["names"]
     assert set(ODD) <= set(names)
 
 
@@ -78,11 +78,11 @@ def test_nothing_in_a_script_ends_the_script(page: str):
 
 def test_a_number_keeps_four_digits_and_null_stays_null(use_case: UseCase):
     marts = made_up(n_series=14, n_periods=30)
-    decoded = content(marts, use_case, 1, MADE_AT)["weeks"]
+    decoded = content(marts, use_case, 1, MADE_AT)["periods"]
     scale = 10 ** decoded["decimals"]
     for name in compact.NUMBERS:
-        told = [None if value is None else value / scale for value in decoded["weeks"][name]]
-        expected = [None if np.isnan(value) else value for value in marts.weeks[name]]
+        told = [None if value is None else value / scale for value in decoded["periods"][name]]
+        expected = [None if np.isnan(value) else value for value in marts.periods[name]]
         assert [value is None for value in told] == [value is None for value in expected], name
         known = [(a, b) for a, b in zip(told, expected, strict=True) if a is not None]
         assert all(a == pytest.approx(b, abs=0.5 / scale) for a, b in known), name
@@ -114,9 +114,9 @@ def test_series_that_start_at_other_weeks_stay_apart():
     packed = compact.series_periods(frame.assign(unit="N1"), ["unit"], 7)
     assert packed["series"]["start"] == [0, 1]
     assert packed["series"]["length"] == [3, 1]
-    assert packed["weeks"]["y"] == [1000, None, 3000, 7000]
+    assert packed["periods"]["y"] == [1000, None, 3000, 7000]
     known, promoted = compact.FLAGS["is_promo_known"], compact.FLAGS["is_promo"]
-    assert packed["weeks"]["flags"] == [known + promoted, 0, known, 0]
+    assert packed["periods"]["flags"] == [known + promoted, 0, known, 0]
     assert packed["series"]["demand_class"]["names"] == ["unknown"]
 
 
@@ -134,7 +134,7 @@ def test_the_library_draws_the_version_that_altair_writes():
 
 def test_every_chart_has_its_place_in_the_page(page: str):
     places = re.findall(r'<div id="([\w-]+)" class="chart">', page)
-    assert sorted(places) == sorted(charts())
+    assert sorted(places) == sorted(charts("week"))
 
 
 def test_before_any_actual_the_page_says_so(use_case: UseCase):

@@ -27,7 +27,7 @@ async function redraw(id, rows, span) {
   views.set(id, view);
 }
 
-// Labels stand at first days of weeks that are there. The weeks of one series' charts run from the
+// Labels stand at first days of periods that are there. The periods of one series' charts run from the
 // same first day to the same last one: one layer says so for the others, which share its scale.
 function setPeriods(specification, rows, span) {
   const every = Math.ceil(rows.length / TICKS);

@@ -1,7 +1,7 @@
-// The marts' columns, decoded; sums by week of the selected series.
+// The marts' columns, decoded; sums by period of the selected series.
 
-let data, meta, series, parts, weeks, newest;
-let starts = []; // the first row of each series in the columns of `weeks`
+let data, meta, series, parts, periods, newest;
+let starts = []; // the first row of each series in the columns of `periods`
 const charts = JSON.parse($("charts").textContent);
 const state = {
   key: {},
@@ -27,8 +27,8 @@ async function decode(text) {
 function take(content) {
   data = content;
   ({ meta } = data);
-  series = data.weeks.series;
-  weeks = data.weeks.weeks;
+  series = data.periods.series;
+  periods = data.periods.periods;
   parts = Object.keys(series.key);
   let row = 0;
   starts = series.length.map((n) => {
@@ -36,7 +36,7 @@ function take(content) {
     row += n;
     return first;
   });
-  newest = new Map(data.weeks.newest.at.map((place, n) => [place, n]));
+  newest = new Map(data.periods.newest.at.map((place, n) => [place, n]));
   for (
     const name of ["by_step", "value_added", "intervals", "worst", "runs", "alerts", "retraining"]
   ) {
@@ -53,23 +53,24 @@ function rowsOf(columns) {
   );
 }
 
-const scale = () => 10 ** data.weeks.decimals;
+const scale = () => 10 ** data.periods.decimals;
 const at = (column, row) => {
-  const value = weeks[column][row];
+  const value = periods[column][row];
   return value === null ? null : value / scale();
 };
-const has = (row, flag) => (weeks.flags[row] & FLAGS[flag]) !== 0;
+const has = (row, flag) => (periods.flags[row] & FLAGS[flag]) !== 0;
 const timeOf = (place) =>
-  Date.parse(`${data.weeks.first}T00:00:00Z`) + place * data.weeks.period_days * DAY;
+  Date.parse(`${data.periods.first}T00:00:00Z`) + place * data.periods.period_days * DAY;
 const placeOf = (
   text,
 ) => (text
-  ? Math.round((Date.parse(`${text}T00:00:00Z`) - timeOf(0)) / (data.weeks.period_days * DAY))
+  ? Math.round((Date.parse(`${text}T00:00:00Z`) - timeOf(0)) / (data.periods.period_days * DAY))
   : null);
 const partOf = (one, part) => series.key[part].names[series.key[part].codes[one]];
 const classOf = (one) => series.demand_class.names[series.demand_class.codes[one]];
 const nameOf = (one) => parts.map((part) => partOf(one, part)).join(" / ");
-const periodText = (place) => `week of ${day(timeOf(place))}`;
+const periodText = (place) =>
+  `${meta.period === "week" ? "week of " : ""}${day(timeOf(place))}`;
 
 function selected() {
   return series.id.map((_, one) => one)
@@ -128,7 +129,7 @@ function addPeriod(sum, row) {
   sum.error += error;
   sum.abs += Math.abs(error);
   sum.y += y;
-  sum.smape += weeks.smape[row] / 1e4;
+  sum.smape += periods.smape[row] / 1e4;
   const baseline = at("baseline_yhat", row);
   if (has(row, "comparable") && baseline !== null) {
     sum.n_same += 1;

@@ -9,8 +9,8 @@ function drawHead() {
   $("over").textContent = `${meta.use_case} · ${plural(series.id.length, "series", "series")}`;
   const last = placeOf(meta.last_period);
   const until = last === null
-    ? "Forecasts were issued, and none of the weeks that they are for has an actual yet"
-    : `Weeks up to ${day(timeOf(last) + (data.weeks.period_days - 1) * DAY)}${
+    ? `Forecasts were issued, and none of the ${meta.period}s that they are for has an actual yet`
+    : `${capital(meta.period)}s up to ${day(timeOf(last) + (data.periods.period_days - 1) * DAY)}${
       meta.is_complete ? "" : ", whose actuals are not all in"
     }`;
   $("lead").textContent = `${until}. What planners were served, fallbacks included, ` +
@@ -81,25 +81,27 @@ function drawTiles(trend, chosen) {
   const usual = pooled(earlier);
   const before = (
     text,
-  ) => (earlier.length ? `${plural(earlier.length, "week")} before: ${text}` : "no week before it");
+  ) => (earlier.length
+    ? `${plural(earlier.length, meta.period)} before: ${text}`
+    : `no ${meta.period} before it`);
   const held = sumOf(data.intervals, chosen);
   const wanted = new Set(chosen);
   const due = candidates().filter((row) => row.is_due && wanted.has(row.series));
   $("tiles").replaceChildren(
     tile(
-      "WAPE, last week",
+      `WAPE, last ${meta.period}`,
       percent(now.wape),
       before(percent(usual.wape)),
       `alert above ${percent(meta.target, 0)} · n = ${count(now.n)}`,
     ),
     tile(
-      "sMAPE, last week",
+      `sMAPE, last ${meta.period}`,
       percent(now.smape),
       before(percent(usual.smape)),
       `n = ${count(now.n)}`,
     ),
     tile(
-      "Bias, last week",
+      `Bias, last ${meta.period}`,
       signed(now.bias),
       before(signed(usual.bias)),
       `${
@@ -117,7 +119,7 @@ function drawTiles(trend, chosen) {
     tile(
       "Inside the interval",
       percent(ratio(held.n_covered, held.n_with_interval)),
-      `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_periods, "week")}`,
+      `nominal ${percent(meta.interval, 0)}, over ${plural(meta.recent_periods, meta.period)}`,
       `all steps · n = ${count(held.n_with_interval ?? 0)}`,
     ),
     tile(
@@ -147,7 +149,7 @@ function drawTrend(trend) {
         [metric]: sum[metric],
         usual: before[metric],
         target: meta.target,
-        week: periodText(sum.place),
+        period: periodText(sum.place),
         told: text(sum[metric]),
         before: text(before[metric]),
         n: count(sum.n),
@@ -155,26 +157,26 @@ function drawTrend(trend) {
     );
   }
   const n = trend.slice(-meta.trend_periods).reduce((sum, one) => sum + one.n, 0);
-  $("trend-note").textContent = `One point a week at horizon ${stepText()}; ` +
-    `n = ${plural(n, "scored forecast")}. Dashed: the ${meta.recent_periods} weeks before it ` +
+  $("trend-note").textContent = `One point a ${meta.period} at horizon ${stepText()}; ` +
+    `n = ${plural(n, "scored forecast")}. Dashed: the ${meta.recent_periods} ${meta.period}s before it ` +
     `together. The upper line of WAPE is the threshold of alerts, ${percent(meta.target, 0)}. ` +
-    "Weeks sold out, missing or not over are not scored.";
+    `${capital(meta.period)}s sold out, missing or not over are not scored.`;
 }
 
-const PERIODS = {
+const WINDOWS = {
   last_1_week: "the last week",
   last_4_weeks: "the last 4 weeks",
   last_13_weeks: "the last 13 weeks",
 };
-const periodText = (period) => PERIODS[period] ?? period;
+const windowText = (period) => WINDOWS[period] ?? period;
 
 function fillPeriods() {
   const found = [...new Set(data.worst.map((row) => row.period))];
-  const windows = Object.keys(PERIODS).filter((period) => found.includes(period));
-  const months = found.filter((period) => !(period in PERIODS)).sort().reverse();
+  const windows = Object.keys(WINDOWS).filter((period) => found.includes(period));
+  const months = found.filter((period) => !(period in WINDOWS)).sort().reverse();
   const all = [...windows, ...months];
   state.period = all.includes("last_4_weeks") ? "last_4_weeks" : all[0] ?? null;
-  options($("period"), all.map((period) => [period, periodText(period)]), state.period);
+  options($("period"), all.map((period) => [period, windowText(period)]), state.period);
 }
 
 function worstRows(chosen) {
@@ -211,14 +213,14 @@ function drawWorst(chosen) {
     { title: "Retraining", node: (row) => (row.is_candidate ? candidatePills(row) : "") },
   ];
   table($("worst"), columns, rows, {
-    nothing: "No series was scored in these weeks.",
+    nothing: "No series was scored in this window.",
     open: openSeries,
     chosen: state.series,
     sorted: state.sort,
     onSort: sortBy,
   });
   $("sort").value = state.sort;
-  $("worst-note").textContent = `Of ${periodText(state.period)}, all horizon steps together, ` +
+  $("worst-note").textContent = `Of ${windowText(state.period)}, all horizon steps together, ` +
     "what was served. Click a series to see it. " +
     `Value added: WAPE of ${meta.baseline} minus WAPE of the model, on the rows that every model ` +
     "forecast; below 0 it is worth less.";
@@ -266,11 +268,11 @@ function periodRow(one, n) {
   const row = starts[one] + n;
   const place = series.start[one] + n;
   const ds = timeOf(place);
-  const next = ds + data.weeks.period_days * DAY;
+  const next = ds + data.periods.period_days * DAY;
   const ahead = newest.get(row);
   const ofNewest = (
     column,
-  ) => (ahead === undefined ? null : scaled(data.weeks.newest[column][ahead]));
+  ) => (ahead === undefined ? null : scaled(data.periods.newest[column][ahead]));
   const [y, yhat] = [at("y", row), at("yhat", row)];
   const [lower, upper] = [at("yhat_lower", row), at("yhat_upper", row)];
   const shown = yhat ?? ofNewest("yhat");
@@ -281,7 +283,7 @@ function periodRow(one, n) {
   return {
     ds,
     end: next,
-    bar_end: ds + 0.7 * data.weeks.period_days * DAY,
+    bar_end: ds + 0.7 * data.periods.period_days * DAY,
     y,
     yhat,
     yhat_lower: lower,
@@ -294,9 +296,9 @@ function periodRow(one, n) {
     is_sold_out: has(row, "soldOut"),
     is_retrained: has(row, "retrained"),
     wape: ratio(error === null ? null : Math.abs(error), Math.abs(y)),
-    smape: error === null ? null : weeks.smape[row] / 1e4,
+    smape: error === null ? null : periods.smape[row] / 1e4,
     bias: ratio(error, Math.abs(y)),
-    week: periodText(place),
+    period: periodText(place),
     told_y: units(y),
     told_yhat: units(shown),
     told_interval: isKnown(low) ? `${units(low)} to ${units(high)}` : UNKNOWN,
@@ -325,7 +327,7 @@ function retrainingsOf(one) {
 
 function decisionIn(one, place) {
   const found = retrainingsOf(one).filter((row) =>
-    Math.floor((Date.parse(row.retrained_date) - timeOf(0)) / (data.weeks.period_days * DAY)) === place
+    Math.floor((Date.parse(row.retrained_date) - timeOf(0)) / (data.periods.period_days * DAY)) === place
   );
   return found.map((row) => row.decision.replaceAll("_", " ")).join(", ") || UNKNOWN;
 }
@@ -348,7 +350,7 @@ function drawSeries() {
   $("series-name").textContent = nameOf(one);
   $("series-name").dataset.series = series.id[one];
   $("series-note").textContent = aboutSeries(one);
-  $("strip-note").textContent = `Each week's own WAPE, sMAPE and bias at horizon ${stepText()}. ` +
+  $("strip-note").textContent = `Each ${meta.period}'s own WAPE, sMAPE and bias at horizon ${stepText()}. ` +
     `Bars end at ±${percent(CUT, 0)}; the tip tells the number. ` +
     "No bar: not scored, or nothing was sold and the ratio is not known.";
 }
@@ -360,7 +362,7 @@ function aboutSeries(one) {
   const found = data.worst.find((row) => row.series === one && row.is_candidate);
   const decided = retrainingsOf(one);
   return [
-    `Demand class ${classOf(one)}; ${plural(series.length[one], "week")} on the calendar,`,
+    `Demand class ${classOf(one)}; ${plural(series.length[one], meta.period)} on the calendar,`,
     `${plural(scored.length, "forecast")} scored at this step.`,
     decided.length
       ? `Retrained ${dayOf(decided[0].retrained_date)}: ${decided[0].decision.replaceAll("_", " ")}.`
@@ -374,12 +376,12 @@ function drawValue(trend, chosen) {
     isKnown(sum.value_added)
   );
   draw(
-    "value-weeks",
+    "value-periods",
     rows.map((sum) => ({
       ds: timeOf(sum.place),
-      bar_end: timeOf(sum.place) + 0.7 * data.weeks.period_days * DAY,
+      bar_end: timeOf(sum.place) + 0.7 * data.periods.period_days * DAY,
       value_added: sum.value_added,
-      week: periodText(sum.place),
+      period: periodText(sum.place),
       told: signed(sum.value_added),
       n: count(sum.n_same),
     })),
@@ -389,7 +391,7 @@ function drawValue(trend, chosen) {
   drawWorth(chosen);
   $("value-note").textContent = "Value added = WAPE of the baseline − WAPE of the model, in " +
     "points, on the rows that every model and baseline forecast; " +
-    `the baseline is ${meta.baseline}. Week by week at horizon ${stepText()}; ` +
+    `the baseline is ${meta.baseline}. Each ${meta.period} at horizon ${stepText()}; ` +
     `the tables are of ${meta.window}, all steps.`;
 }
 
@@ -582,21 +584,23 @@ function drawAlerts() {
     data.alerts,
     { nothing: "No alert stands." },
   );
-  const { wape, weeks: inRow, horizon_step, min_scored, tracking_signal, tracking_periods } =
+  const { wape, periods: inRow, horizon_step, min_scored, tracking_signal, tracking_periods } =
     meta.alerts;
   $("alert-note").textContent =
     `A segment is told of when its WAPE at horizon step ${horizon_step} ` +
     `lies above ${percent(wape, 0)} for ${
-      plural(inRow, "week")
+      plural(inRow, meta.period)
     } in a row, when its tracking signal ` +
     `over ${
-      plural(tracking_periods, "week")
+      plural(tracking_periods, meta.period)
     } passes ${tracking_signal}, when a series is refused a ` +
-    "forecast, and when a run is missing. Weeks whose actuals are not in, or with fewer than " +
+    `forecast, and when a run is missing. ${
+      capital(meta.period)
+    }s whose actuals are not in, or with fewer than ` +
     `${min_scored} scored forecasts, are not judged. Of all series, whatever the filter.`;
 }
 
-// One row a candidate, the largest errors of the last weeks first.
+// One row a candidate, the largest recent errors first.
 function candidates() {
   const found = new Map();
   const rows = data.worst.filter((row) => row.is_candidate)
@@ -629,7 +633,7 @@ function drawRetraining(chosen) {
       { title: "Old recipe", number: true, text: (row) => percent(row.champion_wape) },
       { title: "New recipe", number: true, text: (row) => percent(row.challenger_wape) },
       { title: "Baseline", number: true, text: (row) => percent(row.baseline_wape) },
-      { title: "Weeks", number: true, text: (row) => count(row.n_periods) },
+      { title: `${capital(meta.period)}s`, number: true, text: (row) => count(row.n_periods) },
       { title: "Served before", number: true, text: (row) => percent(row.wape_before) },
       { title: "since", number: true, text: (row) => percent(row.wape_after) },
     ],
@@ -637,10 +641,10 @@ function drawRetraining(chosen) {
     { nothing: "No series was retrained yet.", open: openSeries, chosen: state.series },
   );
   $("retraining-note").textContent = "Old and new recipe are fitted again as of the same past " +
-    "weeks and compared on weeks that neither saw; the new one serves where it is better by the " +
+    `origins and compared on ${meta.period}s that neither saw; the new one serves where it is better by the ` +
     "margin that the settings ask for, and a baseline where it beats both. All numbers are WAPE: " +
-    "of the recipes and the baseline on those held-out weeks; served before and since, of what " +
-    "was issued at the origins of the four weeks before the decision and of the four from it on. " +
+    `of the recipes and the baseline on those held-out ${meta.period}s; served before and since, of what ` +
+    `was issued at the origins of the four ${meta.period}s before the decision and of the four from it on. ` +
     "Refused: the series could not be forecast at all then.";
 }
 

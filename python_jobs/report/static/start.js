@@ -34,7 +34,8 @@ function listen() {
     state.group = event.target.value;
     drawWorth(selected());
   });
-  const ranges = [["26", "26 weeks"], ["52", "52 weeks"], ["all", "All"]].map(([range, text]) => {
+  const choices = meta.ranges.map((n) => [`${n}`, plural(n, meta.period)]);
+  const ranges = [...choices, ["all", "All"]].map(([range, text]) => {
     const button = element("button", { type: "button", textContent: text });
     button.dataset.range = range;
     button.addEventListener("click", () => {

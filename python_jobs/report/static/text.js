@@ -17,9 +17,9 @@ const FLAGS = {
 const DAY = 86400000;
 const UNKNOWN = "not known";
 const SHOWN = 12; // rows of a table before it is asked for all
-const TICKS = 6; // labels of weeks below a chart, at most
+const TICKS = 6; // labels of periods below a chart, at most
 const ERRORS_ONLY = 1; // of what the chart library tells the console
-const CUT = 2; // a bar of one week's ratio ends here
+const CUT = 2; // a bar of one period's ratio ends here
 
 const $ = (id) => document.getElementById(id);
 const isKnown = (value) => value !== null && value !== undefined && Number.isFinite(value);
@@ -53,4 +53,5 @@ const day = (time) =>
 const dayOf = (
   text,
 ) => (text ? day(Date.parse(text.length > 10 ? text : `${text}T00:00:00Z`)) : UNKNOWN);
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
 const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
