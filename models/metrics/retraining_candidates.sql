@@ -224,7 +224,7 @@ fired as (
         settings.retrain_wape as threshold,
         concat(
             'WAPE of ', cast(judged.n_scored as string), ' rows; above it in ',
-            cast(judged.n_bad_periods as string), ' periods'
+            cast(judged.n_bad_periods as string), ' ', settings.grain, 's'
         ) as detail
     from judged
     inner join settings
@@ -283,7 +283,9 @@ fired as (
             date_diff(monitored.origin_date, serving.train_end, day), settings.period_days
         ) as float64) as value,
         cast(settings.retrain_age_periods as float64) as threshold,
-        concat('periods since its training ended on ', cast(serving.train_end as string)) as detail
+        concat(
+            settings.grain, 's since its training ended on ', cast(serving.train_end as string)
+        ) as detail
     from serving
     inner join settings
         on serving.use_case = settings.use_case

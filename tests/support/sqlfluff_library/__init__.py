@@ -41,7 +41,7 @@ def key_columns() -> dict[str, str]:
 
 
 def use_case_settings(use_case: str) -> dict[str, Any]:
-    settings = _SETTINGS.use_cases[use_case].model_dump()
+    settings = _SETTINGS.use_cases[use_case].model_dump(mode="json")
     settings["sources"] = {name: value for name, value in settings["sources"].items() if value}
     return settings
 
