@@ -76,6 +76,12 @@ MAPPINGS = (
 )
 """The keys of `vars:` that are read here."""
 REQUIRED = "required"
+DEFAULTS_OF = {
+    "alerts": "alert_defaults",
+    "retraining": "retraining_defaults",
+    "features": "feature_defaults",
+}
+"""By section of a use case, the key of `vars:` with its defaults."""
 RENAMED = {
     "weeks": "periods",
     "tracking_weeks": "tracking_periods",
@@ -242,13 +248,29 @@ def _use_case(
     name: str, given: object, variables: dict[str, Any], faults: list[str]
 ) -> UseCase | None:
     where = f"use_cases.{name}"
+    merged = _merged(where, given, variables, faults)
+    if faults:
+        return None
+    if merged["refit"] == "weekly":
+        warn(Event.OLD_NAME, f"{where}: `refit: weekly` is now `refit: every_run`.")
+        merged["refit"] = "every_run"
+    try:
+        use_case = UseCase(name=name, **merged)
+    except ValidationError as error:
+        faults.extend(_describe(where, fault) for fault in error.errors())
+        return None
+    faults.extend(inconsistencies(where, use_case))
+    return use_case
+
+
+def _merged(
+    where: str, given: object, variables: dict[str, Any], faults: list[str]
+) -> dict[str, Any]:
+    """A use case's settings with the defaults of each section."""
     of_grain = _grain_defaults(given, variables)
     nested = {name: of_grain.pop(name, {}) for name in ("alerts", "retraining")}
     merged = _merge(where, given, {**variables["use_case_defaults"], **of_grain}, faults)
-    for part, defaults in (
-        ("sources", variables["source_defaults"]),
-        ("regressors", None),
-    ):
+    for part, defaults in (("sources", variables["source_defaults"]), ("regressors", None)):
         section = merged.get(part)
         if not isinstance(section, dict):
             continue
@@ -262,30 +284,15 @@ def _use_case(
             for key, value in section.items()
             if defaults is None or _is_known(f"{where}.{part}", key, list(defaults), faults)
         }
-    for part, defaults in (
-        ("alerts", "alert_defaults"),
-        ("retraining", "retraining_defaults"),
-        ("features", "feature_defaults"),
-    ):
+    for part in ("alerts", "retraining", "features"):
         if isinstance(merged.get(part), dict):
-            known = {**variables[defaults], **nested.get(part, {})}
+            known = {**variables[DEFAULTS_OF[part]], **nested.get(part, {})}
             merged[part] = _merge(f"{where}.{part}", merged[part], known, faults)
     weather = merged["sources"].get("weather") if isinstance(merged.get("sources"), dict) else None
     if weather and isinstance(weather.get("fetch"), dict):
-        place = f"{where}.sources.weather.fetch"
-        weather["fetch"] = _merge(place, weather["fetch"], variables["fetch_defaults"], faults)
-    if faults:
-        return None
-    if merged["refit"] == "weekly":
-        warn(Event.OLD_NAME, f"{where}: `refit: weekly` is now `refit: every_run`.")
-        merged["refit"] = "every_run"
-    try:
-        use_case = UseCase(name=name, **merged)
-    except ValidationError as error:
-        faults.extend(_describe(where, fault) for fault in error.errors())
-        return None
-    faults.extend(inconsistencies(where, use_case))
-    return use_case
+        at = f"{where}.sources.weather.fetch"
+        weather["fetch"] = _merge(at, weather["fetch"], variables["fetch_defaults"], faults)
+    return merged
 
 
 def _grain_defaults(given: object, variables: dict[str, Any]) -> dict[str, Any]:
