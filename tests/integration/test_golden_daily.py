@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,9 @@ from python_jobs.infra.run import Selection
 from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
 from python_jobs.runs.monitor import monitor
-from tests.support import golden
+from tests.support import browser, golden
 from tests.support import golden_daily as daily
+from tests.support.browser import needs_browser
 from tests.support.data_tests import data_tests
 from tests.support.site import Site, instant
 
@@ -159,9 +161,20 @@ def test_monitoring_names_each_morning_without_a_run(site: Site) -> None:
     assert rows == [(D9,), (D10,)]
 
 
-def test_the_report_shows_days(site: Site) -> None:
+@needs_browser
+def test_the_report_speaks_of_days(site: Site, tmp_path: Path) -> None:
+    """As of the second morning D8 is the newest day that is over: 21 sold, 106/7 forecast."""
     context = site.context(daily.TOTAL)
     marts = read_marts(context.warehouse, context.use_case, 1, Selection())
-    page = make_page(marts, context.use_case, 1, datetime(2026, 2, 12, tzinfo=UTC))
-    assert "total_daily" in page
-    assert list(marts.periods["y"].dropna())[-1] == 17.0
+    file = tmp_path / "report.html"
+    file.write_text(make_page(marts, context.use_case, 1, datetime(2026, 2, 12, tzinfo=UTC)))
+    with browser.opened(tmp_path) as page:
+        page.open(file.as_uri())
+        page.wait("document.documentElement.dataset.ready === 'true'")
+        tiles = page.value("document.getElementById('tiles').innerText")
+        buttons = page.value("document.getElementById('range').innerText")
+        assert page.errors == []
+    assert f"WAPE, last day\n{(21 - TOTAL) / 21:.1%}".replace("%", " %") in tiles
+    assert "no day before it" in tiles
+    assert "week" not in tiles
+    assert buttons.split("\n") == ["28 days", "91 days", "All"]

@@ -17,15 +17,13 @@ from python_jobs.infra.settings import load_settings
 from python_jobs.report.marts import read_marts
 from python_jobs.report.page import make_page
 from tests.support import browser, golden
-from tests.support.browser import Page
+from tests.support.browser import Page, needs_browser
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.played import Played
 from tests.support.report_marts import ODD, made_up
 from tests.support.site import ROOT
 
 READY = "document.documentElement.dataset.ready === 'true'"
-NO_BROWSER = "no chromium on this machine (apt-get install chromium, as .ci/run does)"
-needs_browser = pytest.mark.skipif(browser.chromium() is None, reason=NO_BROWSER)
 
 SERVED = """
 select

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE = 60.0
 SWITCHES = (
@@ -37,6 +39,12 @@ SWITCHES = (
 def chromium() -> str | None:
     """The browser of this machine, or None."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+needs_browser = pytest.mark.skipif(
+    chromium() is None,
+    reason="no chromium on this machine (apt-get install chromium, as .ci/run does)",
+)
 
 
 class PageFailed(AssertionError):

@@ -8,7 +8,7 @@ const state = {
   series: null,
   period: null,
   sort: "sum_abs_error",
-  range: "52",
+  range: "all",
   group: "series",
 };
 

@@ -34,6 +34,7 @@ function listen() {
     state.group = event.target.value;
     drawWorth(selected());
   });
+  state.range = `${meta.ranges.at(-1)}`;
   const choices = meta.ranges.map((n) => [`${n}`, plural(n, meta.period)]);
   const ranges = [...choices, ["all", "All"]].map(([range, text]) => {
     const button = element("button", { type: "button", textContent: text });
