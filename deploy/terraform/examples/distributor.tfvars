@@ -34,7 +34,7 @@ settings = {
     sku_weekly = {
       # Wednesday 22:00, and the schedule follows it.
       schedule   = { weekday = "wednesday", time = "22:00" }
-      alerts     = { wape = 0.7, weeks = 2 }
+      alerts     = { wape = 0.7, periods = 2 }
       retraining = { max_series = 50 }
     }
   }
