@@ -4,7 +4,7 @@
         cluster_by=['use_case', 'alert', 'segment_type', 'segment']
     )
 }}
-{# The page of the alerts: what stands now, and each run of bad weeks that is not long enough yet,
+{# The page of the alerts: what stands now, and each run of bad periods that is not long enough yet,
    with a sentence that says what is wrong.
    One row per use_case, alert, segment_type, segment, since_date. #}
 with accuracy_alerts as (
