@@ -66,18 +66,20 @@ def _number(field: str, form: str, *, zero: bool = True, n_ticks: int = 4) -> al
     return alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=zero, nice=True))
 
 
-def _said(**fields: str) -> list[alt.Tooltip]:
-    """What a mark tells: the page writes each value as text, `not known` where it is null."""
+def _tooltip(**fields: str) -> list[alt.Tooltip]:
+    """The tooltip of a mark: the page writes each value as text, `not known` where it is null."""
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in fields.items()]
 
 
 def _trend(period: str, metric: str, form: str, *, target: str = "", zero: bool = False) -> Layered:
     """One metric over time, beside the mean of the periods before and the target."""
     base = alt.Chart(ROWS).encode(x=_time())
-    told = _said(period=period, told="value", before=f"{period}s before", n="scored forecasts")
+    tooltip = _tooltip(
+        period=period, value_text="value", before=f"{period}s before", n="scored forecasts"
+    )
     line = base.mark_line(color=ACCENT, strokeWidth=2).encode(y=_number(metric, form))
     points = base.mark_circle(color=ACCENT, size=44, opacity=1).encode(
-        y=_number(metric, form), tooltip=told
+        y=_number(metric, form), tooltip=tooltip
     )
     usual = base.mark_line(color=GREY, strokeDash=[3, 3]).encode(y=_number("usual", form))
     layers: Layers = [usual, line, points]
@@ -110,9 +112,9 @@ def _series(period: str) -> Layered:
     ahead = base.mark_area(color=ACCENT, opacity=0.09).encode(
         y="newest_lower:Q", y2="newest_upper:Q"
     )
-    told = _said(
-        period=period, told_y="sold", told_yhat="forecast", told_interval="interval",
-        told_baseline="baseline", told_promo="promotion", told_state="remark",
+    tooltip = _tooltip(
+        period=period, y_text="sold", yhat_text="forecast", interval_text="interval",
+        baseline_text="baseline", promo_text="promotion", state_text="remark",
     )  # fmt: skip
     baseline = base.mark_line(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(y="baseline:Q")
     sold = base.mark_line(color=INK, strokeWidth=1.6).encode(y="y:Q")
@@ -121,7 +123,7 @@ def _series(period: str) -> Layered:
     sold_out = base.mark_point(color=INK, fill="white", size=34).encode(
         y="y:Q", opacity=alt.condition("datum.is_sold_out", alt.value(1), alt.value(0))
     )
-    hover = base.mark_rule(color=INK, opacity=0, strokeWidth=14).encode(tooltip=told)
+    hover = base.mark_rule(color=INK, opacity=0, strokeWidth=14).encode(tooltip=tooltip)
     return alt.layer(
         promoted, band, ahead, baseline, sold, newest, forecast, sold_out, *_retrained(), hover
     ).properties(height=300)
@@ -132,14 +134,14 @@ def _retrained(labels: bool = True) -> Layers:
     rule = alt.Chart(ROWS).transform_filter("datum.is_retrained")
     return [
         rule.mark_rule(color=INK, strokeDash=[1, 3], strokeWidth=1.5).encode(
-            x=_time(labels), tooltip=_said(period="retrained", told_decision="decision")
+            x=_time(labels), tooltip=_tooltip(period="retrained", decision_text="decision")
         )
     ]
 
 
 def _strip(period: str, metric: str, form: str) -> Layered:
     """One metric of one series, a bar a period; one that is not scored has none."""
-    told = _said(period=period, told="value", told_y="sold", told_yhat="forecast")
+    tooltip = _tooltip(period=period, value_text="value", y_text="sold", yhat_text="forecast")
     is_lowest = metric == "bias"
     bars = (
         alt.Chart(ROWS)
@@ -149,7 +151,7 @@ def _strip(period: str, metric: str, form: str) -> Layered:
             x2="bar_end:T",
             y=_number("shown", form, n_ticks=2),
             y2=alt.datum(0),
-            tooltip=told,
+            tooltip=tooltip,
         )
     )
     # An empty line over all periods keeps the axis that of the chart above.
@@ -170,7 +172,7 @@ def _value_added(period: str) -> Layered:
             y=_number("value_added", "+.0%"),
             y2=alt.datum(0),
             color=alt.condition("datum.value_added >= 0", alt.value(ACCENT), alt.value(INK)),
-            tooltip=_said(period=period, told="value added", n="forecasts compared"),
+            tooltip=_tooltip(period=period, value_text="value added", n="forecasts compared"),
         )
     )
     zero = alt.Chart(ROWS).mark_rule(color=INK).encode(y=alt.datum(0))
@@ -181,7 +183,9 @@ def _steps() -> Layered:
     """WAPE by how far ahead, of the model and of the baseline, on the same rows."""
     base = alt.Chart(ROWS).encode(
         x=alt.X("step:O", title="horizon step", axis=alt.Axis(labelAngle=0, grid=False)),
-        tooltip=_said(step="horizon step", told="model", told_baseline="baseline", n="compared"),
+        tooltip=_tooltip(
+            step="horizon step", value_text="model", baseline_text="baseline", n="compared"
+        ),
     )
     baseline = base.mark_line(color=GREY, point={"color": GREY, "size": 30}).encode(
         y=_number("baseline_wape", ".0%")
@@ -204,7 +208,9 @@ def _intervals() -> Layered:
         y=_number("coverage", ".0%", zero=False),
         detail="demand_class:N",
     )
-    told = _said(demand_class="demand class", step="horizon step", told="coverage", n="intervals")
+    tooltip = _tooltip(
+        demand_class="demand class", step="horizon step", value_text="coverage", n="intervals"
+    )
     classes = base.transform_filter("datum.demand_class != 'all'")
     everything = base.transform_filter("datum.demand_class == 'all'")
     label = base.transform_filter("datum.is_last").mark_text(
@@ -214,8 +220,8 @@ def _intervals() -> Layered:
     return alt.layer(
         nominal,
         classes.mark_line(color=GREY, strokeWidth=1),
-        classes.mark_circle(color=GREY, size=36, opacity=1).encode(tooltip=told),
+        classes.mark_circle(color=GREY, size=36, opacity=1).encode(tooltip=tooltip),
         everything.mark_line(color=ACCENT, strokeWidth=2),
-        everything.mark_circle(color=ACCENT, size=50, opacity=1).encode(tooltip=told),
+        everything.mark_circle(color=ACCENT, size=50, opacity=1).encode(tooltip=tooltip),
         label.encode(text="demand_class:N"),
     ).properties(height=210)

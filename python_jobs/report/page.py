@@ -16,7 +16,10 @@ from python_jobs.report import compact
 from python_jobs.report.marts import RECENT_PERIODS, Marts
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("text.js", "tables.js", "data.js", "charts.js", "sections.js", "start.js")
+SCRIPTS = (
+    *("text.js", "tables.js", "data.js", "charts.js"),
+    *("overview.js", "series.js", "value.js", "runs.js", "start.js"),
+)
 """The page's own script, in the order in which its parts know one another."""
 
 TREND_PERIODS = {"week": 52, "day": 182}

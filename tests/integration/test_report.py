@@ -37,8 +37,8 @@ where use_case = 'sku_weekly' and horizon_step = 1 and target_date = (
 """
 
 
-def shown(page: Page, place: str) -> str:
-    return page.value(f"document.getElementById('{place}').innerText")
+def shown(page: Page, element: str) -> str:
+    return page.value(f"document.getElementById('{element}').innerText")
 
 
 def tiles(page: Page) -> dict[str, str]:
@@ -170,8 +170,8 @@ def test_the_played_fortnight_shows_the_numbers_of_the_marts(
     played: Played, tab: Page, tmp_path: Path
 ):
     file = tmp_path / "report.html"
-    told = done(played.site, "report", "--out", str(file))
-    assert "report.html: 1." in told.stderr
+    ended = done(played.site, "report", "--out", str(file))
+    assert "report.html: 1." in ended.stderr
     served = played.site.read(SERVED).iloc[0]
     for page in opened(tab, file):
         headline = tiles(page)

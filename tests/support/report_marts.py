@@ -115,12 +115,12 @@ def _recent(keys: pd.DataFrame, random: np.random.Generator) -> dict[str, pd.Dat
             ).assign(n_above=lambda rows: 13 - rows["n_covered"] - rows["n_below"])
         )
     y = random.lognormal(6, 1, n)
-    for place, baseline in enumerate(("naive", "seasonal_naive", "mean_4", "mean_8")):
+    for index, baseline in enumerate(("naive", "seasonal_naive", "mean_4", "mean_8")):
         value_added.append(
             pd.DataFrame(
                 {"series_id": ids, "baseline": baseline, "n_comparable": 48, "n_removed": 4}
                 | {"sum_abs_error": y * random.lognormal(-1.4, 0.3, n), "sum_abs_y": y}
-                | {"sum_baseline_abs_error": y * random.lognormal(-1 + 0.02 * place, 0.2, n)}
+                | {"sum_baseline_abs_error": y * random.lognormal(-1 + 0.02 * index, 0.2, n)}
             )
         )
     parts = {"by_step": by_step, "intervals": intervals, "value_added": value_added}

@@ -81,10 +81,10 @@ def test_a_number_keeps_four_digits_and_null_stays_null(use_case: UseCase):
     decoded = content(marts, use_case, 1, MADE_AT)["periods"]
     scale = 10 ** decoded["decimals"]
     for name in compact.NUMBERS:
-        told = [None if value is None else value / scale for value in decoded["periods"][name]]
+        values = [None if value is None else value / scale for value in decoded["periods"][name]]
         expected = [None if np.isnan(value) else value for value in marts.periods[name]]
-        assert [value is None for value in told] == [value is None for value in expected], name
-        known = [(a, b) for a, b in zip(told, expected, strict=True) if a is not None]
+        assert [value is None for value in values] == [value is None for value in expected], name
+        known = [(a, b) for a, b in zip(values, expected, strict=True) if a is not None]
         assert all(a == pytest.approx(b, abs=0.5 / scale) for a, b in known), name
 
 

@@ -3,7 +3,7 @@
 const views = new Map();
 const drawing = new Map();
 
-// Draw a chart anew; calls for one place follow one another.
+// Draw a chart anew; calls for one element follow one another.
 function draw(id, rows, span = null) {
   const next = (drawing.get(id) ?? Promise.resolve()).then(() => redraw(id, rows, span));
   drawing.set(id, next.catch((error) => fail(error)));

@@ -36,7 +36,7 @@ function take(content) {
     row += n;
     return first;
   });
-  newest = new Map(data.periods.newest.at.map((place, n) => [place, n]));
+  newest = new Map(data.periods.newest.at.map((index, n) => [index, n]));
   for (
     const name of ["by_step", "value_added", "intervals", "worst", "runs", "alerts", "retraining"]
   ) {
@@ -59,9 +59,9 @@ const at = (column, row) => {
   return value === null ? null : value / scale();
 };
 const has = (row, flag) => (periods.flags[row] & FLAGS[flag]) !== 0;
-const timeOf = (place) =>
-  Date.parse(`${data.periods.first}T00:00:00Z`) + place * data.periods.period_days * DAY;
-const placeOf = (
+const timeOf = (index) =>
+  Date.parse(`${data.periods.first}T00:00:00Z`) + index * data.periods.period_days * DAY;
+const periodIndex = (
   text,
 ) => (text
   ? Math.round((Date.parse(`${text}T00:00:00Z`) - timeOf(0)) / (data.periods.period_days * DAY))
@@ -69,8 +69,8 @@ const placeOf = (
 const partOf = (one, part) => series.key[part].names[series.key[part].codes[one]];
 const classOf = (one) => series.demand_class.names[series.demand_class.codes[one]];
 const nameOf = (one) => parts.map((part) => partOf(one, part)).join(" / ");
-const periodText = (place) =>
-  `${meta.period === "week" ? "week of " : ""}${day(timeOf(place))}`;
+const periodText = (index) =>
+  `${meta.period === "week" ? "week of " : ""}${day(timeOf(index))}`;
 
 function selected() {
   return series.id.map((_, one) => one)
@@ -98,10 +98,10 @@ function byPeriod(chosen) {
     for (let n = 0; n < series.length[one]; n += 1) {
       const row = starts[one] + n;
       if (!has(row, "scored")) continue;
-      const place = series.start[one] + n;
-      if (!sums.has(place)) {
-        sums.set(place, {
-          place,
+      const index = series.start[one] + n;
+      if (!sums.has(index)) {
+        sums.set(index, {
+          index,
           n: 0,
           error: 0,
           abs: 0,
@@ -113,12 +113,12 @@ function byPeriod(chosen) {
           same_y: 0,
         });
       }
-      addPeriod(sums.get(place), row);
+      addPeriod(sums.get(index), row);
     }
   }
-  const last = placeOf(meta.last_period);
-  return [...sums.values()].filter((sum) => last === null || sum.place <= last).sort((a, b) =>
-    a.place - b.place
+  const last = periodIndex(meta.last_period);
+  return [...sums.values()].filter((sum) => last === null || sum.index <= last).sort((a, b) =>
+    a.index - b.index
   );
 }
 

@@ -12,14 +12,14 @@ function cellText(text) {
 
 // A table of `rows`; a column is {title, text(row), number, sort, node(row)}.
 function table(
-  place,
+  target,
   columns,
   rows,
   { nothing, open = null, chosen = null, sorted = null, onSort = null } = {},
 ) {
-  const isAll = place.dataset.all === "true";
+  const isAll = target.dataset.all === "true";
   if (!rows.length) {
-    place.replaceChildren(element("p", { className: "nothing", textContent: nothing }));
+    target.replaceChildren(element("p", { className: "nothing", textContent: nothing }));
     return;
   }
   const head = element("tr", {}, ...columns.map((column) => headCell(column, sorted, onSort)));
@@ -32,12 +32,12 @@ function table(
     const more = element("button", { type: "button", className: "more" });
     more.textContent = isAll ? `Show ${SHOWN} only` : `Show all ${count(rows.length)}`;
     more.addEventListener("click", () => {
-      place.dataset.all = String(!isAll);
-      table(place, columns, rows, { nothing, open, chosen, sorted, onSort });
+      target.dataset.all = String(!isAll);
+      table(target, columns, rows, { nothing, open, chosen, sorted, onSort });
     });
     parts.push(more);
   }
-  place.replaceChildren(...parts);
+  target.replaceChildren(...parts);
 }
 
 function headCell(column, sorted, onSort) {

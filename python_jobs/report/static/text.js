@@ -18,7 +18,7 @@ const DAY = 86400000;
 const UNKNOWN = "not known";
 const SHOWN = 12; // rows of a table before it is asked for all
 const TICKS = 6; // labels of periods below a chart, at most
-const ERRORS_ONLY = 1; // of what the chart library tells the console
+const ERRORS_ONLY = 1; // a log level of Vega
 const CUT = 2; // a bar of one period's ratio ends here
 
 const $ = (id) => document.getElementById(id);
