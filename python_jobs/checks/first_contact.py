@@ -48,9 +48,9 @@ def examine(context: RunContext, *, account: str | None = None) -> Iterator[Chec
 def summary(found: Sequence[Check]) -> str:
     """The last line: how much held."""
     counts = {kind: sum(one.is_fine is kind for one in found) for kind in (True, False, None)}
-    told = f"{counts[True]} held, {counts[False]} did not, {counts[None]} could not be checked."
+    counted = f"{counts[True]} held, {counts[False]} did not, {counts[None]} could not be checked."
     failed = [one.what for one in found if one.is_fine is False]
-    return f"{told} What did not: {', '.join(failed)}." if failed else told
+    return f"{counted} Failed: {', '.join(failed)}." if failed else counted
 
 
 def where(context: RunContext) -> Check:

@@ -116,16 +116,16 @@ def _sales(context: RunContext, now: datetime) -> str:
         raise ShelfcastError("no row of the sales could be used: `shelfcast doctor` says more.")
     expected = period_start(use_case, origin_at(use_case, now).origin_date)
     behind = max(0, (expected - newest.date()).days // use_case.period_days)
-    told = (
+    text = (
         f"the newest {use_case.grain} built is that of {newest:%Y-%m-%d}, {expected} has ended"
         f"{f': {behind} behind' if behind else ''}"
     )
     if behind > use_case.max_periods_stale:
         raise ShelfcastError(
-            f"{told}, more than max_periods_stale {use_case.max_periods_stale}. Load them "
+            f"{text}, more than max_periods_stale {use_case.max_periods_stale}. Load them "
             "(`shelfcast load FILE --as sales`), then build: `shelfcast check-future`."
         )
-    return told
+    return text
 
 
 def _plans(context: RunContext, now: datetime) -> str:
@@ -138,7 +138,9 @@ def _plans(context: RunContext, now: datetime) -> str:
         run = context.new_run("check", [origin], RunOptions())
         missing = missing_regressors(warehouse, run)
         if missing.empty:
-            return f"every regressor is told for the {_weeks(use_case)} after {origin.origin_date}"
+            return (
+                f"every regressor has a value for the {_weeks(use_case)} after {origin.origin_date}"
+            )
         n_series, n_unfilled = (
             int(warehouse.read(_named(statement, use_case))["n"].iloc[0])
             for statement in (FORECASTABLE, UNFILLED)
@@ -193,15 +195,15 @@ def _times(context: RunContext, now: datetime) -> str:
         f"{one.as_of_at:%a %Y-%m-%d %H:%M} ({one.as_of_at.astimezone(UTC):%a %H:%M} UTC)"
         for one in origins
     )
-    told = f"next {at} {use_case.time_zone}, of origin {origins[0].origin_date}"
+    text = f"next {at} {use_case.time_zone}, of origin {origins[0].origin_date}"
     closes = _closes(use_case, origins[0])
     left = closes - origins[0].as_of_at
     if left <= timedelta(0):
         raise ShelfcastError(
-            f"{told}: its forecasts may be issued before {closes:%a %Y-%m-%d %H:%M}, so that no "
+            f"{text}: its forecasts may be issued before {closes:%a %Y-%m-%d %H:%M}, so that no "
             "scheduled run would issue. Change schedule or issue_window_days."
         )
-    return f"{told}; the issue window is open for {_hours(left)} then"
+    return f"{text}; the issue window is open for {_hours(left)} then"
 
 
 def _last_run(context: RunContext, now: datetime) -> str:
@@ -217,18 +219,18 @@ def _last_run(context: RunContext, now: datetime) -> str:
     took = timedelta(seconds=int(last["seconds"]))
     first, second = next_origins(use_case, now)[:2]
     between = second.as_of_at - first.as_of_at
-    told = f"run {last['run_id']} of {last['started_at']:%Y-%m-%d %H:%M} UTC took {_hours(took)}"
+    text = f"run {last['run_id']} of {last['started_at']:%Y-%m-%d %H:%M} UTC took {_hours(took)}"
     if took >= between:
         raise ShelfcastError(
-            f"{told}, and the next starts after {_hours(between)}: the second would meet the "
+            f"{text}, and the next starts after {_hours(between)}: the second would meet the "
             "first's lease and end. Give the job more tasks, or the schedule more time."
         )
     if first.as_of_at + took >= _closes(use_case, first):
         raise ShelfcastError(
-            f"{told}: it would end after its issue window has closed. Start it earlier, or raise "
+            f"{text}: it would end after its issue window has closed. Start it earlier, or raise "
             "issue_window_days."
         )
-    return f"{told}, and {_hours(between)} lie between two"
+    return f"{text}, and {_hours(between)} lie between two"
 
 
 USE_CASE: list[tuple[str, Look]] = [

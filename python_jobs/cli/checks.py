@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 def check_future(
     ctx: click.Context, /, as_of_at: datetime | None, options: RunOptions, dry_run: bool
 ) -> None:
-    """List the weeks ahead that lack a plan or the weather, before the run that needs them.
+    """List the future periods that lack a plan or the weather, before the run that needs them.
 
-    What a hole means is each regressor's when_missing; exits with 1 where the run would stop.
+    The setting when_missing of each regressor says what a hole does. Exits with 1 where the run
+    would stop.
 
     \b
     Example:
@@ -47,7 +48,7 @@ def check_future(
             describe(context, context.new_run("check", [origin], options))
             return
         run, missing = checking.check_future(context, options, now=now)
-        show(missing, f"What no source told of the weeks after {run.origins[-1].origin_date}")
+        show(missing, f"Missing regressors after {run.origins[-1].origin_date}")
         check_gate(context.warehouse, run)
 
 
@@ -78,7 +79,7 @@ def check_runs(ctx: click.Context, grace: float) -> None:
     for name in names:
         ctx.obj["use_case"] = name
         try:
-            _tell_overdue(open_context(ctx), timedelta(hours=grace))
+            _show_overdue(open_context(ctx), timedelta(hours=grace))
         except SettingsError:
             raise
         except ShelfcastError as error:
@@ -87,7 +88,7 @@ def check_runs(ctx: click.Context, grace: float) -> None:
         raise ShelfcastError(f"the runs could not be looked at: {' '.join(failures)}")
 
 
-def _tell_overdue(context: RunContext, grace: timedelta) -> None:
+def _show_overdue(context: RunContext, grace: timedelta) -> None:
     from python_jobs.checks.overdue import overdue_runs
 
     found = overdue_runs(context, datetime.now(UTC), grace)

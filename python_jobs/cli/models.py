@@ -103,8 +103,8 @@ def _print_history(found: History) -> None:
         click.echo(f"{row.model_name} {row.model_version}")
         click.echo(f"  fitted with {row.hyperparameters}\n  worth {row.metrics}")
         for column, what in REGRESSORS_TOLD.items():
-            if isinstance(told := getattr(row, column), str):
-                click.echo(f"  {what} {told}")
+            if isinstance(text := getattr(row, column), str):
+                click.echo(f"  {what} {text}")
     if not found.decisions.empty:
         formats = {name: ".1%" for name in found.decisions if str(name).endswith("wape")}
         print_table(found.decisions, "Retrainings, the newest last", formats)
@@ -123,9 +123,9 @@ def promote_model(ctx: click.Context, /, series: str, model_version: str, dry_ru
       shelfcast models promote --series 'N1|retail|A17' --model-version 20261115-R1-challenger
     """
     with command_context(ctx) as context:
-        told = _versions(context, dry_run).promote(series, model_version)
+        message = _versions(context, dry_run).promote(series, model_version)
     if dry_run:
-        click.echo(told)
+        click.echo(message)
 
 
 @models.command("rollback")
@@ -140,9 +140,9 @@ def roll_back_model(ctx: click.Context, /, series: str, dry_run: bool) -> None:
       shelfcast models rollback --series 'N1|retail|A17'
     """
     with command_context(ctx) as context:
-        told = _versions(context, dry_run).roll_back(series)
+        message = _versions(context, dry_run).roll_back(series)
     if dry_run:
-        click.echo(told)
+        click.echo(message)
 
 
 def _versions(context: RunContext, dry_run: bool) -> Versions:

@@ -48,7 +48,7 @@ def check_calendar(project: Path, use_case: UseCase, origins: Sequence[Origin]) 
     return f"{len(rows)} holidays of {', '.join(_countries(use_case))}, {years[0]} to {years[-1]}"
 
 
-def warn_of_untold_years(warehouse: Warehouse, project: Path, use_case: UseCase) -> None:
+def warn_of_years_without_holidays(warehouse: Warehouse, project: Path, use_case: UseCase) -> None:
     """Warn of training years without a holiday in the seed."""
     if not calendar_regressors(use_case):
         return

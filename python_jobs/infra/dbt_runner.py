@@ -26,9 +26,9 @@ QUIET = ("--log-level", "none", "--log-level-file", "info")
 
 FAILED = ("error", "fail", "runtime error", "partial success")
 LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
-"""What is told of dbt's own events, by dbt's level."""
+"""dbt's own events that are logged, by dbt's level."""
 
-TOLD_ELSEWHERE = re.compile(
+LOGGED_ELSEWHERE = re.compile(
     r"Log\w+Result|\w*RunResult\w*|\w+OnRun|AdapterEventError|MainStackTrace|BehaviorChangeEvent"
 )
 """Events that repeat what became of a node or of a command, and one that is meant: what a later dbt
@@ -67,12 +67,12 @@ class Dbt:
 
         Args:
             selector: of selectors.yml.
-            on_progress: told of each node.
+            on_progress: called for each node.
 
         Raises:
             ConnectionFailed, DbtFailed: see `run`.
         """
-        # What ran is told by events; dbt's own files of it would be seconds of work a stage.
+        # Events say what ran; dbt's own files of it would cost seconds a stage.
         arguments = ("--selector", selector, "--exclude-resource-type", "unit_test")
         self.run("build", "--no-write-json", *arguments, on_progress=on_progress)
 
@@ -243,7 +243,7 @@ class Dbt:
 
 @contextmanager
 def _environment(name: str, value: str) -> Iterator[None]:
-    """Set a variable for a while: what this process asks afterwards is not what dbt was told."""
+    """Set an environment variable for the block, then give it its old value again."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -279,7 +279,7 @@ def _listener(on_progress: Progress | None) -> Callable[[Any], None]:
         name, data = event.info.name, event.data
         if name == "NodeFinished":
             _hear_node(data.node_info, data.run_result)
-        elif event.info.level in LEVELS and is_json() and not TOLD_ELSEWHERE.fullmatch(name):
+        elif event.info.level in LEVELS and is_json() and not LOGGED_ELSEWHERE.fullmatch(name):
             level = LEVELS[event.info.level]
             kind = Event.DBT_FAILED if level == logging.ERROR else Event.DBT_WARNED
             log(kind, f"dbt: {_plain(event.info.msg)}", level=level, dbt_event=name)
@@ -295,8 +295,8 @@ def _listener(on_progress: Progress | None) -> Callable[[Any], None]:
 
 def _hear_node(node: Any, result: Any) -> None:  # noqa: ANN401 - generated protobuf classes
     """Count what a node's query cost; where machines read the log, say how the node ended."""
-    told = {name: _whole(result.adapter_response, name) for name in ("bytes_billed", "slot_ms")}
-    usage.add(told["bytes_billed"], told["slot_ms"])
+    cost = {name: _whole(result.adapter_response, name) for name in ("bytes_billed", "slot_ms")}
+    usage.add(cost["bytes_billed"], cost["slot_ms"])
     if not is_json():
         return
     event, level = Event.DBT_NODE_ENDED, logging.DEBUG
@@ -312,7 +312,7 @@ def _hear_node(node: Any, result: Any) -> None:  # noqa: ANN401 - generated prot
         status=result.status,
         seconds=round(result.execution_time, 3),
         bytes_processed=_whole(result.adapter_response, "bytes_processed"),
-        **told,
+        **cost,
     )
 
 

@@ -262,8 +262,8 @@ def as_markdown() -> str:
 
 def _named(fields: tuple[str, ...]) -> str:
     """The fields in code marks; a star stands for the numbers that a decision rests on."""
-    told = [f"`{name.rstrip('?')}`{'?' if name.endswith('?') else ''}" for name in fields]
-    return ", ".join("the decision's numbers" if one == "`*`" else one for one in told)
+    names = [f"`{name.rstrip('?')}`{'?' if name.endswith('?') else ''}" for name in fields]
+    return ", ".join("the decision's numbers" if one == "`*`" else one for one in names)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ class JsonFormatter(logging.Formatter):
         """Of a process with this environment, which says which task of which job it is."""
         super().__init__()
         self.environment = environment
-        self.place = _place(environment)
+        self.task = _task(environment)
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record."""
@@ -167,7 +167,7 @@ class JsonFormatter(logging.Formatter):
             "event": getattr(record, "event", Event.LIBRARY_WARNED.value),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
-        fields = {**_ABOUT.get(), **getattr(record, "fields", {}), **self.place}
+        fields = {**_ABOUT.get(), **getattr(record, "fields", {}), **self.task}
         if record.name != LOGGER.name:
             fields["logger"] = record.name
         if record.exc_info:
@@ -178,7 +178,7 @@ class JsonFormatter(logging.Formatter):
         return _without_secrets(_line({**head, **fields, **head}), self.environment)
 
 
-def _place(environment: Mapping[str, str]) -> dict[str, Any]:
+def _task(environment: Mapping[str, str]) -> dict[str, Any]:
     """Which task of which job this process is, on Cloud Run."""
     if "CLOUD_RUN_JOB" not in environment:
         return {}

@@ -206,17 +206,17 @@ def step(warehouse: Warehouse, run: Run, name: str) -> Iterator[StepCounts]:
     except BaseException as error:
         counts.message = str(error)[:2000]
         seconds = time.perf_counter() - start
-        with suppress(ShelfcastError):  # the step's own error is the one to tell
+        with suppress(ShelfcastError):  # the step's own error is the one to raise
             _write(warehouse, run, name, _ended(run, name, "failed", counts, seconds))
         raise
     finally:
         _STEP.reset(token)
     seconds = time.perf_counter() - start
     _write(warehouse, run, name, _ended(run, name, "done", counts, seconds))
-    _tell(run, name, counts, seconds)
+    _log_ended(run, name, counts, seconds)
 
 
-def _tell(run: Run, name: str, counts: StepCounts, seconds: float) -> None:
+def _log_ended(run: Run, name: str, counts: StepCounts, seconds: float) -> None:
     for model_name, part in counts.models.items():
         log(
             Event.MODEL_STEP_ENDED,

@@ -1,4 +1,4 @@
-"""Reads the settings: `vars:` of dbt_project.yml, or a deployment's own file in their place.
+"""Reads the settings: `vars:` of dbt_project.yml, or a deployment's own file instead.
 
 SQL and Python read the same keys. The defaults stand once, under `use_case_defaults`,
 `source_defaults` and `regressor_defaults`; a key that is not there is refused by name. A
@@ -101,12 +101,12 @@ def project_dir(environment: Mapping[str, str] = os.environ) -> Path:
         SettingsError: none of them holds a dbt_project.yml.
     """
     named = environment.get("SHELFCAST_PROJECT_DIR")
-    places = [Path(named)] if named else [Path.cwd(), Path(__file__).resolve().parents[2]]
-    for place in places:
-        if (place / "dbt_project.yml").is_file():
-            return place
+    folders = [Path(named)] if named else [Path.cwd(), Path(__file__).resolve().parents[2]]
+    for folder in folders:
+        if (folder / "dbt_project.yml").is_file():
+            return folder
     raise SettingsError(
-        f"no dbt_project.yml in {', '.join(str(place) for place in places)}. "
+        f"no dbt_project.yml in {', '.join(str(folder) for folder in folders)}. "
         "Run from the project's folder, or set SHELFCAST_PROJECT_DIR."
     )
 
@@ -156,7 +156,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
 
     Raises:
         SettingsError: a file cannot be read, a key is unknown or missing, a value is not allowed;
-            all faults at once, each with its place.
+            all faults at once, each with its path.
     """
     variables = _read_yaml(project / "dbt_project.yml").get("vars", {})
     own = environment.get("SHELFCAST_SETTINGS", "")
@@ -322,8 +322,8 @@ def _is_known(where: str, key: object, known: list[str], faults: list[str]) -> b
 
 
 def _no_mappings(given: Mapping[str, object]) -> list[str]:
-    """The faults of what should be mappings, by place."""
-    return [_no_mapping(place, one) for place, one in given.items() if not isinstance(one, dict)]
+    """One fault for each value that should be a mapping, with its path."""
+    return [_no_mapping(path, one) for path, one in given.items() if not isinstance(one, dict)]
 
 
 def _no_mapping(where: str, given: object) -> str:
@@ -339,8 +339,8 @@ def _unknown_key(where: str, key: object, known: list[str]) -> str:
 
 
 def _describe(where: str, fault: Mapping[str, Any]) -> str:
-    place = ".".join([where, *(str(part) for part in fault["loc"])])
-    return f"{place}: {fault['msg']} (found {fault['input']!r})"
+    path = ".".join([where, *(str(part) for part in fault["loc"])])
+    return f"{path}: {fault['msg']} (found {fault['input']!r})"
 
 
 @functools.cache

@@ -80,11 +80,11 @@ def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list
         faults.append(f"{where}.fetch.variables: names no variable to fetch")
     mapped = {name: weather.columns.get(name, "") for name in ("location", "date", "kind")}
     mapped |= {name: weather.columns.get(name, "") for name in fetch.variables}
-    places = {f"columns.{name}": column for name, column in mapped.items()}
+    keys = {f"columns.{name}": column for name, column in mapped.items()}
     faults += [
-        f"{where}.{place}: '{column}' must be a plain column name, because what is fetched is "
+        f"{where}.{key}: '{column}' must be a plain column name, because what is fetched is "
         "written to it"
-        for place, column in {**places, "known_at": weather.known_at}.items()
+        for key, column in {**keys, "known_at": weather.known_at}.items()
         if not re.fullmatch(r"[A-Za-z_]\w*", column)
     ]
     return faults

@@ -228,7 +228,7 @@ def play(today: date, *, keep: bool) -> None:
         _replay(context, origins[:WEEKS_BEFORE_REVIEW])
         _judge(context, review)
         decaying = _series_id(data)
-        _tell_candidates(context, decaying)
+        _show_candidates(context, decaying)
         _say(f"shelfcast retrain --candidates --as-of {review:%Y-%m-%dT%H:%M}")
         retrain(context, candidates=True, as_of_at=review)
         before = context.warehouse.read(SCORED)
@@ -238,15 +238,15 @@ def play(today: date, *, keep: bool) -> None:
         _show(context, decaying, _corrected(before, context.warehouse.read(SCORED)))
         _ask_what_if(context, state / "demo")
         _write_report(context, state / "demo" / "report.html")
-    _tell(f"{time.monotonic() - started:.0f} s in all")
+    _write_line(f"{time.monotonic() - started:.0f} s in all")
     click.echo(NEXT)
 
 
 def _say(what: str) -> None:
-    _tell(click.style(f"▸ {what}", bold=True) if sys.stderr.isatty() else f"▸ {what}")
+    _write_line(click.style(f"▸ {what}", bold=True) if sys.stderr.isatty() else f"▸ {what}")
 
 
-def _tell(what: str) -> None:
+def _write_line(what: str) -> None:
     """Write a line to stderr, above the progress bars; click would write past them."""
     sys.stderr.write(f"{what}\n")
 
@@ -289,15 +289,15 @@ def _load(context: RunContext, folder: Path, today: date, known_by: datetime) ->
             context.warehouse, context.connection, context.use_case, str(folder / name), kind
         )
         context.progress("load", done, len(FILES))
-        _tell(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows")
+        _write_line(f"  shelfcast load {name} --as {kind}: {report.n_rows} rows")
     _load_sales(context, early)
-    _tell(f"  {data.facts.n_series} series; what was injected: {data.facts_json}")
+    _write_line(f"  {data.facts.n_series} series; what was injected: {data.facts_json}")
     return data
 
 
 def _load_sales(context: RunContext, path: Path) -> None:
     report = load_file(context.warehouse, context.connection, context.use_case, str(path), "sales")
-    _tell(f"  shelfcast load {path.name} --as sales: {report.n_rows} rows")
+    _write_line(f"  shelfcast load {path.name} --as sales: {report.n_rows} rows")
 
 
 def _split_sales(folder: Path, known_by: datetime) -> Path:
@@ -315,12 +315,12 @@ def _split_sales(folder: Path, known_by: datetime) -> Path:
     ):
         rows = csv.reader(whole)
         header = next(rows)
-        context = header.index("loaded_at")
+        loaded_at = header.index("loaded_at")
         writers = csv.writer(first), csv.writer(second)
         for writer in writers:
             writer.writerow(header)
         for row in rows:
-            is_late = len(row) > context and row[context] > limit
+            is_late = len(row) > loaded_at and row[loaded_at] > limit
             writers[is_late].writerow(row)
     return early
 
@@ -334,7 +334,7 @@ def _replay(context: RunContext, origins: list[Origin]) -> None:
 def _judge(context: RunContext, as_of_at: datetime) -> None:
     _say(f"shelfcast monitor --as-of {as_of_at:%Y-%m-%dT%H:%M}")
     report = monitor(context, as_of_at=as_of_at)
-    _tell(f"  {report}")
+    _write_line(f"  {report}")
 
 
 def _series_id(data: DemoData) -> str:
@@ -343,7 +343,7 @@ def _series_id(data: DemoData) -> str:
     return "|".join(parts)
 
 
-def _tell_candidates(context: RunContext, decaying: str) -> None:
+def _show_candidates(context: RunContext, decaying: str) -> None:
     print_table(
         context.warehouse.read(CANDIDATES, decaying=decaying),
         "Due for retraining, the largest errors first (the table retraining_candidates)",

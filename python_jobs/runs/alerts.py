@@ -21,13 +21,13 @@ left join (
     select distinct alert, segment_type, segment, since_date
     from {alert_log}
     where use_case = @use_case and as_of_at <= @as_of_at
-) as told
+) as logged
     on
-        alerts.alert = told.alert
-        and alerts.segment_type = told.segment_type
-        and alerts.segment = told.segment
-        and alerts.since_date = told.since_date
-where alerts.use_case = @use_case and alerts.is_breach and told.alert is null
+        alerts.alert = logged.alert
+        and alerts.segment_type = logged.segment_type
+        and alerts.segment = logged.segment
+        and alerts.since_date = logged.since_date
+where alerts.use_case = @use_case and alerts.is_breach and logged.alert is null
 order by alerts.alert, alerts.segment_type, alerts.segment, alerts.since_date
 """
 
@@ -38,10 +38,10 @@ select count(*) as n from {accuracy_alerts} where use_case = @use_case and is_br
 
 @dataclass(frozen=True)
 class AlertReport:
-    """What monitoring had to tell.
+    """The alerts of a monitoring run.
 
     Attributes:
-        new: breaches that were never told before, as `accuracy_alerts` holds them.
+        new: breaches that no run logged before, as `accuracy_alerts` holds them.
         n_standing: breaches that stand, the new ones among them.
     """
 
@@ -52,10 +52,10 @@ class AlertReport:
         return f"{len(self.new)} new alerts, {self.n_standing} standing"
 
 
-def tell_alerts(warehouse: Warehouse, run: Run) -> AlertReport:
-    """Log a line for each new breach, then write down that it was told.
+def log_new_alerts(warehouse: Warehouse, run: Run) -> AlertReport:
+    """Log a line for each new breach, then append it to alert_log.
 
-    A run that dies between the two tells it again: an alert may come twice, and is never lost.
+    A run that dies between the two logs it again: an alert may come twice, and is never lost.
 
     Args:
         warehouse: holds `accuracy_alerts` as of the run's origin, and alert_log.

@@ -20,9 +20,9 @@ from python_jobs.runs.intake import refresh_weather
 from python_jobs.runs.leases import (
     lease_scope,
     leased,
+    log_run_ended,
+    log_task_ended,
     take_lease,
-    tell_ended,
-    tell_task_ended,
 )
 from python_jobs.runs.recorded import recorded_run, require_own_panels
 from python_jobs.runs.stages import ensure_tables
@@ -93,7 +93,7 @@ def do_step(context: RunContext, chain: Chain, run: Run, options: RunOptions, st
             return step.do(context, run)
     report = None
     if step.is_sharded and done.by_this(step.name):
-        tell_task_ended(run, f"its series were {step.past} before")
+        log_task_ended(run, f"its series were {step.past} before")
     else:
         with renewed(take_lease(context, run, options)):
             report = step.do(context, run)
@@ -146,7 +146,7 @@ def _as_task(context: RunContext, chain: Chain, options: RunOptions, opening: Op
     named = context.new_run(chain.kind, [], options)
     if chain.closing and read_done(context.warehouse, named).by_any(chain.closing[-1].name):
         give_back(context.store, lease_scope(context, named), named.run_id)
-        tell_task_ended(named, f"nothing to do, the run is {chain.closing[-1].past}")
+        log_task_ended(named, f"nothing to do, the run is {chain.closing[-1].past}")
         return {}
     run = _opened_by_the_first(context, chain, named, options, opening)
     with renewed(take_lease(context, run, replace(options, take_over=False))):
@@ -225,11 +225,11 @@ def _close(context: RunContext, chain: Chain, run: Run) -> None:
     n_done = read_done(context.warehouse, run).by_how_many(shared.name)
     if n_done < run.shard.count:
         what = f"{n_done} of {run.shard.count} tasks have {shared.past}"
-        tell_task_ended(run, f"{what}, the last one publishes" if chain.closing else what)
+        log_task_ended(run, f"{what}, the last one publishes" if chain.closing else what)
         return
     for step in chain.closing:
         if step.do(context, run) is False:
-            tell_task_ended(run, "another task is publishing")
+            log_task_ended(run, "another task is publishing")
             return
     give_back(context.store, lease_scope(context, run), run.run_id)
-    tell_ended(run)
+    log_run_ended(run)

@@ -17,7 +17,7 @@ def leased(context: RunContext, run: Run, options: RunOptions) -> Iterator[None]
     """Hold the use case's lease for a run, and say when the run is done."""
     with released(take_lease(context, run, options)):
         yield
-    tell_ended(run)
+    log_run_ended(run)
 
 
 def take_lease(context: RunContext, run: Run, options: RunOptions) -> Lease:
@@ -50,13 +50,13 @@ def lease_scope(context: RunContext, run: Run) -> str:
     return f"{context.connection.dataset} {run.use_case.name}"
 
 
-def tell_ended(run: Run) -> None:
+def log_run_ended(run: Run) -> None:
     """Log that a run is done."""
     log(Event.RUN_ENDED, f"{run.use_case.name} {run.kind} {run.run_id}: done", run_id=run.run_id)
     about(use_case=run.use_case.name)
 
 
-def tell_task_ended(run: Run, why: str) -> None:
+def log_task_ended(run: Run, why: str) -> None:
     """Log that one task of a run is done, and why it does no more."""
     log(
         Event.TASK_ENDED,

@@ -8,7 +8,7 @@ from python_jobs.data.sources import check_sources
 from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Run, step, write_origins
 from python_jobs.infra.schedule import origin_at
-from python_jobs.runs.alerts import AlertReport, tell_alerts
+from python_jobs.runs.alerts import AlertReport, log_new_alerts
 from python_jobs.runs.context import RunContext, RunOptions
 from python_jobs.runs.executors import execute
 from python_jobs.runs.stages import build_stage, ensure_tables
@@ -29,7 +29,7 @@ def score(context: RunContext, run: Run) -> None:
 def report_alerts(context: RunContext, run: Run) -> AlertReport:
     """Log each new alert once."""
     with step(context.warehouse, run, "alerts") as counts:
-        report = tell_alerts(context.warehouse, run)
+        report = log_new_alerts(context.warehouse, run)
         counts.n_in, counts.n_out = report.n_standing, len(report.new)
         counts.message = str(report)
     return report

@@ -116,8 +116,8 @@ def _compare(
     chosen = _chosen(context, run, policy, only_candidates=only_candidates)
     record_refused(context.warehouse, run, family, chosen)
     if not chosen.classes:
-        told = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
-        raise RunStopped(f"{run.use_case.name}: nothing to retrain: {told}")
+        why = left_out_of(chosen) if chosen.left_out else "no candidate is among those named."
+        raise RunStopped(f"{run.use_case.name}: nothing to retrain: {why}")
     run = replace(run, selection=Selection(names=tuple(chosen.classes)))
     with step(context.warehouse, run, "retrain") as counts, of_model(family.name):
         report = _carry_through(context, run, origins, family, chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from python_jobs.data.holiday_calendar import check_calendar, warn_of_untold_years
+from python_jobs.data.holiday_calendar import check_calendar, warn_of_years_without_holidays
 from python_jobs.data.sources import check_sources
 from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.lease import acquire_waiting, released
@@ -55,7 +55,7 @@ def prepare(context: RunContext, run: Run) -> None:
         if run.kind == "issued":
             _check_source_freshness(context)
         context.dbt.build("before_forecast", dbt_progress(context, "dbt before"))
-    warn_of_untold_years(context.warehouse, context.project, context.use_case)
+    warn_of_years_without_holidays(context.warehouse, context.project, context.use_case)
 
 
 def publish(context: RunContext, run: Run) -> bool:

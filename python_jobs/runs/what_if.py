@@ -87,7 +87,7 @@ def what_if(
     if not dry_run:
         record(context.warehouse, run, rows)
     found = WhatIf(rows, question.unused)
-    _tell(run, scenario, found)
+    _log_found(run, scenario, found)
     return found
 
 
@@ -147,11 +147,11 @@ def _require_seen(context: RunContext, scenario: str) -> None:
 
 def _reasons(unused: pd.DataFrame) -> str:
     counts = unused["rejected_because"].value_counts()
-    told = ", ".join(f"{n} {reason}" for reason, n in counts.items())
-    return f"{told} (first: {unused['source_row'].iloc[0]})"
+    texts = ", ".join(f"{n} {reason}" for reason, n in counts.items())
+    return f"{texts} (first: {unused['source_row'].iloc[0]})"
 
 
-def _tell(run: Run, scenario: str, found: WhatIf) -> None:
+def _log_found(run: Run, scenario: str, found: WhatIf) -> None:
     """One line a matter: rows that were not used, values no model knows, forecasts that stay."""
     outside = found.rows[found.rows["outside_range"].notna()]
     if len(found.unused):

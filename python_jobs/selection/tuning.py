@@ -59,13 +59,13 @@ ranked as (
         count(*) over (partition by demand_class) as n_of_class,
         row_number() over (
             partition by demand_class order by farm_fingerprint(series_id), series_id
-        ) as place
+        ) as sample_rank
     from forecastable
 )
 
 select series_id, demand_class as segment, n_series
 from ranked
-where n_series <= @max_series or place <= greatest(1, div(@max_series * n_of_class, n_series))
+where n_series <= @max_series or sample_rank <= greatest(1, div(@max_series * n_of_class, n_series))
 order by series_id
 """
 
@@ -211,10 +211,10 @@ class Tuning:
         )
         n_series = int(found["n_series"].max()) if len(found) else 0
         if n_series > self.max_series:
-            self._tell_sampled(n_series, len(found))
+            self._log_sampled(n_series, len(found))
         return found
 
-    def _tell_sampled(self, n_series: int, n_sampled: int) -> None:
+    def _log_sampled(self, n_series: int, n_sampled: int) -> None:
         if not is_whole_portfolio(self.run):
             raise RunStopped(
                 f"tune: {n_series} series were selected, and recipes are chosen one by one for at "
@@ -427,8 +427,8 @@ class Tuning:
         rows_of = keys.groupby("series_id").indices if self.is_per_series else {}
         for row in self.series.itertuples():
             if self.is_per_series:
-                place = rows_of.get(row.series_id, np.array([], dtype=int))
-                choices.add_series(row.series_id, row.segment, score(y[place], yhat[place]))
+                rows = rows_of.get(row.series_id, np.array([], dtype=int))
+                choices.add_series(row.series_id, row.segment, score(y[rows], yhat[rows]))
             elif not is_whole:
                 choices.by_series[row.series_id] = choices.of(row.series_id, row.segment)
         return choices

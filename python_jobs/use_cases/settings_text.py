@@ -35,9 +35,13 @@ def _mapping(
     lines = []
     for key, value in settings.items():
         path, start = f"{above}{key}", " " * indent + f"{flow(key)}:"
-        told_below = any(reason.startswith(f"{path}.") for reason in reasons)
+        is_explained_below = any(reason.startswith(f"{path}.") for reason in reasons)
         one_line = f"{start} {flow(value)}"
-        if isinstance(value, Mapping) and value and (told_below or _is_deep(value, one_line)):
+        if (
+            isinstance(value, Mapping)
+            and value
+            and (is_explained_below or _is_deep(value, one_line))
+        ):
             lines += [start, *_mapping(value, reasons, f"{path}.", indent + 2)]
         else:
             lines.append(_with_reason(one_line, reasons.get(path)))

@@ -95,7 +95,7 @@ def test_each_probe_says_what_is_known_of_the_emulators(site: Site):
     assert "an emulator at http://127.0.0.1" in lines[0]
     assert "this shows little" in lines[0]
     assert last == (
-        "6 held, 2 did not, 4 could not be checked. What did not: limit of bytes billed, "
+        "6 held, 2 did not, 4 could not be checked. Failed: limit of bytes billed, "
         "not-null constraints."
     )
     assert left_of(site) == []

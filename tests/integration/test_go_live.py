@@ -109,7 +109,7 @@ def test_a_plan_that_ends_too_early_stands_in_the_way_until_it_is_loaded(site: S
     assert result.stdout.splitlines()[-1] == (
         "Nothing stands in the way. Set schedules_enabled = true in your variables file and apply."
     )
-    assert f"every regressor is told for the 2 weeks after {NEXT_ORIGIN}" in result.stdout
+    assert f"every regressor has a value for the 2 weeks after {NEXT_ORIGIN}" in result.stdout
     assert "--    identity: you are anonymous, none of the deployment's accounts" in result.stdout
     assert "ok    sku_weekly models: 2 forecastable series, each with its model." in result.stdout
 

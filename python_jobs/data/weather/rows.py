@@ -40,7 +40,7 @@ class Row:
         kind: observed or forecast.
         values: one a variable.
         known_at: the instant of issue.
-        api: which API told it.
+        api: the API that it came from.
         what: what it is to the rows before it.
     """
 
@@ -78,8 +78,8 @@ def new_rows(
             recent.setdefault(place, {}).update(past)
             for location in at_place[place]:
                 for day in sorted(days.keys() - past.keys()):
-                    told = days[day], fetched_at, request.api
-                    yield Row(location, day, "forecast", *told, "forecast")
+                    values = days[day], fetched_at, request.api
+                    yield Row(location, day, "forecast", *values, "forecast")
     for place, locations in at_place.items():
         for location in locations:
             found = archived.get(place, {}), recent.get(place, {})

@@ -127,14 +127,14 @@ def _score(
     terms = Terms(*(np.full(n_rows, np.nan) for _ in range(3)))
     reasons: dict[int, str] = {}
     day = _days(future["target_date"])
-    for places, portfolio in stack(models):
+    for indexes, portfolio in stack(models):
         owner = np.full(len(models), -1, dtype=np.int64)
-        owner[places] = np.arange(len(places))
+        owner[indexes] = np.arange(len(indexes))
         positions = np.flatnonzero(owner[codes] >= 0)
         owner = owner[codes[positions]]
         rows = future.iloc[positions]
         numbers = layout.forecast[positions]
-        objections = _objections(models[places[0]], portfolio, owner, rows, settings, numbers)
+        objections = _objections(models[indexes[0]], portfolio, owner, rows, settings, numbers)
         for is_bad, text in objections:
             for row in positions[np.flatnonzero(is_bad)].tolist():
                 target_date = future["target_date"].iloc[row]
