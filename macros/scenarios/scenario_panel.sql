@@ -23,7 +23,7 @@ named as (
         row_number() over (
             partition by scenarios.scenario, frozen.series_id, scenarios.target_date
             order by scenarios.n_named, scenarios.source_row
-        ) as place
+        ) as fill_rank
     from scenarios
     inner join frozen
         on
@@ -42,7 +42,7 @@ supposed as (
         series_id,
         target_date
         {%- for value in values %},
-        any_value({{ value }} having max if({{ value }} is null, null, place)) as {{ value }}
+        any_value({{ value }} having max if({{ value }} is null, null, fill_rank)) as {{ value }}
         {%- endfor %}
     from named
     group by scenario, series_id, target_date

@@ -55,13 +55,13 @@
 {%- endmacro %}
 
 {% macro check_publish(errors, published) -%}
-    {%- for name, place in published.items() -%}
+    {%- for name, target in published.items() -%}
         {%- if 'model.' ~ project_name ~ '.' ~ name not in graph.nodes -%}
             {%- do errors.append("publish: no model is named '" ~ name ~ "'") -%}
         {%- endif -%}
-        {%- if (place | string).split('.') | select | list | length != 2 -%}
+        {%- if (target | string).split('.') | select | list | length != 2 -%}
             {%- do errors.append(
-                "publish." ~ name ~ ": '" ~ place ~ "' is not 'dataset.name'"
+                "publish." ~ name ~ ": '" ~ target ~ "' is not 'dataset.name'"
             ) -%}
         {%- endif -%}
     {%- endfor -%}

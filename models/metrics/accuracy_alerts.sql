@@ -41,7 +41,7 @@ settings as (
     {{ settings_rows() }}
 ),
 
-weeks as (
+periods as (
     select
         forecast_errors.use_case,
         series_segments.segment_type,
@@ -73,15 +73,15 @@ weeks as (
 
 judged_periods as (
     select
-        weeks.*,
+        periods.*,
         row_number() over (
-            partition by weeks.use_case, weeks.segment_type, weeks.segment
-            order by weeks.target_date
-        ) as place
-    from weeks
+            partition by periods.use_case, periods.segment_type, periods.segment
+            order by periods.target_date
+        ) as target_rank
+    from periods
     inner join settings
-        on weeks.use_case = settings.use_case
-    where weeks.n_scored >= settings.alert_min_scored and weeks.sum_abs_y > 0
+        on periods.use_case = settings.use_case
+    where periods.n_scored >= settings.alert_min_scored and periods.sum_abs_y > 0
 ),
 
 trailing_periods as (
@@ -101,8 +101,8 @@ trailing_periods as (
             newest.use_case = older.use_case
             and newest.segment_type = older.segment_type
             and newest.segment = older.segment
-            and older.place <= newest.place
-            and older.place > newest.place - settings.alert_tracking_periods
+            and older.target_rank <= newest.target_rank
+            and older.target_rank > newest.target_rank - settings.alert_tracking_periods
     group by newest.use_case, newest.segment_type, newest.segment, newest.target_date
 ),
 
