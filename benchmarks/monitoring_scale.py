@@ -121,12 +121,12 @@ FILL = {
     """,
     "sku_weekly_baselines": """
         select log.run_id, log.series_id, log.origin_date, log.target_date, log.horizon_step,
-            baseline.model_name, log.yhat + 3.0 * baseline.place as yhat
+            baseline.model_name, log.yhat + 3.0 * baseline.shift as yhat
         from {forecast_log} as log
         cross join unnest([
-            struct('naive' as model_name, 1 as place),
-            struct('seasonal_naive' as model_name, 2 as place),
-            struct('mean_4' as model_name, -1 as place), struct('mean_8' as model_name, -2 as place)
+            struct('naive' as model_name, 1 as shift),
+            struct('seasonal_naive' as model_name, 2 as shift),
+            struct('mean_4' as model_name, -1 as shift), struct('mean_8' as model_name, -2 as shift)
         ]) as baseline
     """,
 }
@@ -138,15 +138,15 @@ def say(what: str) -> None:
     print(what, file=sys.stderr, flush=True)
 
 
-def fill(place: RunContext, n_series: int, n_weeks: int) -> None:
+def fill(context: RunContext, n_series: int, n_weeks: int) -> None:
     """Make every relation, empty, then write what runs would have left in it."""
-    ensure_tables(place)
-    warehouse = place.warehouse
+    ensure_tables(context)
+    warehouse = context.warehouse
     for source, columns in SOURCES.items():
         warehouse.create_table(warehouse.table(f"sku_weekly_{source}.rows"), columns)
-    place.dbt.run("seed")
-    place.dbt.run("run", "--empty")
-    place.dbt.run("run", "--select", "config.materialized:view")  # --empty makes them empty too
+    context.dbt.run("seed")
+    context.dbt.run("run", "--empty")
+    context.dbt.run("run", "--select", "config.materialized:view")  # --empty makes them empty too
     first = MONDAY - timedelta(weeks=n_weeks - 1)
     values: dict[str, Any] = {
         "n_series": n_series,
@@ -211,17 +211,17 @@ def measure(folder: Path, emulator: psutil.Process, n_series: int, n_weeks: int)
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
-    place = open_context("sku_weekly")
+    context = open_context("sku_weekly")
     say(f"{n_series} series: filling")
-    fill(place, n_series, n_weeks)
+    fill(context, n_series, n_weeks)
     friday = datetime(2026, 11, 20, 9, tzinfo=UTC)
     seconds = {}
     for name, at in (("first_s", friday), ("again_s", friday + timedelta(days=7))):
         started = time.perf_counter()
-        monitor(place, as_of_at=at)
+        monitor(context, as_of_at=at)
         seconds[name] = round(time.perf_counter() - started, 1)
         say(f"{n_series} series: {name} {seconds[name]}")
-    rows = place.warehouse.read("select count(*) as n from {forecast_errors}")
+    rows = context.warehouse.read("select count(*) as n from {forecast_errors}")
     return {
         "series": n_series,
         **seconds,

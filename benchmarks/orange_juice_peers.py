@@ -240,12 +240,12 @@ def sample(panel: pd.DataFrame, n_series: int | None) -> pd.DataFrame:
     return panel[panel["series_id"].isin(chosen)].reset_index(drop=True)
 
 
-def installed(chosen: Sequence[peers.Peer], tell: Callable[[str], None]) -> list[peers.Peer]:
+def installed(chosen: Sequence[peers.Peer], log: Callable[[str], None]) -> list[peers.Peer]:
     """Keep the peers that can run here, and say of the others what they need."""
     for peer in chosen:
         if missing := peer.missing_packages():
             need = f"{' and '.join(missing)}: pip install -r requirements-bench.lock"
-            tell(f"skipped: {peer.key} needs {need}")
+            log(f"skipped: {peer.key} needs {need}")
     return [peer for peer in chosen if not peer.missing_packages()]
 
 

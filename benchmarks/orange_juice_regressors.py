@@ -162,9 +162,9 @@ def measure(
     own.mkdir()
     path = own / "settings.yml"
     path.write_text(yaml.safe_dump(settings_of(VARIANTS[name]), sort_keys=False))
-    place = orange_juice.deployment(endpoints, own, f"{DATASET}_{name}")
+    deployed = orange_juice.deployment(endpoints, own, f"{DATASET}_{name}")
     # dbt's data tests are orange_juice.py's to run; here they would be half of the time.
-    os.environ.update(place, SHELFCAST_SETTINGS=str(path), DBT_EXCLUDE_RESOURCE_TYPES="test")
+    os.environ.update(deployed, SHELFCAST_SETTINGS=str(path), DBT_EXCLUDE_RESOURCE_TYPES="test")
     seconds = backtest(args.origins, args.last_run)
     ours = {"model_name": orange_juice.CHAMPION}
     read = orange_juice.read

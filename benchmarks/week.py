@@ -106,8 +106,8 @@ def main() -> None:
     rounds = []
     for number in range(parser.parse_args().rounds):
         rounds.append(one_week())
-        told = ", ".join(f"{name} {seconds:.1f}" for name, seconds in rounds[-1].items())
-        print(f"round {number + 1}: {told}", flush=True)
+        timings = ", ".join(f"{name} {seconds:.1f}" for name, seconds in rounds[-1].items())
+        print(f"round {number + 1}: {timings}", flush=True)
     medians = {name: round(statistics.median(one[name] for one in rounds), 1) for name in rounds[0]}
     print(json.dumps(medians))
 

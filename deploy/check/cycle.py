@@ -163,18 +163,18 @@ class Cycle:
             self._expect_issued(_wednesday(FIRST_WEDNESDAY + timedelta(weeks=weeks)))
 
     def a_friday(self, clock: datetime) -> None:
-        """Monitor: the weeks are scored, and the unit that nobody could foresee is told of."""
+        """Monitor: the weeks are scored, and the unit that nobody could foresee has an alert."""
         ended = self.do("a Friday: a breach", "monitor-performance", clock, "monitor")
         scored = self._count(SCORED)
         _expect(scored > 0, "nothing was scored")
         alerts = [line for line in entries(ended) if line.get("event") == "accuracy_alert"]
-        told = [
+        breaching = [
             line
             for line in alerts
             if (line["alert"], line["segment"]) == ("wape", BREACHING) and line["n_periods"] >= 2
         ]
-        _expect(bool(told), f"no accuracy_alert of {BREACHING} among {len(alerts)}")
-        self._add(f"{scored} rows scored, {len(alerts)} alerts: {told[0]['message']}")
+        _expect(bool(breaching), f"no accuracy_alert of {BREACHING} among {len(alerts)}")
+        self._add(f"{scored} rows scored, {len(alerts)} alerts: {breaching[0]['message']}")
 
     def a_retraining(self, clock: datetime) -> None:
         """Retrain the combinations that an operator names."""
@@ -254,7 +254,7 @@ class Cycle:
         seconds = time.monotonic() - start
         at = f"{clock.astimezone(MOSCOW):%a %d %b %H:%M}"
         self.rows.append(Row(what, command, at, seconds, ended.code, found))
-        tell(self.rows[-1])
+        write_row(self.rows[-1])
 
     def _add(self, found: str) -> None:
         last = self.rows[-1]
@@ -407,9 +407,9 @@ def entries(ended: Ended) -> list[dict[str, Any]]:
 def _grave(ended: Ended) -> str:
     """The warnings and errors that a task logged, or the end of whatever it wrote."""
     with contextlib.suppress(Failed):
-        told = [line for line in entries(ended) if line["severity"] not in ("DEBUG", "INFO")]
-        if told:
-            return "\n".join(f"{line['severity']}: {line['message']}" for line in told)
+        loud = [line for line in entries(ended) if line["severity"] not in ("DEBUG", "INFO")]
+        if loud:
+            return "\n".join(f"{line['severity']}: {line['message']}" for line in loud)
     return f"{ended.out}{ended.err}"[-4000:]
 
 
@@ -463,7 +463,7 @@ def _swinging(row: dict[str, str]) -> dict[str, str]:
     return row
 
 
-def tell(row: Row) -> None:
+def write_row(row: Row) -> None:
     """Print one line of the summary as soon as it is known."""
     tools.say(
         f"    {row.what:34} {row.clock}  {row.seconds:6.1f} s  exit {row.code:<3} "

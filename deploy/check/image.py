@@ -206,7 +206,7 @@ def _check_config() -> None:
 
 
 def _size_mb(image: str) -> float:
-    """An image's size on disk, as buildah tells it: `654 MB`."""
+    """An image's size on disk, as buildah prints it: `654 MB`."""
     (found,) = json.loads(container.buildah("images", "--json", image))
     number, unit = found["size"].split()
     return float(number) * {"KB": 1e-3, "MB": 1.0, "GB": 1e3}[unit.upper()]
