@@ -116,28 +116,33 @@ def _tables_by_dataset(datasets: dict[str, str]) -> list[str]:
 
 
 def _described() -> dict[str, list[list[str]]]:
-    """By dataset, the name of each table or view and the first sentences of its description."""
+    """By dataset, the name of each table or view, its first sentence and its grain."""
     root = tools.ROOT / "models"
+    texts = "\n".join(path.read_text() for path in sorted(root.rglob("*.md")))
+    blocks = dict(re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", texts, re.DOTALL))
     contents = [yaml.safe_load(path.read_text()) for path in sorted(root.rglob("*.yml"))]
     models = {model["name"]: model for content in contents for model in content.get("models", [])}
     found: dict[str, list[list[str]]] = {}
     for path in sorted(root.rglob("*.sql")):
         model = models[path.stem]
         dataset = model.get("config", {}).get("schema") or path.relative_to(root).parts[0]
-        found.setdefault(dataset, []).append([path.stem, _brief(model["description"])])
+        found.setdefault(dataset, []).append([path.stem, _brief(model["description"], blocks)])
     for source in (source for content in contents for source in content.get("sources", [])):
         is_log = source["name"] == "logs"
         for table in source["tables"]:
             name = table["name"] if is_log else source["name"]
-            row = [name, _brief(table.get("description", ""))]
+            row = [name, _brief(table.get("description", ""), blocks)]
             found.setdefault("logs" if is_log else "raw", []).append(row)
     return found
 
 
-def _brief(description: str) -> str:
-    """The first two sentences, on one line."""
-    sentences = re.split(r"(?<=\.)\s+", " ".join(description.split()))
-    return " ".join(sentences[:2]).replace("|", "\\|")
+def _brief(description: str, blocks: dict[str, str]) -> str:
+    """The first sentence and the grain, else the first two sentences, on one line."""
+    named = re.fullmatch(r"{{ doc\('(\w+)'\) }}", description.strip())
+    text = blocks[named[1]] if named else description
+    first, *others = re.split(r"(?<=\.)\s+", " ".join(text.split()))
+    grain = [sentence for sentence in others if sentence.startswith("One row per")]
+    return " ".join([first, *(grain or others)[:1]]).replace("|", "\\|")
 
 
 def _links(links: dict[str, str], what: str) -> str:

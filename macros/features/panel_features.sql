@@ -1,10 +1,4 @@
-{# The features that the settings name, for every past and future period of a series as of each
-   origin: one definition for the rows that train and the rows that are forecast.
-   A feature of y at lag k is null where k < horizon_step: a forecast of that step is made before
-   that y is known. A training row stands for the forecasts that could have been made of it, one
-   a horizon step of `training_steps`. Sums of floats differ in their last bits from run to run:
-   rounded, the same inputs give the same features.
-   Grain: series_id, origin_date, ds, horizon_step. #}
+{# Grain: series_id, origin_date, ds, horizon_step. #}
 {% macro panel_features(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set features = settings.features -%}

@@ -1,12 +1,4 @@
-{# The versions of every series' observations on a dense calendar.
-   - A version is all rows of one series and label date that became known at one instant; a
-     later one replaces it.
-   A period made of several label dates (days in a week) gets a version each time one of them
-   changes.
-   - A period that the source passed over without a row for the series is a gap: it holds from
-     the instant at which
-   the source as a whole reached that period until a row arrives, if one ever does. Grain:
-   series_id, ds, known_at. #}
+{# Grain: series_id, ds, known_at. #}
 {% macro panel_actuals(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set observed_regressors = regressors_in_sales(use_case) -%}

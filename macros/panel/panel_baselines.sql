@@ -1,10 +1,4 @@
-{# Forecasts that need no model, from what was known at the origin: the same y_lag1, horizon and
-   targets as the models.
-   naive the last observed y
-   seasonal_naive y of the same period one season earlier
-   mean_4, mean_8 mean of what was observed in the last 4 (8) periods yhat is null where there
-   is nothing to take it from. Rows of earlier runs stay, each under its run_id. Grain:
-   run_id, series_id, origin_date, model_name, horizon_step. #}
+{# Grain: run_id, series_id, origin_date, model_name, horizon_step. #}
 {% macro panel_baselines(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set newest_period = period_start(use_case, 'series.origin_date') -%}

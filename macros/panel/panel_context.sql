@@ -1,6 +1,4 @@
-{# The last y that an origin knows, for families that read windows: exactly `context_length` periods
-   a series, the newest one the origin's own. y is null where it was not observed, and before the
-   series began. Grain: series_id, origin_date, ds. #}
+{# Grain: series_id, origin_date, ds. #}
 {% macro panel_context(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 with series as (

@@ -1,6 +1,4 @@
-{# What a forecast from an origin may see: exactly horizon rows a series, with the regressors as
-   they were known then and where each came from, and the features.
-   Grain: series_id, origin_date, horizon_step. #}
+{# Grain: series_id, origin_date, horizon_step. #}
 {% macro panel_future_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 select
@@ -16,7 +14,7 @@ select
     regressors.reference_price,
     regressors.promo_source,
     regressors.weather_source,
-    regressors.untold_regressors,
+    regressors.unsourced_regressors,
     regressors.share_forecast,
     regressors.missing_regressors,
     regressors.stops_run

@@ -1,7 +1,4 @@
-{# Which way each series goes at each origin, decided before any model is asked: to a model, to a
-   baseline (the series falls back), or refused. One reason, the gravest first. Where a baseline
-   serves by decision, it needs no regressor, so none is missing. Grain: series_id,
-   origin_date. #}
+{# Grain: series_id, origin_date. #}
 {% macro panel_gate(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 with series as (

@@ -1,8 +1,4 @@
-{# What was known of the past at each origin: the one place that applies both clocks to
-   observations. A period is past for an origin when its last day is not after origin_date;
-   the version is the one known at as_of_at.
-   Grain: series_id, origin_date, ds; dense from the series' first known period to the newest
-   that the source held. #}
+{# Grain: series_id, origin_date, ds. #}
 {% macro panel_history(use_case) -%}
 with origins as (
     select * from {{ ref('origins') }}

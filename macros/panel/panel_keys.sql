@@ -1,5 +1,4 @@
-{# The key's columns of every series that the sales table ever named, in their own types. Grain:
-   series_id. #}
+{# Grain: series_id. #}
 {% macro panel_keys(use_case) -%}
 {%- set parts = use_case_settings(use_case).key.keys() | list -%}
 select

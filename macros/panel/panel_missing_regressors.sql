@@ -1,7 +1,4 @@
-{# What no source told of a future period of a series that can be forecast, and what its
-   when_missing makes of that: a value that stands in, a series that falls back, or a run that
-   stops. A plan that does not cover a week is seen here before it is missed.
-   Grain: series_id, origin_date, horizon_step, regressor. #}
+{# Grain: series_id, origin_date, horizon_step, regressor. #}
 {% macro panel_missing_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 with forecastable as (
@@ -14,10 +11,10 @@ with forecastable as (
 
 future_panel as (
     select * from {{ ref(use_case ~ '_future_panel') }}
-    where untold_regressors != ''
+    where unsourced_regressors != ''
 ),
 
-untold as (
+missing as (
     select
         future_panel.*,
         regressor
@@ -26,7 +23,7 @@ untold as (
         on
             future_panel.series_id = forecastable.series_id
             and future_panel.origin_date = forecastable.origin_date
-    cross join unnest(split(untold_regressors, ' ')) as regressor
+    cross join unnest(split(unsourced_regressors, ' ')) as regressor
 )
 
 select
@@ -49,5 +46,5 @@ select
         when true then cast(null as float64)
         {%- endfor %}
     end as stand_in
-from untold
+from missing
 {%- endmacro %}

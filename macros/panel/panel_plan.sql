@@ -1,7 +1,4 @@
-{# What the promotion plan said of each series and period, as it was known at each origin: the
-   share of the period's days for each regressor, and what the days with a planned price or
-   discount add up to. Periods without a promotion have no row.
-   Grain: series_id, origin_date, ds. #}
+{# Grain: series_id, origin_date, ds. #}
 {% macro panel_plan(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set days = period_days(use_case) -%}

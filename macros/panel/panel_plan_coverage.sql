@@ -1,7 +1,4 @@
-{# Which upload of the promotion plan holds for a day, and from when to when it was the newest one
-   that did. An upload speaks for its window, and for all units and channels unless it names
-   some; there it replaces all earlier ones, row or no row. A cell is one combination of the parts
-   that an upload may name. Grain: plan_cell, plan_date, known_at. #}
+{# Grain: plan_cell, plan_date, known_at. #}
 {% macro panel_plan_coverage(use_case) -%}
 {%- set parts = covered_parts(use_case) -%}
 with uploads as (

@@ -1,7 +1,4 @@
-{# The promotion plan by series and day, with the validity of the upload it came in. Rows for all
-   ('*') are given to each series that sales know. Where promotions overlap on a day, the
-   strongest counts: the highest regressor and discount, the lowest price. Grain: series_id,
-   plan_date, known_at. #}
+{# Grain: series_id, plan_date, known_at. #}
 {% macro panel_plan_days(use_case) -%}
 {%- set parts = use_case_settings(use_case).key.keys() | list -%}
 {%- set regressors = regressors_from(use_case, 'plan') -%}

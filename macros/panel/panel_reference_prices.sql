@@ -1,6 +1,4 @@
-{# The regular price of a series after each period with a price: the median of the last 13 such
-   periods, of those without promotion where there are any (promotion: a regressor of the plan is
-   not 0). Grain: series_id, origin_date, ds. #}
+{# Grain: series_id, origin_date, ds. #}
 {% macro panel_reference_prices(use_case) -%}
 {%- set plan_regressors = regressors_from(use_case, 'plan') -%}
 {%- set in_sales = regressors_in_sales(use_case) -%}
@@ -23,11 +21,11 @@ priced as (
         history.ds,
         history.price,
         {%- for regressor in plan_regressors %}
-        {%- set told = 'plan.' ~ regressor %}
+        {%- set sources = 'plan.' ~ regressor %}
         {%- if regressor in in_sales %}
-        {%- set told = 'history.' ~ regressor ~ ', plan.' ~ regressor %}
+        {%- set sources = 'history.' ~ regressor ~ ', plan.' ~ regressor %}
         {%- endif %}
-        coalesce({{ told }}, 0) = 0
+        coalesce({{ sources }}, 0) = 0
         {{- ' and' if not loop.last }}
         {%- else %}
         true

@@ -1,11 +1,5 @@
-{# The regressors of every past and future period as they were known at each origin: one
-   definition for the rows that train and the rows that are forecast. A past period takes what
-   the sales table itself holds, else the plan; a future one the plan, the weather as known,
-   the calendar; what a table gives by date, it gives for both. What nobody told is named in
-   untold_regressors; each regressor's when_missing says what stands in for it, and what then stays
-   null is named in missing_regressors. log_price_ratio = ln(price / the reference price of the last
-   period with a price before it). Longer than most: the one place where a regressor is defined.
-   Grain: series_id, origin_date, ds; horizon_step is null for the past. #}
+{# Grain: series_id, origin_date, ds; horizon_step is null for the past.
+   Longer than most: one definition of each regressor. #}
 {% macro panel_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set plan_regressors = regressors_from(use_case, 'plan') -%}
@@ -89,7 +83,7 @@ periods as (
     cross join unnest(generate_array(1, {{ settings.horizon }})) as horizon_step
 ),
 
-told as (
+known as (
     select
         periods.series_id,
         periods.origin_date,
@@ -199,7 +193,7 @@ with_price_ratio as (
         *,
         {{ price_ratio(use_case) if has_plan and has_price else 'cast(null as float64)' }}
             as log_price_ratio
-    from told
+    from known
 ),
 
 {# Sums and means of floats differ in their last bits from run to run, and a fit makes much of
@@ -217,7 +211,7 @@ filled as (
             {{ 12 if regressor == 'log_price_ratio' else 9 }}
         ) as {{ regressor }},
         {%- endfor %}
-        {{ names_of_null(settings.regressors) }} as untold_regressors,
+        {{ names_of_null(settings.regressors) }} as unsourced_regressors,
         reference_price,
         promo_source,
         weather_source,
@@ -237,7 +231,7 @@ select
     promo_source,
     weather_source,
     share_forecast,
-    untold_regressors,
+    unsourced_regressors,
     {{ names_of_null(settings.regressors) }} as missing_regressors,
     {%- for regressor, rule in settings.regressors.items() if rule.when_missing == 'stop_run' %}
     {{ regressor }} is null or

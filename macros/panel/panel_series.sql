@@ -1,8 +1,4 @@
-{# Every series known at each origin, with what its history says of it and whether a model may
-   forecast it. Demand class: Syntetos, Boylan & Croston (2005), adi = observed periods /
-   periods with demand, cv2 = squared coefficient of variation of the non-zero demand, cut at
-   1.32 and 0.49.
-   Grain: series_id, origin_date. #}
+{# Grain: series_id, origin_date. #}
 {% macro panel_series(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 with history as (

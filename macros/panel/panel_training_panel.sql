@@ -1,9 +1,4 @@
-{# What a model trained as of an origin may see: y, y_lag1, the regressors, the features. Every
-   period of the history has its row; left_out_reason says why a row is not trained on (null:
-   it is). A family that does not use y_lag1 trains on the rows left out as no_y_lag1 as well.
-   Where the training grain is the horizon step, a period has a row a step: y_lag1 is then y of
-   horizon_step periods before, the newest that a forecast of that step can know.
-   Grain: series_id, origin_date, ds; and horizon_step where the training grain is it. #}
+{# Grain: series_id, origin_date, ds; and horizon_step where the training grain is it. #}
 {% macro panel_training_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set is_by_step = settings.training_grain == 'horizon_step' -%}

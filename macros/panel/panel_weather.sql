@@ -1,7 +1,4 @@
-{# Weather by location and period as it was known at each origin: the mean over the period's days
-   of what was observed by origin_date, else of the newest forecast, else (where when_missing
-   is climatology) of the days of earlier years within a week of the same day of the year; a day
-   without any of them is unknown. Grain: location, origin_date, ds. #}
+{# Grain: location, origin_date, ds. #}
 {% macro panel_weather(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set regressors = regressors_from(use_case, 'weather') -%}

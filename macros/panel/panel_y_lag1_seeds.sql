@@ -1,6 +1,4 @@
-{# The last observed y, which starts the recursion, and how many periods lie between it and the
-   origin's newest one.
-   Grain: series_id, origin_date. #}
+{# Grain: series_id, origin_date. #}
 {% macro panel_y_lag1_seeds(use_case) -%}
 with series as (
     select * from {{ ref(use_case ~ '_series') }}

@@ -1,6 +1,4 @@
-{# Issued forecasts whose weather has come and that were not made again with it: the regressors as
-   they were known, the weather as it was observed on every day of all their weeks.
-   Grain: series_id, origin_date, target_date. #}
+{# Grain: series_id, origin_date, target_date. #}
 {% macro observed_weather_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set parts = settings.key.keys() | list -%}

@@ -1,7 +1,4 @@
-{# What each scenario supposes of the newest issued forecasts: every week of each series that the
-   scenario speaks of, with the regressors as they were known, and in the weeks that it names as
-   it supposes them. A price becomes ln(price / the reference price of the issue).
-   Grain: scenario, series_id, target_date. #}
+{# Grain: scenario, series_id, target_date. #}
 {% macro scenario_panel(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set parts = settings.key.keys() | list -%}

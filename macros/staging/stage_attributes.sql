@@ -1,6 +1,4 @@
-{# What a dimension says of the values of some of the key's columns, in versions: a row holds from
-   known_at until a later one of the same key replaces it. Every attribute is a number.
-   Grain: the key's columns that the settings map, known_at. #}
+{# Grain: the key's columns that the settings map, known_at. #}
 {% macro stage_attributes(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set attributes = settings.sources.attributes -%}

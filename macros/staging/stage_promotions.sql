@@ -1,10 +1,4 @@
-{# Promotion plan rows of a use case, renamed, cast and judged: every row of the source comes out,
-   with the reason why it is rejected, or null. An upload is all rows with one known_at; each row
-   says what its upload speaks for: a window (covers_from..covers_to, by default the span of its
-   own good rows) and, where the settings map them, units and channels with commas between
-   (covers_<part>, by default all). A key part '*' means all. A row of nothing but covers_* is an
-   upload without promotions. Without a promotions source the relation is empty.
-   Longer than most: one reason after the other. Grain: one row of the source. #}
+{# Grain: one row of the source. Longer than most: one reason after the other. #}
 {% macro stage_promotions(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set plan = settings.sources.get('promotions') -%}

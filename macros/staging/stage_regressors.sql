@@ -1,7 +1,4 @@
-{# Regressors that a table gives by date, for the values of some of the key's columns, in versions. A
-   row of a date holds from known_at until a later one of the same key and date replaces it. A
-   period made of several dates is given by each of them.
-   Grain: the key's columns that the settings map, regressor_date, known_at. #}
+{# Grain: the key's columns that the settings map, regressor_date, known_at. #}
 {% macro stage_regressors(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set source_settings = settings.sources.regressors -%}

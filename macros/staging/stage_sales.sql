@@ -1,5 +1,4 @@
-{# Sales rows of a use case, renamed, cast and judged: every row of the source comes out, with
-   the reason why it is rejected, or null. Grain: one row of the source. #}
+{# Grain: one row of the source. #}
 {% macro stage_sales(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set sales = settings.sources.sales -%}

@@ -1,9 +1,4 @@
-{# Rows of a use case's scenarios, cast to periods and judged: every row of a scenario's newest load
-   comes out, with the reason why it is rejected, or null. A key part '*' means all. n_named says how
-   many parts a row names: of two that speak of one week, the one that names more counts.
-   A run needs no scenarios: a table that nobody has made yet is one without rows, and a column that
-   it lacks is empty.
-   Grain: one row of the source. #}
+{# Grain: one row of the source. #}
 {% macro stage_scenarios(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set parts = settings.key.keys() | list -%}

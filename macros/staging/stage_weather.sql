@@ -1,6 +1,4 @@
-{# Daily weather of a use case, renamed and cast. kind is observed or forecast; known_at is the
-   instant of issue. Without a weather source the relation is empty. Grain: location,
-   weather_date, kind, known_at. #}
+{# Grain: location, weather_date, kind, known_at. #}
 {% macro stage_weather(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set weather = settings.sources.get('weather') -%}

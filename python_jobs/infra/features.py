@@ -22,7 +22,7 @@ RESERVED = frozenset(
     {
         *("run_id", "use_case", "series_id", "origin_date", "as_of_at", "ds", "target_date"),
         *("horizon_step", "y", "y_lag1", "price", "reference_price", "route", "reason"),
-        *("promo_source", "weather_source", "share_forecast", "untold_regressors"),
+        *("promo_source", "weather_source", "share_forecast", "unsourced_regressors"),
         *("missing_regressors", "stops_run", "is_gap_filled", "is_censored", "is_observed"),
         *("left_out_reason", "model_name", "model_version", "model_key", "train_end", "segment"),
         *("interval_factor", "interval_source", "half_width", "transform", "outcome", "yhat"),

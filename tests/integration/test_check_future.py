@@ -52,7 +52,7 @@ def test_a_week_that_no_plan_covers_is_listed_before_the_run_and_gone_once_it_is
     assert "promo_share unknown for 2026-03-02" in message
     assert "shelfcast load plan.csv --as promotions --covers-from" in message
     (warned,) = [node for node, status in stages["before_forecast"].items() if status == "warn"]
-    assert "every_week_is_told_or_has_a_stand_in" in warned
+    assert "every_period_has_a_value_or_a_stand_in" in warned
 
     nothing = golden.plan(unit=None, channel=None, sku_id=None).assign(
         **dict.fromkeys(("start_date", "end_date", "price", "discount")),
