@@ -58,13 +58,13 @@ window_prices as (
         series_id,
         origin_date,
         ds,
-        week.price,
-        week.is_regular,
-        logical_or(week.is_regular) over (
+        period.price,
+        period.is_regular,
+        logical_or(period.is_regular) over (
             partition by series_id, origin_date, ds
         ) as has_regular
     from windows
-    cross join unnest(last_13) as week
+    cross join unnest(last_13) as period
 ),
 
 sorted as (

@@ -1,11 +1,11 @@
-{# What somebody should look at now: for each kind of alert and segment the run of bad weeks that
+{# What somebody should look at now: for each kind of alert and segment the run of bad periods that
    the newest judged one ends, and whether it is long enough to tell.
    - wape: the segment's WAPE at the alert's horizon step above the threshold.
-   - tracking_signal: its weekly errors, added up, point one way.
+   - tracking_signal: the sum of its errors by period points one way.
    - no_forecast: a series was refused at every origin since.
    - missing_run: the schedule passed and nothing was issued.
-   A week that is not complete, or has too few scored rows, or in which nothing was sold, is not
-   judged: it neither ends a run of bad weeks nor makes it longer. As of the active run's newest
+   A period that is not complete, or has too few scored rows, or in which nothing was sold, is not
+   judged: it neither ends a run of bad periods nor makes it longer. As of the active run's newest
    instant. One row per use_case, alert, segment_type, segment, since_date. #}
 with forecast_errors as (
     select * from {{ ref('forecast_errors') }}

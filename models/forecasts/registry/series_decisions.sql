@@ -1,6 +1,6 @@
 {# What serves each series at each active origin by decision, by what was known then: of the
    champion family's retrainings and promotions the newest that judged. A refit without a
-   comparison, a comparison of too few weeks and a refusal leave it as it was; a series that
+   comparison, a comparison of too few periods and a refusal leave it as it was; a series that
    nobody has judged has no row.
    One row per use_case, series_id, origin_date. #}
 with origins as (

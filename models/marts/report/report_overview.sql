@@ -5,7 +5,7 @@
     )
 }}
 {# The overview page: what planners were served, in parts that add up, so that a page filters by
-   use case, key and week and divides sums. Parts are null where a row is not scored: SUM leaves them
+   use case, key and period and divides sums. Parts are null where a row is not scored: SUM leaves them
    out of numerator and denominator together.
    One row per use_case, series_id, target_date, horizon_step. #}
 with served as (
