@@ -127,7 +127,7 @@ def _check_bucket(context: RunContext, account: str, part: str | None) -> None:
     store = context.store
     if not isinstance(store, BucketStore) or part == "load":
         return
-    # The monitor may write leases only, which a question about the bucket does not tell.
+    # The monitor may write leases only, which a check of the bucket's rights does not show.
     wanted = OBJECTS if part == "monitor" else OBJECTS + OWN_OBJECTS
     try:
         granted = store.bucket.test_iam_permissions(wanted)

@@ -236,7 +236,7 @@ def _last_run(context: RunContext, now: datetime) -> str:
 USE_CASE: list[tuple[str, Look]] = [
     ("models", _models),
     ("sales", _sales),
-    ("weeks ahead", _plans),
+    ("periods ahead", _plans),
     ("weather", _weather),
     ("holidays", _holidays),
     ("times", _times),

@@ -37,7 +37,7 @@ where
     origins.use_case = @use_case
     and (origins.run_kind = 'issued' or origins.is_as_issued)
 """
-"""A run of some series is not the week's; one that is not published is seen by nobody."""
+"""A partial run and an unpublished run do not count."""
 
 MONITORED = """
 select max(logged_at) as last_at

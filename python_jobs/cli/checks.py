@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def check_future(
     ctx: click.Context, /, as_of_at: datetime | None, options: RunOptions, dry_run: bool
 ) -> None:
-    """List the future periods that lack a plan or the weather, before the run that needs them.
+    """List the future periods that lack a plan or the weather, before a run needs them.
 
     The setting when_missing of each regressor says what a hole does. Exits with 1 where the run
     would stop.

@@ -150,7 +150,7 @@ def _log_load(
 @dry_run_option("Read and check the files, and write nothing.")
 @click.pass_context
 def load_inbox(ctx: click.Context, dry_run: bool) -> None:
-    """Load the promotion plans that were dropped into the inbox; `weekly` does so when it starts.
+    """Load the promotion plans that were dropped into the inbox; `run` does so when it starts.
 
     The settings name the inbox (sources: promotions: inbox:). Exits with 1 where a file is refused.
 
@@ -184,7 +184,7 @@ def load_inbox(ctx: click.Context, dry_run: bool) -> None:
 def fetch_weather(ctx: click.Context, dry_run: bool) -> None:
     """Fetch the weather that is missing: observed days, the last ten again, the forecast.
 
-    Off unless the settings say where from (sources: weather: fetch: service:). Weekly runs and
+    Off unless the settings say where from (sources: weather: fetch: service:). Runs and
     training fetch by themselves; there, a failure is a warning.
 
     \b

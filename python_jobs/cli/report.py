@@ -21,13 +21,15 @@ from python_jobs.infra.logs import Event
     default=Path("report.html"),
     help="The file; default: report.html.",
 )
-@click.option("--horizon-step", type=int, help="Shown week by week; default: that of the alerts.")
+@click.option(
+    "--horizon-step", type=int, help="Step of the charts by period; default: that of the alerts."
+)
 @series_option
 @click.pass_context
 def report(ctx: click.Context, out: Path, horizon_step: int | None, series: str) -> None:
     """Write how good the forecasts are as one HTML file that needs no network.
 
-    It shows what the page marts hold: `shelfcast monitor` or a weekly run has built them.
+    It shows what the page marts hold: `shelfcast monitor` or `shelfcast run` has built them.
 
     \b
     Example:

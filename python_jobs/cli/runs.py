@@ -53,7 +53,7 @@ def step_option(names: Sequence[str], groups: Sequence[str]) -> Callable[[AnyCom
 )
 @click.pass_context
 def run(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) -> None:
-    """Issue the forecasts of the periods ahead: the scheduled run, whatever the grain.
+    """Issue the forecasts of the next periods: the scheduled run, weekly or daily.
 
     It builds the panels, fits the models again (refit: every_run) or checks them, forecasts, and
     builds what people read.
@@ -84,7 +84,7 @@ def run(ctx: click.Context, /, step: str, options: RunOptions, dry_run: bool) ->
 @click.command(params=run.params, hidden=True)
 @click.pass_context
 def weekly(ctx: click.Context, /, **given: object) -> None:
-    """Do what `shelfcast run` does, by the name that it had before.
+    """Do `shelfcast run`, of which this is the old name.
 
     \b
     Example:
@@ -151,7 +151,7 @@ def tune(
     options: RunOptions,
     dry_run: bool,
 ) -> None:
-    """Choose each family's recipe by what it is worth on past weeks that it was not fitted on.
+    """Choose each family's recipe by what it is worth on past periods that it was not fitted on.
 
     Whatever trains from then on uses the chosen recipes. `recipe_scores` has every candidate's
     scores; with --series the choice is for these series alone.
@@ -178,7 +178,7 @@ def tune(
 @run_options
 @click.pass_context
 def predict(ctx: click.Context, /, options: RunOptions, dry_run: bool) -> None:
-    """Do the step predict of `shelfcast run`, for the run that is open; open one if none is.
+    """Do the step predict of `shelfcast run`, in the open run or in a new one.
 
     \b
     Example, one container a step, the models fitted in the first:
@@ -201,9 +201,9 @@ def predict(ctx: click.Context, /, options: RunOptions, dry_run: bool) -> None:
 @dry_run_option("Answer, and write nothing.")
 @click.pass_context
 def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> None:
-    """Forecast the weeks ahead as a scenario supposes them, beside what was issued.
+    """Forecast the next periods under a scenario, beside the issued forecast.
 
-    `scenario_forecasts` has the answer from then on; what was issued stays what it is.
+    `scenario_forecasts` has the answer; the issued forecast does not change.
 
     \b
     Example:
@@ -239,7 +239,7 @@ def replay(
     options: RunOptions,
     dry_run: bool,
 ) -> None:
-    """Forecast again as of past weeks, with what was known then, in one pass.
+    """Forecast past periods again with what was known then, in one pass.
 
     \b
     Example:
@@ -271,7 +271,7 @@ def backtest(
     options: RunOptions,
     dry_run: bool,
 ) -> None:
-    """Fit and forecast at past origins as production would have; score it, keep no model.
+    """Fit, forecast and score at past origins as production would have; keep no model.
 
     \b
     Example:
@@ -305,9 +305,9 @@ def retrain(
     options: RunOptions,
     dry_run: bool,
 ) -> None:
-    """Retrain some series; the better recipe, on weeks that neither has seen, serves.
+    """Retrain some series; the recipe that is better on held-out periods serves.
 
-    A challenger's recipe is tuned for each series on past weeks, then compared with the one in
+    A challenger's recipe is tuned for each series on past periods, then compared with the one in
     force as of the same later origins. `retraining_log` has every decision with its numbers. The
     environment variable TARGET_COMBINATIONS names series as --series does.
 
@@ -354,7 +354,7 @@ def monitor(
     take_over: bool,
     dry_run: bool,
 ) -> None:
-    """Score what was issued, and tell what somebody should know: alerts, missing runs.
+    """Score the issued forecasts and log new alerts: accuracy, bias, missing runs.
 
     Each new alert is one line of the log. Where the settings say `alerts: {on_breach: fail}`, the
     command then exits with 1.

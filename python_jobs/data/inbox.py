@@ -54,7 +54,7 @@ def read_inbox(
 ) -> InboxReport | None:
     """Load every file of the inbox that was not loaded yet, oldest first.
 
-    A file that cannot be loaded is told and recorded in upload_log, at each run until it is
+    A file that cannot be loaded is logged and recorded in upload_log, at each run until it is
     replaced or removed; the others go on.
 
     Args:

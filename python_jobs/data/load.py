@@ -101,8 +101,8 @@ def load_file(
         is_history: leave loaded_at null: the rows count as known when their period ended.
         covers: promotions only: what this plan speaks for. With it, a file without rows is a plan
             without promotions.
-        upload: what tells this upload from others of the same content and coverage; one that was
-            loaded is not loaded again. Empty: content and coverage alone tell.
+        upload: identifies this upload among others of the same content and coverage; one that was
+            loaded is not loaded again. Empty: content and coverage identify it.
         again: load the file although the same upload was loaded before.
         dry_run: read, check and infer, write nothing.
 

@@ -204,7 +204,7 @@ def fit_origins(
         n_jobs: processes for a local family.
         on_progress: called with series done and their number, for each family and origin.
         priors: where the priors of pooled families come from.
-        families: those to fit; the use case's, unless told.
+        families: those to fit; default: the use case's.
 
     Yields:
         Origin by origin, each family's fit; what was yielded before may be thrown away.

@@ -1,4 +1,4 @@
-"""What a model has seen of each regressor: monitoring tells where a forecast leaves that range."""
+"""The range of each regressor in training: forecasts outside it are flagged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which models say of a regressor the contrary of what the settings expect of it.
 
 A price that raises sales is a sign that prices, promotions or the model are wrong. The model serves
-all the same: only a person can tell which of them it is.
+all the same: only a person can decide which of them it is.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Connection(BaseSettings):
     def _is_a_way_of_loading(cls, given: object) -> object:
         if given not in ("with_run", "apart"):
             raise ValueError(
-                f"SHELFCAST_LOADING is '{given}'. with_run (the default): weekly runs and training "
+                f"SHELFCAST_LOADING is '{given}'. with_run (the default): runs and training "
                 "load the inbox and fetch the weather themselves; apart: jobs of their own do."
             )
         return given

@@ -119,7 +119,7 @@ CATALOGUE: dict[Event, About] = {
     ),
     Event.ACCURACY_ALERT: About(
         (WARNING,),
-        "Something that somebody should look at, told once: `alert` is wape, tracking_signal, "
+        "Something that somebody should look at, logged once: `alert` is wape, tracking_signal, "
         "no_forecast or missing_run.",
         "Look at `accuracy_alerts` and the segment's series; `shelfcast retrain --candidates`; for "
         "missing_run start the run that is missing.",
@@ -136,7 +136,7 @@ CATALOGUE: dict[Event, About] = {
             "detail",
         ),
     ),
-    Event.NO_NEW_ALERT: About((INFO,), "Monitoring found nothing that was not told before."),
+    Event.NO_NEW_ALERT: About((INFO,), "Monitoring found no alert that was not logged before."),
     Event.TUNED: About(
         (INFO, WARNING),
         "How recipes are chosen, or why there is none to choose.",

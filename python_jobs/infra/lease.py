@@ -83,7 +83,7 @@ def acquire(
         run_id: may enter again a lease that it holds already.
         purpose: for the message that others read.
         take_over: take it although another run holds it, after a crash.
-        hold: how long it holds without being renewed; HOLD, unless told.
+        hold: how long it holds without being renewed; default: HOLD.
 
     Raises:
         LeaseHeld: another run holds it and it has not expired.
@@ -170,7 +170,7 @@ def kept(lease: Lease) -> Iterator[Lease]:
 def renewed(lease: Lease) -> Iterator[Lease]:
     """Renew a lease again and again while the block runs: a long run keeps it.
 
-    A lease that somebody took over is told of, and no longer renewed; `require_not_lost` says so to
+    A lease that somebody took over is logged and no longer renewed; `require_not_lost` says so to
     whoever is about to write what others read.
     """
     ended = threading.Event()

@@ -304,7 +304,7 @@ class InWorkers:
     Attributes:
         function: picklable.
         pid: of this process.
-        fields: what its lines say, as `about` was told; None where its log is not JSON.
+        fields: those of its lines that `about` set; None where its log is not JSON.
     """
 
     function: Callable[[Any], Any]

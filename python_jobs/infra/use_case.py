@@ -28,7 +28,7 @@ class Frozen(BaseModel):
 
 
 class Schedule(Frozen):
-    """When the weekly run starts, in the use case's time zone."""
+    """When the scheduled run starts, in the use case's time zone."""
 
     weekday: Weekday | Literal["daily"]
     time: str
@@ -148,7 +148,7 @@ Baseline = Literal["naive", "seasonal_naive", "mean_4", "mean_8"]
 
 
 class Alerts(Frozen):
-    """When somebody is told; each key is explained beside its default in dbt_project.yml."""
+    """When an alert is logged; each key is explained beside its default in dbt_project.yml."""
 
     wape: float = Field(ge=0)
     periods: int = Field(ge=1)

@@ -187,7 +187,7 @@ What to type next:
   shelfcast sql "select * from {forecast_exceptions} order by origin_date desc"
   shelfcast sql "select rejected_because, count(*) as n from {rejected_sales} group by 1"
   shelfcast sql "select rejected_because, source_row from {rejected_promotions}"
-  shelfcast check-future      (which weeks ahead lack a promotion plan or the weather)
+  shelfcast check-future      (which future weeks lack a promotion plan or the weather)
   shelfcast sql "select * from {scenario_forecasts} order by series_id, target_date"
   shelfcast models list --series 'Kazan|retail|*'
   shelfcast models verify

@@ -93,7 +93,7 @@ def ask(warehouse: Warehouse, run: Run, scenario: str) -> Question:
 
 
 def _are_used(rows: pd.DataFrame, panel: pd.DataFrame, parts: Sequence[str]) -> pd.Series:
-    """Which rows of a scenario name a week of a series in the panel."""
+    """Which rows of a scenario name a period of a series in the panel."""
     supposed = panel[panel["is_supposed"].astype(bool)]
     keys = [split_key(name)[: len(parts)] for name in supposed["series_id"]]
     named = pd.DataFrame(keys, columns=list(parts), index=supposed.index)

@@ -60,7 +60,7 @@ class RunContext:
         settings: every use case.
         use_case: the one at work.
         n_jobs: processes for local families; -1 is one a core.
-        progress: told what goes on.
+        progress: called with the progress of each step.
     """
 
     project: Path
@@ -128,7 +128,7 @@ def open_context(
     Args:
         use_case: its name; may be left out where there is only one.
         n_jobs: processes for local families.
-        progress: told what goes on.
+        progress: called with the progress of each step.
 
     Raises:
         SettingsError: the settings are wrong (all faults named).

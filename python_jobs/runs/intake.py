@@ -18,7 +18,7 @@ PLACES = Path("seeds") / "places.csv"
 def receive_plans(context: RunContext) -> None:
     """Load what lies in the inbox of promotion plans, before the run says as of when it is.
 
-    An inbox that cannot be read is told; the run goes on with the plans that it has, and the gate
+    An inbox that cannot be read is logged; the run goes on with the plans that it has, and the gate
     says what they lack. Where sources are loaded apart, it is not read at all.
     """
     ensure_tables(context)
@@ -45,7 +45,7 @@ def is_loaded_apart(context: RunContext) -> bool:
 
 
 def refresh_weather(context: RunContext, fetched_at: datetime) -> None:
-    """Fetch weather, where the settings say so; what fails is told in one line, and stops nothing.
+    """Fetch weather where the settings say so; log a failure in one line and go on.
 
     Where sources are loaded apart, nothing is fetched.
 

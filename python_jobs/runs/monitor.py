@@ -1,4 +1,4 @@
-"""The monitoring run: score what was issued, look for what somebody should know, tell it once."""
+"""The monitoring run: score the issued forecasts, find alerts, log each once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MONITOR = Chain(
 def monitor(
     context: RunContext, options: RunOptions | None = None, *, as_of_at: datetime | None = None
 ) -> AlertReport:
-    """Score the last weeks' forecasts, and older ones whose actuals were revised; tell new alerts.
+    """Score the last periods' forecasts and those with revised actuals; log new alerts.
 
     Needs no prediction step. Issued forecasts whose weather has come are made again with it, for
     the comparison in `weather_value`; they are issued nowhere.

@@ -29,7 +29,7 @@ from {model_log}
 where use_case = @use_case and model_name = @model_name and status = 'trained'
     and run_id not in (select run_id from {run_origins} where run_kind = 'retrain')
 """
-"""A retraining of some series leaves the others to the weekly fit."""
+"""A retraining of some series leaves the others to the next scheduled fit."""
 
 
 def refuse_issued_and_prepare(context: RunContext, run: Run) -> None:
@@ -45,7 +45,7 @@ def refuse_issued_and_prepare(context: RunContext, run: Run) -> None:
 
 def fit_where_nothing_served(context: RunContext, run: Run) -> None:
     """Train as of each origin that no model serves; a model then serves the later origins too,
-    unless models are refitted every week. An origin at which no series can be trained is left to
+    unless models are refitted in every run. An origin at which no series can be trained is left to
     the baselines."""
     missing = _origins_without_models(context, run)
     while missing:

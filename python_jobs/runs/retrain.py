@@ -1,4 +1,4 @@
-"""The retraining run: some series, champion against challenger, on weeks that neither has seen."""
+"""The retraining run: champion against challenger on held-out periods, for some series."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def retrain(
 ) -> RetrainReport:
     """Retrain some series of the champion family, and let the better recipe serve each.
 
-    The challenger's recipe is chosen on past weeks; then it and the recipe in force are refitted
-    as of the same later origins and scored on weeks that neither saw. The rule, the baseline and
+    The challenger's recipe is chosen on past periods; then it and the recipe in force are refitted
+    as of the same later origins and scored on periods that neither saw. The rule, the baseline and
     its margin are the settings' (`retraining`). Both are fitted as of now and stored.
 
     Args:

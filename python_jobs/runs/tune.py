@@ -46,7 +46,7 @@ def tune(
     every: int = 4,
     as_of_at: datetime | None = None,
 ) -> TuneReport:
-    """Choose the recipe of each segment by what it is worth on weeks that it was not fitted on.
+    """Choose the recipe of each segment by what it is worth on periods that it was not fitted on.
 
     Every candidate of every tunable family is fitted as of past origins, as training would have
     fitted it then, and scored on the actuals known as of the tune. No model is stored.

@@ -57,7 +57,7 @@ class WhatIf:
 def what_if(
     context: RunContext, scenario: str, options: RunOptions | None = None, *, dry_run: bool = False
 ) -> WhatIf:
-    """Forecast the weeks ahead again as a scenario supposes them, with the models that issued.
+    """Forecast the next periods again under a scenario, with the models that issued them.
 
     Args:
         context: the run's context.
@@ -117,7 +117,7 @@ def _ask(context: RunContext, run: Run, scenario: str) -> Question:
     if question.panel.empty:
         raise RunStopped(
             f"{name}: scenario '{scenario}' concerns no forecast: {_reasons(question.unused)}. A "
-            "row names a key (* for all) and a day of a forecast week; see docs/what-if.md."
+            "row names a key (* for all) and a day of a forecast period; see docs/what-if.md."
         )
     return question
 
@@ -140,7 +140,7 @@ def _require_seen(context: RunContext, scenario: str) -> None:
     if context.warehouse.read(statement, scenario=scenario)["n"].iloc[0]:
         raise RunStopped(
             f"{name}: scenario '{scenario}' was loaded into a table that was made after the last "
-            f"build. Run `dbt run --select stg_{name}_scenarios+` (the next weekly run or "
+            f"build. Run `dbt run --select stg_{name}_scenarios+` (the next run or "
             "monitoring does it too), and ask again."
         )
 
@@ -183,9 +183,9 @@ def _log_found(run: Run, scenario: str, found: WhatIf) -> None:
 
 
 def predict_with_observed_weather(context: RunContext, run: Run) -> int:
-    """Make issued forecasts again with the weather that came, once all of their weeks have it.
+    """Make issued forecasts again with the weather that came, once all of their periods have it.
 
-    What goes wrong is told, and costs nothing but the comparison in `weather_value`.
+    An error is logged; only the comparison in `weather_value` is then missing.
 
     Returns:
         How many rows were made.

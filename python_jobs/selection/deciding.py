@@ -219,7 +219,7 @@ def promoted_of_equals(
 ) -> float:
     """Promotion rate of the rule for two equally good simulated recipes.
 
-    Every week sells 100; each recipe errs by a normal error, part of which both share.
+    Every period sells 100; each recipe errs by a normal error, part of which both share.
 
     Args:
         rule: the rule; the baseline plays no part.

@@ -96,7 +96,7 @@ def test_a_plan_that_ends_too_early_stands_in_the_way_until_it_is_loaded(site: S
     missing = NEXT_ORIGIN + timedelta(days=8)
     assert result.stdout.splitlines()[-2] == "1 of 10 stand in the way:"
     last = result.stdout.splitlines()[-1]
-    assert last.startswith("- sku_weekly weeks ahead: the run of ")
+    assert last.startswith("- sku_weekly periods ahead: the run of ")
     assert "2 of 2 series would fall back, more than max_refused_share 5%" in last
     assert f"promo_share from {missing} (2 series, refuse_series)" in last
     assert "shelfcast load plan.csv --as promotions --covers-from" in last

@@ -18,7 +18,7 @@ from python_jobs.infra.store import ModelStore, ObjectFault
 class RawAnswers:
     """The kept answers under a Cloud Storage prefix or in a folder; without a store, none.
 
-    A store that fails is told once and used no more: weather is fetched without it.
+    A store that fails is logged once and not used again: weather is fetched without it.
 
     Attributes:
         store: where they lie.

@@ -87,8 +87,8 @@ class ProphetFamily:
     ) -> Fitted[ProphetModel]:
         """Fit every series; arguments and errors as `Family.fit`.
 
-        `start` is not read: a fit depends on its rows alone, so that last week's model cannot
-        change this week's. Rows with a null y_lag1 are left out where a recipe has the lag, and
+        `start` is not read: a fit depends on its rows alone, so that an earlier model cannot
+        change a later one. Rows with a null y_lag1 are left out where a recipe has the lag, and
         counted in the metric `n_left_out`.
 
         Raises:

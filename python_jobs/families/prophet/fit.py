@@ -191,7 +191,7 @@ def _has_season(
 ) -> BoolArray:
     """Which series are long and dense enough for each season, by Prophet's rules.
 
-    Where the portfolio has told what the year looks like a shorter history will do.
+    With the portfolio's priors for the year a shorter history is enough.
     """
     n_series = len(histories.series_id)
     span = histories.day[np.arange(n_series), histories.n_rows - 1] - histories.day[:, 0]

@@ -165,7 +165,7 @@ class ProphetModel:
         delta: change of the slope at each of them.
         seasonalities: in the order of beta.
         regressors: names, in the order of beta after the seasons; a column that hardly varied in
-            training is not among them, for its effect cannot be told from chance or the trend.
+            training is not among them: its effect cannot be separated from chance or the trend.
         mu: mean taken off each regressor.
         std: each regressor is divided by.
         beta: coefficients: sine and cosine of each order of each season, then the regressors.

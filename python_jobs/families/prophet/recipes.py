@@ -11,7 +11,7 @@ STIFF: dict[str, Any] = {
     "changepoint_prior_scale": 0.01,
     "yearly_order": 3,
 }
-"""A trend that bends where many weeks ask for it, and a year of three waves."""
+"""A trend that bends where many periods ask for it, and a year of three waves."""
 
 FORMS: list[dict[str, Any]] = [
     {"growth": "flat", "yearly": False},
@@ -24,7 +24,7 @@ TRANSFORMS = ("none", "log1p")
 
 WITHOUT: dict[str, Any] = {"y_lag1": False, "ar1": False}
 MEMORIES: list[dict[str, Any]] = [WITHOUT, WITHOUT | {"ar1": True}]
-"""What is left of the last week: nothing, or its residual."""
+"""What is left of the last period: nothing, or its residual."""
 
 
 def default_candidates(family: str, options: ProphetOptions) -> list[dict[str, Any]]:
