@@ -3,7 +3,7 @@
 locals {
   accounts = {
     predict = "Issues the week's forecasts: dbt before, refit, predict, dbt after."
-    monitor = "Scores what was issued and tells alerts; looks for missing runs."
+    monitor = "Scores issued forecasts and logs alerts; looks for missing runs."
     train   = "Trains, retrains and promotes models."
     load    = "Loads plans and weather: the only one that writes the raw dataset."
     runner  = "Starts the scheduled jobs. It cannot change what they do."

@@ -115,7 +115,7 @@ resource "google_monitoring_alert_policy" "event" {
   depends_on = [google_project_service.api]
 }
 
-# A job that was killed says nothing: out of memory, over its time, an image that does not start.
+# A job that was killed logs nothing: out of memory, over its time, an image that does not start.
 resource "google_monitoring_alert_policy" "execution_failed" {
   project               = var.project
   display_name          = "Shelfcast ${var.name}: ${local.runbook_pages.execution_failed}"

@@ -238,7 +238,7 @@ variable "uploaders" {
 }
 
 variable "notification_emails" {
-  description = "Who is told when a run fails, is missing, or accuracy breaches."
+  description = "Who gets a mail when a run fails or is missing, or accuracy breaches its threshold."
   type        = set(string)
   default     = []
 
@@ -257,7 +257,7 @@ variable "alerts_left_out" {
     condition = length(setsubtract(var.alerts_left_out, [
       "accuracy", "bias", "missing_run", "models_faulty", "no_forecast", "upload_refused", "weather_not_fetched",
     ])) == 0
-    error_message = "alerts_left_out: accuracy, bias, missing_run, models_faulty, no_forecast, upload_refused or weather_not_fetched. A run that failed or is overdue is always told."
+    error_message = "alerts_left_out: accuracy, bias, missing_run, models_faulty, no_forecast, upload_refused or weather_not_fetched. A run that failed or is overdue always alerts."
   }
 }
 
