@@ -19,19 +19,13 @@ from python_jobs.fitting.ranges import regressor_ranges
 from python_jobs.fitting.signs import Contradicted, contradictions, json_or_null
 from python_jobs.infra.errors import first_few
 from python_jobs.infra.logs import Event, warn
+from python_jobs.infra.object_names import encode_part, model_path
 from python_jobs.infra.run import Run, Shard, of_model
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.scope import series_in_scope
 from python_jobs.infra.series import split_key
 from python_jobs.infra.settings import code_version
-from python_jobs.infra.store import (
-    AlreadyThere,
-    ModelStore,
-    ObjectMissing,
-    encode_part,
-    model_path,
-    sha256_of,
-)
+from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing, sha256_of
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.registry.packing import pack, unpack_whole
 

@@ -18,7 +18,8 @@ import orjson
 
 from python_jobs.infra.errors import LeaseHeld, ShelfcastError
 from python_jobs.infra.logs import Event, warn
-from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing, encode_part
+from python_jobs.infra.object_names import encode_part
+from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing
 
 HOLD = timedelta(hours=2)
 """How long a lease outlives its holder's last word: the steps of a run may be jobs of their own."""

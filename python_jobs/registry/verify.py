@@ -12,8 +12,9 @@ from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family
 from python_jobs.fitting.train import public_path
 from python_jobs.infra.errors import first_few
+from python_jobs.infra.object_names import decode_part, encode_part
 from python_jobs.infra.settings import UseCase
-from python_jobs.infra.store import ModelStore, Stored, decode_part, encode_part
+from python_jobs.infra.store import ModelStore, Stored
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.registry.serving import key, load_models
 

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from python_jobs.infra.object_names import decode_part, encode_part, model_path
 from python_jobs.infra.series import join_key, split_key
-from python_jobs.infra.store import (
-    ModelStore,
-    ObjectMissing,
-    decode_part,
-    encode_part,
-    model_path,
-    open_store,
-    sha256_of,
-)
+from python_jobs.infra.store import ModelStore, ObjectMissing, open_store, sha256_of
 
 ODD_PARTS = [
     "",
