@@ -1,16 +1,18 @@
 """Which recipe is best: scores over common rows, shrinkage, and a preference for the simple.
 
-Pure functions of arrays; candidates stand in the order of their complexity, the simplest first.
+Functions of arrays; candidates stand in the order of their complexity, the simplest first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from python_jobs.fitting.fit import WHOLE
 
 FloatArray = NDArray[np.float64]
 
@@ -146,3 +148,42 @@ def shrink(own: Scores, segment: Scores, prior_rows: int = PRIOR_ROWS) -> list[f
             total = weight * (mine or 0.0) + prior_rows * theirs
             shrunk.append(total / (weight + prior_rows))
     return shrunk
+
+
+@dataclass
+class Choices:
+    """Index of the chosen candidate, by segment and series.
+
+    Attributes:
+        scores: by segment, the whole among them.
+        by_segment: the candidate, by segment.
+        series_scores: by series_id, where series choose for themselves.
+        by_series: the candidate, by series_id, where series get one of their own.
+        follows: segments with too few scored rows for a choice of their own.
+    """
+
+    scores: dict[str, Scores]
+    by_segment: dict[str, int]
+    series_scores: dict[str, Scores] = field(default_factory=dict)
+    by_series: dict[str, int] = field(default_factory=dict)
+    follows: set[str] = field(default_factory=set)
+
+    def add_segment(self, segment: str, scores: Scores, min_rows: int) -> None:
+        """Choose for a segment; with few scored rows it takes the portfolio's choice."""
+        own = choose(scores.wape) if scores.n_scored >= min_rows else None
+        self.scores[segment] = scores
+        self.by_segment[segment] = self.by_segment[WHOLE] if own is None else own
+        if own is None:
+            self.follows.add(segment)
+
+    def add_series(self, series_id: str, segment: str, scores: Scores) -> None:
+        """Choose for a series by its own scores, drawn towards its segment's."""
+        is_own = segment in self.scores and segment not in self.follows
+        own = choose(shrink(scores, self.scores[segment if is_own else WHOLE]))
+        self.series_scores[series_id] = scores
+        self.by_series[series_id] = self.of(series_id, segment) if own is None else own
+
+    def of(self, series_id: str, segment: str) -> int:
+        """The candidate that a series gets."""
+        in_segment = self.by_segment.get(segment, self.by_segment[WHOLE])
+        return self.by_series.get(series_id, in_segment)

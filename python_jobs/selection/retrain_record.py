@@ -17,14 +17,16 @@ import pandas as pd
 from python_jobs.families.base import Family
 from python_jobs.fitting.train import public_path
 from python_jobs.infra.logs import Event, log, warn
+from python_jobs.infra.object_names import encode_part
 from python_jobs.infra.run import Run
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.settings import code_version
-from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing, encode_part
+from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.registry.packing import unpack_whole
 from python_jobs.registry.promotion import PromotionLost, generations, replace_copy, served_later
 from python_jobs.selection.retrain_series import Chosen, Why, left_out_of
+from python_jobs.selection.tune_record import to_json
 
 DECIDED = """
 select distinct series_id
@@ -268,11 +270,6 @@ def _day(value: object) -> date | None:
     if isinstance(value, str):
         return date.fromisoformat(value[:10])
     return value if isinstance(value, date) else None
-
-
-def to_json(value: Mapping[str, Any]) -> str:
-    """Write JSON with its keys in order, so that equal values are equal texts."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 @dataclass

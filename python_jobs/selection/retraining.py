@@ -48,8 +48,9 @@ from python_jobs.selection.deciding import (
     chance_of_promotion,
     decide,
 )
-from python_jobs.selection.retrain_record import Options, Record, to_json
+from python_jobs.selection.retrain_record import Options, Record
 from python_jobs.selection.retrain_series import Chosen, RetrainOrigins
+from python_jobs.selection.tune_record import to_json
 from python_jobs.selection.tuning import ACTUALS, ROW, NothingToScore, Tuning
 
 BASELINE = """

@@ -7,15 +7,13 @@ nothing after it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
-from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
+from python_jobs.families.base import Fitted, TunableFamily, Tuned
 from python_jobs.fitting.coefficients import write_coefficients
 from python_jobs.fitting.fit import (
     WHOLE,
@@ -29,45 +27,19 @@ from python_jobs.fitting.fit import (
 )
 from python_jobs.fitting.pool import OnProgress
 from python_jobs.infra.errors import RunStopped
-from python_jobs.infra.logs import Event, log, warn
+from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, of_model
 from python_jobs.infra.schedule import Origin
-from python_jobs.infra.scope import is_whole_portfolio, series_in_scope
-from python_jobs.infra.settings import UseCase, code_version
+from python_jobs.infra.scope import is_whole_portfolio
+from python_jobs.infra.settings import UseCase
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.prediction.predict import assign_fitted, forecast, log_rows, read_future
-from python_jobs.selection.choosing import Scores, choose, score, shrink
+from python_jobs.selection.choosing import Choices, choose, score
+from python_jobs.selection.tune_record import recipe_rows, to_json
+from python_jobs.selection.tune_series import MAX_SERIES, sample_series, too_short
 
 VERSION = "tune"
 """The version of the models that live only while their candidate is scored."""
-
-MAX_SERIES = 2000
-"""Rows above which a sample is tuned; that many separate the candidates of a segment."""
-
-SAMPLE = """
-with forecastable as (
-    select series_id, demand_class
-    from {series}
-    where origin_date = @origin_date and is_forecastable and {scope}
-),
-
-ranked as (
-    select
-        series_id,
-        demand_class,
-        count(*) over () as n_series,
-        count(*) over (partition by demand_class) as n_of_class,
-        row_number() over (
-            partition by demand_class order by farm_fingerprint(series_id), series_id
-        ) as sample_rank
-    from forecastable
-)
-
-select series_id, demand_class as segment, n_series
-from ranked
-where n_series <= @max_series or sample_rank <= greatest(1, div(@max_series * n_of_class, n_series))
-order by series_id
-"""
 
 ACTUALS = """
 select series_id, ds as target_date, y
@@ -76,12 +48,6 @@ where origin_date = @origin_date and is_observed and series_id in unnest(@series
 """
 
 ROW = ["series_id", "origin_date", "target_date", "horizon_step"]
-
-LONGEST = """
-select coalesce(max(n_observed), 0) as n
-from {series}
-where origin_date = @origin_date and {scope}
-"""
 
 
 class NothingToScore(RunStopped):
@@ -104,7 +70,7 @@ class TuneReport:
 
     def __str__(self) -> str:
         parts = [
-            f"{family}: " + ", ".join(f"{one} {_json(options)}" for one, options in those.items())
+            f"{family}: " + ", ".join(f"{one} {to_json(options)}" for one, options in those.items())
             for family, those in self.chosen.items()
         ]
         return f"{self.n_chosen} recipes chosen on {self.n_scored} rows; {'; '.join(parts)}"
@@ -124,45 +90,6 @@ def tunable_families(use_case: UseCase) -> list[TunableFamily[Any]]:
             f"({', '.join(use_case.families)}) has more than one recipe to choose from."
         )
     return found
-
-
-@dataclass
-class Choices:
-    """Index of the chosen candidate, by segment and series.
-
-    Attributes:
-        scores: by segment, the whole among them.
-        by_segment: the candidate, by segment.
-        series_scores: by series_id, where series choose for themselves.
-        by_series: the candidate, by series_id, where series get one of their own.
-        follows: segments with too few scored rows for a choice of their own.
-    """
-
-    scores: dict[str, Scores]
-    by_segment: dict[str, int]
-    series_scores: dict[str, Scores] = field(default_factory=dict)
-    by_series: dict[str, int] = field(default_factory=dict)
-    follows: set[str] = field(default_factory=set)
-
-    def add_segment(self, segment: str, scores: Scores, min_rows: int) -> None:
-        """Choose for a segment; with few scored rows it takes the portfolio's choice."""
-        own = choose(scores.wape) if scores.n_scored >= min_rows else None
-        self.scores[segment] = scores
-        self.by_segment[segment] = self.by_segment[WHOLE] if own is None else own
-        if own is None:
-            self.follows.add(segment)
-
-    def add_series(self, series_id: str, segment: str, scores: Scores) -> None:
-        """Choose for a series by its own scores, drawn towards its segment's."""
-        is_own = segment in self.scores and segment not in self.follows
-        own = choose(shrink(scores, self.scores[segment if is_own else WHOLE]))
-        self.series_scores[series_id] = scores
-        self.by_series[series_id] = self.of(series_id, segment) if own is None else own
-
-    def of(self, series_id: str, segment: str) -> int:
-        """The candidate that a series gets."""
-        in_segment = self.by_segment.get(segment, self.by_segment[WHOLE])
-        return self.by_series.get(series_id, in_segment)
 
 
 @dataclass
@@ -201,33 +128,7 @@ class Tuning:
         Raises:
             RunStopped: more were selected than are chosen for one by one.
         """
-        condition, parameters = series_in_scope(self.run)
-        statement = SAMPLE.replace("{series}", f"{{{self.run.use_case.name}_series}}")
-        found = self.warehouse.read(
-            statement.replace("{scope}", condition),
-            origin_date=self.current.origin_date,
-            max_series=self.max_series,
-            **parameters,
-        )
-        n_series = int(found["n_series"].max()) if len(found) else 0
-        if n_series > self.max_series:
-            self._log_sampled(n_series, len(found))
-        return found
-
-    def _log_sampled(self, n_series: int, n_sampled: int) -> None:
-        if not is_whole_portfolio(self.run):
-            raise RunStopped(
-                f"tune: {n_series} series were selected, and recipes are chosen one by one for at "
-                f"most {self.max_series}. Narrow --series, or tune the whole portfolio."
-            )
-        log(
-            Event.TUNED,
-            f"tune: {n_series} series are known; {n_sampled} of them stand for all, drawn from "
-            "each demand class in proportion. Recipes are chosen per segment, never per series.",
-            run_id=self.run.run_id,
-            n_series=n_series,
-            n_sampled=n_sampled,
-        )
+        return sample_series(self.warehouse, self.run, self.max_series)
 
     @property
     def is_per_series(self) -> bool:
@@ -249,7 +150,7 @@ class Tuning:
         ]
         kept = [(origin, panel) for origin, panel in read if len(panel)]
         if not kept:
-            raise NothingToScore(self._too_short())
+            raise NothingToScore(too_short(self.warehouse, self.run))
         if len(kept) < len(read):
             warn(
                 Event.TUNED,
@@ -258,21 +159,6 @@ class Tuning:
                 run_id=self.run.run_id,
             )
         return kept
-
-    def _too_short(self) -> str:
-        use_case, dates = self.run.use_case, [one.origin_date for one in self.run.origins]
-        condition, parameters = series_in_scope(self.run)
-        statement = LONGEST.replace("{series}", f"{{{use_case.name}_series}}")
-        found = self.warehouse.read(
-            statement.replace("{scope}", condition), origin_date=dates[-1], **parameters
-        )
-        return (
-            f"tune: no series can be forecast as of a validation origin ({dates[0]}..{dates[-2]}): "
-            f"it takes {use_case.min_observations + use_case.horizon} observed {use_case.grain}s "
-            f"by {dates[-1]} (min_observations {use_case.min_observations} + horizon "
-            f"{use_case.horizon}); the longest series has {int(found['n'].iloc[0])}. Load more "
-            "history, or wait."
-        )
 
     @cached_property
     def future(self) -> pd.DataFrame:
@@ -452,58 +338,9 @@ class Tuning:
         )
         self.warehouse.append(
             "model_log",
-            pd.DataFrame(self._log_rows(family, choices)),
+            pd.DataFrame(recipe_rows(self.run, family, choices, self.series)),
             self.run.job_id("model_log", family.name, "tune", self.run.shard.index),
         )
-
-    def _log_rows(self, family: TunableFamily[Any], choices: Choices) -> list[dict[str, Any]]:
-        """Every candidate of each segment (and series) with its scores, then what was chosen.
-
-        A tune of some series leaves the segments of the others alone: it chooses for its own.
-        """
-        segment_of = dict(zip(self.series["series_id"], self.series["segment"], strict=True))
-        groups: list[tuple[str, str | None, Scores, int]] = [
-            (segment, None, one, choices.by_segment[segment])
-            for segment, one in choices.scores.items()
-        ]
-        groups += [
-            (segment_of[name], name, one, choices.by_series[name])
-            for name, one in choices.series_scores.items()
-        ]
-        rows = []
-        for segment, series_id, scores, chosen in groups:
-            for number, options in enumerate(family.candidates()):
-                metrics = {**scores.metrics(number), "is_chosen": number == chosen}
-                rows.append(
-                    self._log_row(family, segment, series_id, options)
-                    | {"status": "candidate", "metrics": _json(metrics)}
-                )
-        in_force: list[tuple[str, str | None, int]] = [
-            (segment_of[name], name, one) for name, one in choices.by_series.items()
-        ]
-        if is_whole_portfolio(self.run):
-            in_force += [(segment, None, one) for segment, one in choices.by_segment.items()]
-        for segment, series_id, number in in_force:
-            options = family.candidates()[number]
-            rows.append(self._log_row(family, segment, series_id, options) | {"status": "chosen"})
-        return rows
-
-    def _log_row(
-        self, family: Family[Any], segment: str, series_id: str | None, options: dict[str, Any]
-    ) -> dict[str, Any]:
-        return {
-            "run_id": self.run.run_id,
-            "shard": self.run.shard.index,
-            "use_case": self.run.use_case.name,
-            "series_id": series_id,
-            "segment": segment,
-            "model_name": family.name,
-            "origin_date": self.current.origin_date,
-            "as_of_at": self.current.as_of_at,
-            "trained_at": datetime.now(UTC),
-            "hyperparameters": _json(options),
-            "code_version": code_version(),
-        }
 
 
 def _tagged(coefficients: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -515,7 +352,3 @@ def _untagged(priors: pd.DataFrame, number: int) -> pd.DataFrame:
     tag = f"candidate {number}: "
     own = priors[priors["recipe"].str.startswith(tag)]
     return own.assign(recipe=own["recipe"].str.removeprefix(tag))
-
-
-def _json(value: dict[str, Any]) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()

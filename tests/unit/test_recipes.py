@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.fitting.fit import Learned, assign_recipes
-from python_jobs.selection.choosing import Scores, score
-from python_jobs.selection.tuning import Choices
+from python_jobs.selection.choosing import Choices, Scores, score
 
 LOG, SHORT = '{"transform":"log"}', '{"window":1}'
 
