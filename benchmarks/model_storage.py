@@ -34,8 +34,10 @@ from google.cloud import storage
 from benchmarks.portfolio_speed import HORIZON, ORIGIN, REGRESSORS, say, synthetic_panel
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, FamilySettings
-from python_jobs.infra.store import ModelStore, model_path, open_store, sha256_of
+from python_jobs.infra.object_names import model_path
+from python_jobs.infra.store import ModelStore, open_store, sha256_of
 from python_jobs.local import stack
+from python_jobs.local.ports import Endpoints
 from python_jobs.registry.packing import pack
 from python_jobs.registry.serving import load_models
 
@@ -141,7 +143,7 @@ def measure(
 
 
 def run(
-    endpoints: stack.Endpoints, folder: Path, n_series: int, n_sample: int, n_distinct: int
+    endpoints: Endpoints, folder: Path, n_series: int, n_sample: int, n_distinct: int
 ) -> dict[str, float]:
     """Measure on a folder and on the emulator.
 

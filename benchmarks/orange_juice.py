@@ -38,6 +38,7 @@ from benchmarks import orange_juice_panel, orange_juice_rounds, peers
 from benchmarks import orange_juice_peers as comparison
 from python_jobs.cli.app import main as shelfcast_cli
 from python_jobs.local import environment, stack
+from python_jobs.local.ports import Endpoints
 from python_jobs.runs.context import open_context
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,7 +126,7 @@ def shortened(sales: Path, n_series: int, folder: Path) -> Path:
     return path
 
 
-def deployment(endpoints: stack.Endpoints, folder: Path, dataset: str) -> dict[str, str]:
+def deployment(endpoints: Endpoints, folder: Path, dataset: str) -> dict[str, str]:
     """The environment of a deployment of its own: dataset, settings, dbt's folders."""
     profiles = folder / "profiles"
     profiles.mkdir(exist_ok=True)

@@ -38,6 +38,7 @@ from scipy import stats
 from benchmarks import orange_juice
 from benchmarks.orange_juice import DATA_DIR, SALES, SETTINGS, WEATHER, say
 from python_jobs.local import environment, stack
+from python_jobs.local.ports import Endpoints
 
 PROJECT, DATASET = "shelfcast-local", "orange_juice"
 """Hold the sources; each variant's own dataset has its name after it."""
@@ -154,9 +155,7 @@ class Measured:
     seconds: float
 
 
-def measure(
-    name: str, endpoints: stack.Endpoints, folder: Path, args: argparse.Namespace
-) -> Measured:
+def measure(name: str, endpoints: Endpoints, folder: Path, args: argparse.Namespace) -> Measured:
     """Backtest one variant in a dataset of its own."""
     own = folder / name
     own.mkdir()

@@ -12,6 +12,7 @@ from google.cloud import bigquery, storage
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from python_jobs.local import stack
+from python_jobs.local.ports import Endpoints
 from tests.support import clients, golden, kinds
 from tests.support.data_tests import leave_out_data_tests
 from tests.support.dbt_callers import name_callers_quickly
@@ -60,24 +61,24 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def local_stack() -> Iterator[stack.Endpoints]:
+def local_stack() -> Iterator[Endpoints]:
     """One BigQuery in memory and one Cloud Storage for the whole session."""
     with stack.ephemeral() as endpoints:
         yield endpoints
 
 
 @pytest.fixture(scope="session")
-def bigquery_client(local_stack: stack.Endpoints) -> bigquery.Client:
+def bigquery_client(local_stack: Endpoints) -> bigquery.Client:
     return clients.bigquery_client(local_stack)
 
 
 @pytest.fixture(scope="session")
-def read_client(local_stack: stack.Endpoints) -> BigQueryReadClient:
+def read_client(local_stack: Endpoints) -> BigQueryReadClient:
     return clients.read_client(local_stack)
 
 
 @pytest.fixture(scope="session")
-def storage_client(local_stack: stack.Endpoints) -> storage.Client:
+def storage_client(local_stack: Endpoints) -> storage.Client:
     return clients.storage_client(local_stack)
 
 
@@ -112,9 +113,7 @@ def _parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained_fortnight(
-    local_stack: stack.Endpoints, tmp_path_factory: pytest.TempPathFactory
-) -> Site:
+def trained_fortnight(local_stack: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The golden models of the first Wednesday; tests change copies of it (`golden.copy`)."""
     site = golden.make(Site(tmp_path_factory.mktemp("trained"), local_stack))
     golden.train(site, "sku_weekly")
@@ -132,7 +131,7 @@ def issued_fortnight(trained_fortnight: Site, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def make_site(
-    local_stack: stack.Endpoints, tmp_path_factory: pytest.TempPathFactory
+    local_stack: Endpoints, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Site]:
     """Make deployments that nothing shares but the emulators."""
 

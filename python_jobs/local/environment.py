@@ -10,6 +10,7 @@ from google.cloud import storage
 from python_jobs.infra.errors import ConnectionFailed
 from python_jobs.infra.settings import connection
 from python_jobs.local import stack
+from python_jobs.local.ports import Endpoints
 
 LOCAL = "local"
 STATE_DIR = ".local"
@@ -36,7 +37,7 @@ def connect(project: Path) -> None:
     _use_bucket()
 
 
-def use(endpoints: stack.Endpoints) -> None:
+def use(endpoints: Endpoints) -> None:
     """Set a stack's endpoints in the environment."""
     os.environ.update(endpoints.environment())
     _use_bucket()

@@ -14,75 +14,27 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
 
-HOST = "127.0.0.1"
+from python_jobs.local.ports import HOST, Endpoints, Ports, ServerName, answers, free_ports, is_free
+
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
-ANSWER_SECONDS = 2.0
 START_ATTEMPTS = 3
 LOG_LINES = 20
 _ADDRESS_TAKEN = "address already in use"
 
-ServerName = Literal["bigquery", "storage"]
 State = Literal["running", "stopped", "stale"]
 
 
 class StackError(RuntimeError):
     """A server did not start or stop; the text ends with what to do."""
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where the servers answer.
-
-    Attributes:
-        bigquery: URL of BigQuery's REST API.
-        bigquery_grpc: host:port of BigQuery's Storage APIs.
-        storage: URL of Cloud Storage's JSON API.
-    """
-
-    bigquery: str
-    bigquery_grpc: str
-    storage: str
-
-    def environment(self) -> dict[str, str]:
-        """Return the environment variables that point clients here."""
-        return {
-            "SHELFCAST_BIGQUERY_ENDPOINT": self.bigquery,
-            "SHELFCAST_BIGQUERY_GRPC_ENDPOINT": self.bigquery_grpc,
-            "STORAGE_EMULATOR_HOST": self.storage,
-        }
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The ports of a stack, on 127.0.0.1."""
-
-    bigquery: int
-    bigquery_grpc: int
-    storage: int
-
-    def of(self, name: ServerName) -> tuple[int, ...]:
-        """Return one server's ports, the first of which answers HTTP."""
-        return (self.bigquery, self.bigquery_grpc) if name == "bigquery" else (self.storage,)
-
-    def endpoints(self) -> Endpoints:
-        """Return the addresses of these ports."""
-        return Endpoints(
-            bigquery=f"http://{HOST}:{self.bigquery}",
-            bigquery_grpc=f"{HOST}:{self.bigquery_grpc}",
-            storage=f"http://{HOST}:{self.storage}",
-        )
 
 
 @dataclass(frozen=True)
@@ -295,10 +247,10 @@ class _Stack:
         chosen: list[int] = []
         for name in _SERVERS:
             kept = earlier.of(name) if earlier else ()
-            if name not in missing or (kept and all(map(_is_free, kept))):
+            if name not in missing or (kept and all(map(is_free, kept))):
                 chosen += kept
             else:
-                chosen += _free_ports(2 if name == "bigquery" else 1)
+                chosen += free_ports(2 if name == "bigquery" else 1)
         return Ports(*chosen)
 
     def _launch(self, name: ServerName, ports: Ports) -> None:
@@ -343,10 +295,10 @@ class _Stack:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             # In this order: what answers on the port of a dead server is someone else's.
-            answers = _answers(name, ports)
+            has_answered = answers(name, ports)
             if not self._is_running(name):
                 raise StackError(self._why(name, "ended while it started"))
-            if answers:
+            if has_answered:
                 return
             time.sleep(0.05)
         raise StackError(self._why(name, f"did not answer within {START_SECONDS:.0f} seconds"))
@@ -387,40 +339,3 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: a port that only waits for its last connections to fade is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def _answers(name: ServerName, ports: Ports) -> bool:
-    http, *others = ports.of(name)
-    path = "/readyz" if name == "bigquery" else "/"
-    # No urllib: it would ask a proxy that the environment names.
-    connection = HTTPConnection(HOST, http, timeout=ANSWER_SECONDS)
-    try:
-        connection.request("GET", path)
-        if connection.getresponse().status != HTTPStatus.OK:
-            return False
-        for port in others:
-            socket.create_connection((HOST, port), timeout=ANSWER_SECONDS).close()
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-    return True

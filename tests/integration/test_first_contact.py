@@ -23,8 +23,7 @@ from python_jobs.checks.check import Check, checked
 from python_jobs.checks.contact import Contact
 from python_jobs.infra.dbt_runner import check_answers
 from python_jobs.infra.errors import ConnectionFailed
-from python_jobs.local import stack
-from python_jobs.local.stack import Endpoints
+from python_jobs.local.ports import Endpoints, free_ports
 from python_jobs.runs.context import RunContext
 from tests.support.clients import bigquery_client
 from tests.support.commands import shelfcast
@@ -215,7 +214,7 @@ launcher.main(sys.argv[1:])
 @pytest.fixture
 def forgetful(site: Site) -> Iterator[RunContext]:
     """A place whose BigQuery runs a job id as often as it is sent."""
-    rest, grpc = stack._free_ports(2)
+    rest, grpc = free_ports(2)
     endpoint = f"http://127.0.0.1:{rest}"
     arguments = ["start", "--rest-port", str(rest), "--grpc-port", str(grpc), "--ephemeral"]
     with subprocess.Popen([sys.executable, "-c", FORGETFUL, *arguments]) as server:

@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_now_is_replaced(folder):
 
 @pytest.mark.parametrize("victim", ["bigquery", "storage"])
 def test_a_port_taken_between_choice_and_use_is_chosen_again(folder, monkeypatch, victim):
-    choose, taken = stack._free_ports, []
+    choose, taken = stack.free_ports, []
 
     def choose_and_lose(count: int) -> list[int]:
         ports = choose(count)
@@ -121,7 +121,7 @@ def test_a_port_taken_between_choice_and_use_is_chosen_again(folder, monkeypatch
             taken[0].bind(("127.0.0.1", ports[0]))
         return ports
 
-    monkeypatch.setattr(stack, "_free_ports", choose_and_lose)
+    monkeypatch.setattr(stack, "free_ports", choose_and_lose)
     endpoints = stack.start(folder)
     lost = taken[0].getsockname()[1]
     taken[0].close()

@@ -11,7 +11,7 @@ from benchmarks.portfolio_speed import HORIZON, REGRESSORS
 from python_jobs.families import make_family
 from python_jobs.families.base import FamilySettings
 from python_jobs.infra.store import FolderStore
-from python_jobs.local.stack import Endpoints
+from python_jobs.local.ports import Endpoints
 
 
 def test_it_measures_a_folder_and_a_bucket(local_stack: Endpoints, tmp_path: Path) -> None:

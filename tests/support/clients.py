@@ -9,7 +9,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
     BigQueryReadGrpcTransport,
 )
 
-from python_jobs.local.stack import Endpoints
+from python_jobs.local.ports import Endpoints
 
 PROJECT = "demo"
 

@@ -19,7 +19,7 @@ import yaml
 from google.cloud import storage
 
 from python_jobs.infra.warehouse import Warehouse
-from python_jobs.local.stack import Endpoints
+from python_jobs.local.ports import Endpoints
 from python_jobs.runs.context import RunContext, open_context
 from python_jobs.runs.stages import ensure_tables
 
