@@ -1,5 +1,5 @@
-{# Every series known at each origin, with what its history says of it and whether a model may
-   forecast it. Demand class: Syntetos, Boylan & Croston (2005), adi = observed periods /
+{# Every series known at each origin, with what its history says of it, whether a model may
+   forecast it, and the last observed y, which starts the recursion. Demand class: Syntetos, Boylan & Croston (2005), adi = observed periods /
    periods with demand, cv2 = squared coefficient of variation of the non-zero demand, cut at
    1.32 and 0.49.
    Grain: series_id, origin_date. #}
@@ -43,7 +43,9 @@ summarised as (
                 avg(if(is_observed and y != 0, y, null))
             ), 2
         ) as cv2,
-        avg(if(is_observed, abs(y - previous_y), null)) as naive_scale
+        avg(if(is_observed, abs(y - previous_y), null)) as naive_scale,
+        any_value(y having max if(is_observed, ds, null)) as newest_y,
+        max(if(is_observed, ds, null)) as observed_ds
     from lagged
     group by series_id, origin_date
 ),
@@ -88,7 +90,12 @@ select
     judged.naive_scale,
     judged.demand_class,
     judged.reason is null as is_forecastable,
-    judged.reason
+    judged.reason,
+    if(judged.observed_ds is null, null, judged.newest_y) as y_lag1,
+    judged.observed_ds,
+    {{ periods_between(
+        use_case, 'judged.observed_ds', period_start(use_case, 'judged.origin_date')
+    ) }} as periods_stale
 from judged
 inner join keys
     on judged.series_id = keys.series_id
