@@ -49,8 +49,8 @@ _COLUMNS = """
     sum_comparable_abs_y sum_discounted sum_error sum_interval_score sum_price
     sum_reference_abs_error sum_smape_term sum_squared_error sum_width superseded_at target_date
     target_wape tracking_signal unparsed unscored_reason untold_regressors use_case value wape
-    wape_after wape_before weather_date weather_source when_missing why y y_lag1 y_mean y_sd
-    yhat yhat_as_issued yhat_lower yhat_upper
+    wape_after wape_before weather_date weather_source when_missing why y y_context y_lag1
+    y_mean y_sd yhat yhat_as_issued yhat_lower yhat_upper
 """
 COLUMNS = frozenset(_COLUMNS.split())
 """Columns that stand beside the key's in a relation or while it is made."""
