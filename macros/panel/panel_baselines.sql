@@ -11,10 +11,6 @@ series as (
     select * from {{ ref(use_case ~ '_series') }}
 ),
 
-seeds as (
-    select * from {{ ref(use_case ~ '_y_lag1_seeds') }}
-),
-
 history as (
     select * from {{ ref(use_case ~ '_history') }}
     where is_observed
@@ -41,6 +37,7 @@ targets as (
     select
         series.series_id,
         series.origin_date,
+        series.y_lag1,
         horizon_step,
         {{ add_periods(use_case, newest_period, 'horizon_step') }} as target_date
     from series
@@ -53,15 +50,11 @@ wide as (
         targets.origin_date,
         targets.horizon_step,
         targets.target_date,
-        seeds.y_lag1 as naive,
+        targets.y_lag1 as naive,
         a_season_ago.y as seasonal_naive,
         recent.mean_4,
         recent.mean_8
     from targets
-    inner join seeds
-        on
-            targets.series_id = seeds.series_id
-            and targets.origin_date = seeds.origin_date
     inner join recent
         on
             targets.series_id = recent.series_id

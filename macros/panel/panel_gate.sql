@@ -5,10 +5,6 @@ with series as (
     select * from {{ ref(use_case ~ '_series') }}
 ),
 
-seeds as (
-    select * from {{ ref(use_case ~ '_y_lag1_seeds') }}
-),
-
 decisions as (
     select * from {{ ref('series_decisions') }}
     where
@@ -35,35 +31,31 @@ select
     series.origin_date,
     series.as_of_at,
     case
-        when series.reason = 'inactive' or seeds.y_lag1 is null then 'refused'
+        when series.reason = 'inactive' or series.y_lag1 is null then 'refused'
         when not series.is_forecastable then 'baseline'
         when decisions.baseline is not null then 'baseline'
         when holes.missing_regressors is not null then 'baseline'
         {%- if settings.when_stale != 'warn' %}
-        when seeds.periods_stale > {{ settings.max_periods_stale }} then 'baseline'
+        when series.periods_stale > {{ settings.max_periods_stale }} then 'baseline'
         {%- endif %}
         else 'model'
     end as route,
     case
         when series.reason = 'inactive' then 'inactive'
-        when seeds.y_lag1 is null then 'never_observed'
+        when series.y_lag1 is null then 'never_observed'
         when not series.is_forecastable then series.reason
         when decisions.baseline is not null then concat('serve_baseline: ', decisions.baseline)
         when holes.missing_regressors is not null then 'missing_regressors'
         {%- if settings.when_stale != 'warn' %}
-        when seeds.periods_stale > {{ settings.max_periods_stale }} then 'stale_actuals'
+        when series.periods_stale > {{ settings.max_periods_stale }} then 'stale_actuals'
         {%- endif %}
     end as reason,
     if(decisions.baseline is null, holes.missing_regressors, null) as missing_regressors,
-    seeds.y_lag1,
-    seeds.observed_ds,
-    seeds.periods_stale,
+    series.y_lag1,
+    series.observed_ds,
+    series.periods_stale,
     decisions.baseline is null and coalesce(holes.stops_run, false) as stops_run
 from series
-inner join seeds
-    on
-        series.series_id = seeds.series_id
-        and series.origin_date = seeds.origin_date
 left join decisions
     on
         series.series_id = decisions.series_id

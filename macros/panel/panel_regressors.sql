@@ -30,7 +30,7 @@ plan as (
 ),
 
 plan_periods as (
-    select * from {{ ref(use_case ~ '_plan_periods') }}
+    {{ plan_periods(use_case) }}
 ),
 {% endif %}
 
@@ -42,7 +42,7 @@ weather as (
 
 {% if has_price %}
 reference_prices as (
-    select * from {{ ref(use_case ~ '_reference_prices') }}
+    {{ reference_prices(use_case) }}
 ),
 {% endif %}
 

@@ -39,7 +39,9 @@ summarised as (
                 avg(if(is_observed and y != 0, y, null))
             ), 2
         ) as cv2,
-        avg(if(is_observed, abs(y - previous_y), null)) as naive_scale
+        avg(if(is_observed, abs(y - previous_y), null)) as naive_scale,
+        any_value(y having max if(is_observed, ds, null)) as newest_y,
+        max(if(is_observed, ds, null)) as observed_ds
     from lagged
     group by series_id, origin_date
 ),
@@ -84,7 +86,12 @@ select
     judged.naive_scale,
     judged.demand_class,
     judged.reason is null as is_forecastable,
-    judged.reason
+    judged.reason,
+    if(judged.observed_ds is null, null, judged.newest_y) as y_lag1,
+    judged.observed_ds,
+    {{ periods_between(
+        use_case, 'judged.observed_ds', period_start(use_case, 'judged.origin_date')
+    ) }} as periods_stale
 from judged
 inner join keys
     on judged.series_id = keys.series_id

@@ -12,12 +12,16 @@ with origins as (
     where use_case = '{{ use_case }}'
 ),
 
+weather_days as (
+    {{ weather_days(use_case) }}
+),
+
 weather as (
     select
         *,
         lead(known_at, 1, {{ end_of_time() }})
             over (partition by location, weather_date, kind order by known_at) as superseded_at
-    from {{ ref('stg_' ~ use_case ~ '_weather') }}
+    from weather_days
 ),
 
 known as (

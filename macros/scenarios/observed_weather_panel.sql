@@ -8,8 +8,12 @@ with frozen as (
     {{ frozen_forecasts(use_case, 'not issued.is_fallback') }}
 ),
 
+weather_days as (
+    {{ weather_days(use_case) }}
+),
+
 newest as (
-    select * from {{ ref('stg_' ~ use_case ~ '_weather') }}
+    select * from weather_days
     where kind = 'observed'
     qualify row_number() over (partition by location, weather_date order by known_at desc) = 1
 ),

@@ -29,6 +29,8 @@ renamed as (
         safe_cast({{ columns.get('kind', 'null') }} as string) as kind,
         safe_cast({{ columns.get('price', 'null') }} as float64) as price,
         safe_cast({{ columns.get('discount', 'null') }} as float64) as discount,
+        {{ is_unreadable(columns.get('price', 'null'), 'float64') }} as _is_bad_price,
+        {{ is_unreadable(columns.get('discount', 'null'), 'float64') }} as _is_bad_discount,
         {%- for regressor in regressors %}
         safe_cast({{ columns.get(regressor, 'null') }} as float64) as {{ regressor }},
         {%- endfor %}
@@ -53,9 +55,9 @@ judged as (
             when {{ is_null_key(parts) }} then 'null_key'
             when start_date is null or end_date is null then 'bad_date'
             when end_date < start_date then 'ends_before_start'
-            when json_value(source_row, '$.unparsed') is not null then 'unparsed'
-            when is_nan(price) or is_inf(price) or price < 0 then 'bad_price'
-            when is_nan(discount) or discount < 0 or discount > 1 then 'bad_discount'
+            when coalesce(json_value(source_row, '$.unparsed'), '') != '' then 'unparsed'
+            when _is_bad_price or price < 0 then 'bad_price'
+            when _is_bad_discount or discount < 0 or discount > 1 then 'bad_discount'
             {%- for regressor in regressors if regressor in columns %}
             when {{ regressor }} is null then 'no_{{ regressor }}'
             {%- endfor %}

@@ -1,9 +1,10 @@
-{# Grain: location, weather_date, kind, known_at. #}
+{# Grain: one row of the source. #}
 {% macro stage_weather(use_case) -%}
 {%- set settings = use_case_settings(use_case) -%}
 {%- set weather = settings.sources.get('weather') -%}
 {%- set regressors = regressors_from(use_case, 'weather') -%}
 {%- set columns = (weather or {}).get('columns', {}) -%}
+{%- set known_at = (weather or {}).get('known_at') or 'null' -%}
 with source_rows as (
     {%- if weather %}
     select * from {{ source(use_case ~ '_weather', 'rows') }}
@@ -20,8 +21,12 @@ renamed as (
         cast({{ columns.get('kind', "'observed'") }} as string) as kind,
         {%- for regressor in regressors %}
         safe_cast({{ columns.get(regressor, 'null') }} as float64) as {{ regressor }},
+        {{ is_unreadable(columns.get(regressor, 'null'), 'float64') }} as _is_bad_{{ regressor }},
         {%- endfor %}
-        {{ known_at_of(weather) }} as known_at
+        {{ is_unreadable(known_at, 'timestamp') }} as _is_bad_known_at,
+        safe_cast({{ known_at }} as timestamp) is null as _is_known_at_missing,
+        {{ known_at_of(weather) }} as known_at,
+        to_json_string(source_rows) as source_row
     from source_rows
 )
 
@@ -30,10 +35,25 @@ select
     weather_date,
     kind,
     {%- for regressor in regressors %}
-    avg({{ regressor }}) as {{ regressor }},
+    {{ regressor }},
     {%- endfor %}
-    known_at
+    known_at,
+    source_row,
+    case
+        when location is null then 'no_location'
+        when weather_date is null then 'bad_date'
+        when coalesce(kind, '') not in ('observed', 'forecast') then 'bad_kind'
+        when _is_bad_known_at then 'bad_known_at'
+        {%- if (weather or {}).get('known_at') %}
+        when kind = 'forecast' and _is_known_at_missing then 'no_known_at'
+        {%- endif %}
+        {%- for regressor in regressors %}
+        when _is_bad_{{ regressor }} then 'bad_{{ regressor }}'
+        {%- endfor %}
+        when coalesce(json_value(source_row, '$.unparsed'), '') != '' then 'unparsed'
+        {%- if regressors %}
+        when coalesce({{ regressors | join(', ') }}) is null then 'no_value'
+        {%- endif %}
+    end as rejected_because
 from renamed
-where location is not null and weather_date is not null
-group by location, weather_date, kind, known_at
 {%- endmacro %}

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from python_jobs.checks.check import Check, checked
+from python_jobs.checks.check import Check, NotChecked, checked
 from python_jobs.checks.looks import holidays_known, source_rows, verified_models
+from python_jobs.data.rejected import rejected_rows, said
 from python_jobs.data.sources import table_of
 from python_jobs.families import make_family
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.schedule import origin_at
+from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.runs.context import RunContext
 
 LOG_TABLES = ("run_origins", "forecast_log", "model_log", "model_events", "run_log")
@@ -90,6 +92,17 @@ def _source(kind: str) -> Callable[[RunContext], str]:
     return look
 
 
+def _rejected(context: RunContext) -> str:
+    """Count what the sources hold and no forecast is made from; it stops no run."""
+    try:
+        found = rejected_rows(context.warehouse, context.use_case)
+    except MissingRelation as error:
+        raise NotChecked("judged by the first run") from error
+    if found.empty:
+        return "every row is used"
+    return f"{said(found)}. `rejected_rows` has all of them"
+
+
 def _calendar(context: RunContext) -> str:
     return holidays_known(context, [origin_at(context.use_case, datetime.now(UTC))])
 
@@ -101,6 +114,9 @@ CHECKS: list[tuple[str, Callable[[RunContext], str], bool]] = [
     ("sales", _source("sales"), False),
     ("promotions", _source("promotions"), False),
     ("weather", _source("weather"), False),
+    ("regressors", _source("regressors"), False),
+    ("attributes", _source("attributes"), False),
+    ("rejected rows", _rejected, False),
     ("holidays", _calendar, False),
     ("log tables", _log_tables, False),
     ("model store", _store, False),

@@ -15,6 +15,9 @@ ModelT = TypeVar("ModelT")
 GLOBAL_SERIES = ""
 """The series_id under which a global family returns its one model."""
 
+Y_CONTEXT = "y_context"
+"""The column of the windows that a family with `reads_context` is given."""
+
 Scope = Literal["local", "global"]
 
 
@@ -28,6 +31,7 @@ class FamilySettings:
         season: periods in a season (52 for weeks), for families that difference or index by it.
         regressors: names of the future-known columns, in the order of the panel.
         features: names of the feature columns, in the order of the panel, after the regressors.
+        context_length: periods of y in a window (y_context); 0: there are no windows.
         is_nonnegative: the measure cannot be below zero; a forecast is floored there inside
             its recursion.
         interval: nominal coverage of yhat_lower..yhat_upper, a fraction in (0, 1).
@@ -40,6 +44,7 @@ class FamilySettings:
     season: int
     regressors: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    context_length: int = 0
     is_nonnegative: bool = True
     interval: float = 0.8
     seed: int = 0
@@ -117,6 +122,13 @@ class Family(Protocol[ModelT]):
     in its own docstring what it makes of a null, because a feature may be null in training and in
     the future (a lag that is not known yet, a window without an observation, a dimension without a
     row).
+
+    A family that reads windows of y sets `reads_context = True` (the setting context_length says
+    how long). Its frames then have a column y_context: a one-dimensional float array of
+    context_length periods without a hole, the oldest first, the last one the newest period of the
+    row's origin; NaN where y was not observed or the series had not begun. In `fit` the origin is
+    that of the panel, so that all rows of a series share one array; in `predict` it is the row's
+    origin_date.
     """
 
     name: str
@@ -137,8 +149,8 @@ class Family(Protocol[ModelT]):
                 (str), ds (datetime64, first day of the period), horizon_step (int, where the
                 training grain is it), y (float, units per period, never null), y_lag1 (float, y of
                 the period before, or of horizon_step periods before; null where that was not
-                observed), then the regressors (float, never null) and the features (float, may
-                be null).
+                observed), then the regressors (float, never null), the features (float, may be
+                null) and, with `reads_context`, y_context (array, as of the panel's origin).
             start: models to start from, by series_id (fine-tuning, warm starts);
                 None starts afresh.
             tuned: recipes and priors in force as of the panel's origin; families that are neither
@@ -162,8 +174,9 @@ class Family(Protocol[ModelT]):
                 origin_date and target_date (datetime64), horizon_step (int, 1..horizon),
                 y_lag1 (float, last observed y, repeated on each row), then the regressors (float),
                 the features (float, may be null: one of a lag below horizon_step always is),
-                and interval_factor (float, by how much half_width is multiplied; null: by 1), for
-                families whose intervals can be calibrated.
+                with `reads_context` y_context (array, as of origin_date), and interval_factor
+                (float, by how much half_width is multiplied; null: by 1), for families whose
+                intervals can be calibrated.
 
         Returns:
             The rows of `future`, same order and index. Columns: yhat, yhat_lower, yhat_upper

@@ -17,6 +17,7 @@ import pandas as pd
 from python_jobs.families import make_family
 from python_jobs.families.base import Family, Fitted, TunableFamily, Tuned
 from python_jobs.fitting.pool import OnProgress, fit_local
+from python_jobs.fitting.windows import windows_for, with_windows
 from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, of_model
 from python_jobs.infra.schedule import Origin
@@ -251,7 +252,8 @@ def read_panel(
 
     Returns:
         One row per series_id and ds, and horizon_step where the training grain is it, sorted by
-        them: y, y_lag1, horizon_step, the regressors, the features, left_out_reason.
+        them: y, y_lag1, horizon_step, the regressors, the features, left_out_reason; and y_context
+        where a family reads windows.
     """
     use_case = run.use_case
     condition, parameters = series_in_scope(run, "panel.series_id", series)
@@ -264,7 +266,10 @@ def read_panel(
         .replace("{series}", f"{{{use_case.name}_series}}")
         .replace("{scope}", condition)
     )
-    return warehouse.read(statement, origin_date=origin.origin_date, **parameters)
+    rows = warehouse.read(statement, origin_date=origin.origin_date, **parameters)
+    return with_windows(
+        warehouse, run, rows, pd.Series([origin.origin_date] * len(rows), rows.index), series
+    )
 
 
 def fit(
@@ -290,7 +295,9 @@ def fit(
 
 
 def rows_for(family: Family[Any], panel: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a panel that a family is given: all of a direct one's, else those of step 1."""
+    """The rows of a panel that a family is given: all of a direct one's, else those of step 1;
+    with y_context where it reads windows."""
+    panel = windows_for(family, panel)
     if "horizon_step" not in panel or getattr(family, "is_direct", False):
         return panel
     rows = panel[panel["horizon_step"] == 1]

@@ -168,8 +168,8 @@ CATALOGUE: dict[Event, About] = {
     ),
     Event.ROWS_REJECTED: About(
         (WARNING,),
-        "Rows of an upload or a scenario cannot be used.",
-        "Read their reasons in `rejected_sales` or `rejected_promotions`, and load them mended.",
+        "Rows of a source, an upload or a scenario cannot be used.",
+        "Read their reasons in `rejected_rows`, and load them mended.",
         ("uri?", "n_rows?"),
     ),
     Event.LOADED_APART: About(

@@ -262,6 +262,7 @@ class UseCase(Frozen):
             season=self.season,
             regressors=tuple(self.regressors),
             features=self.features.names,
+            context_length=self.context_length,
             is_nonnegative=self.measure == "quantity",
             interval=self.interval,
             seed=self.seed,

@@ -19,6 +19,7 @@ import pandas as pd
 from python_jobs.families import make_family
 from python_jobs.families.base import GLOBAL_SERIES, Family, Fitted
 from python_jobs.fitting.pool import OnProgress, predict_local
+from python_jobs.fitting.windows import windows_for, with_windows
 from python_jobs.infra.errors import first_few
 from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.run import Run, of_model
@@ -153,7 +154,8 @@ def read_future(
             compares recipes could never end it otherwise.
 
     Returns:
-        One row per series_id, origin_date and horizon_step, sorted by them.
+        One row per series_id, origin_date and horizon_step, sorted by them; with y_context where a
+        family reads windows.
     """
     use_case = run.use_case
     condition, parameters = series_in_scope(run, "future.series_id", series)
@@ -169,7 +171,7 @@ def read_future(
         is_decided = rows["reason"].astype(str).str.startswith(SERVE_BASELINE) & is_known
         rows.loc[is_decided, "route"] = "model"
         rows.loc[is_decided, "reason"] = None
-    return rows
+    return with_windows(warehouse, run, rows, rows["origin_date"], series)
 
 
 def with_factors(
@@ -308,7 +310,7 @@ def forecast(
     """
     rows = assigned.rows
     asked = rows[rows["model_key"].notna()].drop(columns=["model_version", "reason"])
-    asked = asked.rename(columns={"model_key": "model_version"})
+    asked = windows_for(family, asked.rename(columns={"model_key": "model_version"}))
     if family.scope == "local":
         answers = predict_local(family, assigned.models, asked, n_jobs, on_progress)
     else:

@@ -17,8 +17,9 @@ import orjson
 import pandas as pd
 
 from python_jobs.families import make_family
-from python_jobs.families.base import GLOBAL_SERIES, Family
+from python_jobs.families.base import GLOBAL_SERIES, Y_CONTEXT, Family
 from python_jobs.fitting.pool import OnProgress
+from python_jobs.fitting.windows import reads_context, with_windows
 from python_jobs.infra.run import Run
 from python_jobs.infra.scope import series_in_scope
 from python_jobs.infra.series import split_key
@@ -125,7 +126,8 @@ def answer(
     """Forecast the rows of a panel with the models that issued them.
 
     A row whose forecast was a baseline's keeps it: no regressor moves a baseline. A model that
-    cannot be read, or a regressor that is no number, leaves yhat null, with the reason.
+    cannot be read, a regressor that is no number, or a window of y that is no longer held, leaves
+    yhat null, with the reason.
 
     Args:
         warehouse: holds the registry.
@@ -142,7 +144,10 @@ def answer(
     for name, rows in panel.groupby("model_name", sort=False):
         family = make_family(str(name), run.use_case.family_settings(str(name)))
         stored = _stored_models(warehouse, run, str(name), rows)
-        assigned = _assigned(family, store, rows, stored)
+        asked = rows
+        if reads_context(family):
+            asked = with_windows(warehouse, run, rows, rows["origin_date"])
+        assigned = _assigned(family, store, asked, stored)
         made = forecast(family, assigned, n_jobs, on_progress)
         made["outside_range"] = _outside_ranges(made, run.use_case.panel_columns, family, stored)
         parts.append(made)
@@ -179,6 +184,10 @@ def _assigned(
     is_lost = keys.notna() & ~keys.isin(list(loaded.models))
     assigned.rows.loc[is_lost, "reason"] = "model_unreadable: the registry does not name it"
     assigned.rows.loc[is_lost, "model_key"] = None
+    if Y_CONTEXT in rows:
+        is_gone = assigned.rows["model_key"].notna() & assigned.rows[Y_CONTEXT].isna()
+        assigned.rows.loc[is_gone, "reason"] = "no_window: a later run looks back from elsewhere"
+        assigned.rows.loc[is_gone, "model_key"] = None
     return assigned
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from python_jobs.data.holiday_calendar import check_calendar, warn_of_years_without_holidays
+from python_jobs.data.rejected import warn_of_rejected_rows
 from python_jobs.data.sources import check_sources
 from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.lease import acquire_waiting, released
@@ -56,6 +57,7 @@ def prepare(context: RunContext, run: Run) -> None:
             _check_source_freshness(context)
         context.dbt.build("before_forecast", dbt_progress(context, "dbt before"))
     warn_of_years_without_holidays(context.warehouse, context.project, context.use_case)
+    warn_of_rejected_rows(context.warehouse, context.use_case, run.run_id)
 
 
 def publish(context: RunContext, run: Run) -> bool:

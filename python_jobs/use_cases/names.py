@@ -28,28 +28,29 @@ SQL_WORDS = frozenset(_SQL.split())
 _COLUMNS = """
     adi as_of_at baseline baseline_wape baseline_yhat bias calculation_date candidate_reason
     candidate_rules challenger_version challenger_wape champion_version champion_wape
-    chance_promotion_rate copy_number coverage covers_from covers_to cv2 date decided_at decision
-    demand_class discount ds earlier_end_date end_date fallback_model fallback_reason fill_rank
-    first_date forecast_date forecast_lower forecast_upper forecast_value forecast_value_added
-    horizon_step interval_factor is_candidate is_censored is_complete is_coverage_alone is_covered
-    is_due is_fallback is_forecastable is_gap_filled is_observed is_promo is_reference
-    is_retrained is_sold_out is_supposed is_worse_than_baseline issued_run_id kind known_at
-    label_date last_date last_retrained_at left_out_reason loaded_at loaded_from location mae mase
-    metric_name missing_regressors model_name model_version n_above n_after n_before n_below
-    n_censored n_comparable n_covered n_discounted_days n_fallback n_gaps n_named n_not_arrived
-    n_observed n_periods n_priced_days n_removed n_rows n_scored n_unscored n_with_interval
-    n_worse naive_scale newest_origin_date newest_yhat newest_yhat_lower newest_yhat_upper
-    nominal_coverage observed_ds origin_date own_fault period period_date periods_stale plan_cell
-    plan_date price promo_source quantity rank rank_by_abs_error rank_by_smape rank_by_wape reason
-    reference_price regressor regressor_date regressors_as_known regressors_outside
-    rejected_because retrain_decision retrained_date rmse route rules run_id scenario series_id
-    share_forecast smape source_row stand_in start_date stops_run sum_abs_error
-    sum_abs_error_after sum_abs_error_before sum_abs_error_saved sum_abs_y sum_abs_y_after
-    sum_abs_y_before sum_baseline_abs_error sum_comparable_abs_error sum_comparable_abs_y
-    sum_discounted sum_error sum_interval_score sum_price sum_reference_abs_error sum_smape_term
-    sum_squared_error sum_width superseded_at target_date target_wape tracking_signal unparsed
-    unscored_reason unsourced_regressors use_case value wape wape_after wape_before weather_date
-    weather_source when_missing why y y_lag1 y_mean y_sd yhat yhat_as_issued yhat_lower yhat_upper
+    chance_promotion_rate copy_number coverage covers_from covers_to cv2 date decided_at
+    decision demand_class discount ds earlier_end_date end_date fallback_model fallback_reason
+    fill_rank first_date forecast_date forecast_lower forecast_upper forecast_value
+    forecast_value_added horizon_step interval_factor is_candidate is_censored is_complete
+    is_coverage_alone is_covered is_due is_fallback is_forecastable is_gap_filled is_observed
+    is_promo is_reference is_retrained is_sold_out is_supposed is_worse_than_baseline
+    issued_run_id key_cell kind known_at label_date last_date last_retrained_at left_out_reason
+    loaded_at loaded_from location mae mase metric_name missing_regressors model_name
+    model_version n_above n_after n_before n_below n_censored n_comparable n_covered
+    n_discounted_days n_fallback n_gaps n_named n_not_arrived n_observed n_periods n_priced_days
+    n_removed n_rows n_scored n_unscored n_with_interval n_worse naive_scale newest_origin_date
+    newest_yhat newest_yhat_lower newest_yhat_upper nominal_coverage observed_ds origin_date
+    own_fault period period_date periods_stale plan_cell plan_date price promo_source quantity
+    rank rank_by_abs_error rank_by_smape rank_by_wape reason reference_price regressor
+    regressor_date regressors_as_known regressors_outside rejected_because retrain_decision
+    retrained_date rmse route rules run_id scenario series_id share_forecast smape source_row
+    stand_in start_date stops_run sum_abs_error sum_abs_error_after sum_abs_error_before
+    sum_abs_error_saved sum_abs_y sum_abs_y_after sum_abs_y_before sum_baseline_abs_error
+    sum_comparable_abs_error sum_comparable_abs_y sum_discounted sum_error sum_interval_score
+    sum_price sum_reference_abs_error sum_smape_term sum_squared_error sum_width superseded_at
+    target_date target_wape tracking_signal unparsed unscored_reason unsourced_regressors
+    use_case value wape wape_after wape_before weather_date weather_source when_missing why y
+    y_context y_lag1 y_mean y_sd yhat yhat_as_issued yhat_lower yhat_upper
 """
 COLUMNS = frozenset(_COLUMNS.split())
 """Columns that stand beside the key's in a relation or while it is made."""

@@ -42,20 +42,15 @@ def render(use_case: UseCase) -> dict[str, str]:
 
 def _context(use_case: UseCase) -> dict[str, object]:
     sources, features = use_case.sources, use_case.features
-    own = {
+    return {
+        "use_case": use_case.name,
         "panel_features": bool(features.made),
         "columns": bool(features.columns),
         "attributes": sources.attributes is not None,
         "given_regressors": sources.regressors is not None,
         "context_length": use_case.context_length,
-    }
-    return {
-        "use_case": use_case.name,
-        **own,
-        "has_own_features": any(own.values()),
         "has_promotions": sources.promotions is not None,
         "has_weather": sources.weather is not None,
-        "has_price": "price" in sources.sales.columns,
         "has_regressors": bool(use_case.regressors),
     }
 

@@ -1,2 +1,2 @@
 {# A row of the sales table that is neither accepted nor rejected with a reason has vanished. #}
-{{ unaccounted_rows('sales') }}
+{{ unaccounted_rows(['sales'], 'rejected_sales') }}

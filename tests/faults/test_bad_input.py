@@ -147,8 +147,10 @@ def test_sales_of_which_no_row_can_be_used(site: Site):
         result = shelfcast(site, *TRAIN)
     assert result.exit_code == 1
     assert "no model was trained as of 2026-02-15; 0 series are in scope" in error_of(result)
+    n_rows = len(golden.sku_sales())
+    assert f"{n_rows} rows of sales are not used: {n_rows} null_key (first: " in result.stderr
     rejected = site.read("select rejected_because, count(*) as n from {rejected_sales} group by 1")
-    assert rejected.to_numpy().tolist() == [["null_key", len(golden.sku_sales())]]
+    assert rejected.to_numpy().tolist() == [["null_key", n_rows]]
 
 
 def test_series_all_too_short_are_trained_by_nobody_and_forecast_by_the_baselines(site: Site):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pandas as pd
 import pytest
 
 from python_jobs.infra.errors import DbtFailed
 from tests.support import golden
+from tests.support.data_tests import found, view_changed
 from tests.support.played import Played
 from tests.support.site import Site
 
@@ -39,27 +39,6 @@ def table_changed(site: Site, name: str, statement: str) -> Iterator[None]:
     finally:
         warehouse.query(f"delete from {{{name}}} where true")
         warehouse.query(f"insert into {{{name}}} select * from {kept}")
-
-
-@contextmanager
-def view_changed(site: Site, name: str, statement: str) -> Iterator[None]:
-    """Give a view another statement, with `{old}` for its own, and put its own back afterwards."""
-    context = site.context()
-    node = context.dbt.manifest()["nodes"][f"model.shelfcast.{name}"]
-    path = context.dbt.target_path / "compiled/shelfcast" / node["original_file_path"]
-    replaced, own = f"create or replace view {{{name}}} as ", path.read_text()
-    context.warehouse.query(replaced + statement.replace("{old}", f"({own})"))
-    try:
-        yield
-    finally:
-        context.warehouse.query(replaced + own)
-
-
-def found(site: Site, test: str) -> pd.DataFrame:
-    """The rows that a data test fails with, from what dbt compiled of it."""
-    context = site.context()
-    (path,) = (context.dbt.target_path / "compiled/shelfcast").rglob(f"{test}.sql")
-    return site.read(path.read_text())
 
 
 def defects(site: Site, test: str) -> list[tuple[str, str, str]]:

@@ -93,7 +93,7 @@ FUTURE = """
 select panel.series_id, panel.horizon_step, panel.target_date as ds, seeds.y_lag1,
     panel.promo_share, panel.log_price_ratio
 from {sku_weekly_future_panel} as panel
-inner join {sku_weekly_y_lag1_seeds} as seeds using (series_id, origin_date)
+inner join {sku_weekly_series} as seeds using (series_id, origin_date)
 order by panel.series_id, panel.horizon_step
 """
 

@@ -408,8 +408,8 @@ def rows_of(context: RunContext, name: str) -> pd.DataFrame:
 
 
 def test_whatever_looks_back_from_an_origin_is_checked(moved: Moved) -> None:
-    panel = {"history", "series", "training_panel", "future_panel", "y_lag1_seeds", "gate"}
-    panel |= {"regressors", "plan", "plan_periods", "weather", "reference_prices", "baselines"}
+    panel = {"history", "series", "training_panel", "future_panel", "gate"}
+    panel |= {"regressors", "plan", "weather", "baselines"}
     panel |= {"panel_features", "features", "context"}
     known = {f"sku_weekly_{name}" for name in panel} | {"serving_models"} | INPUTS
     known |= {"calibration_residuals", "interval_calibration"}

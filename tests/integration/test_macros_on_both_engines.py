@@ -212,8 +212,13 @@ from unnest(array<struct<
 >>[
     ('N1', '2026-01-05', 'observed', 1, '2026-01-06'),
     ('N1', '2026-01-05', 'observed', 2, '2026-01-06'),
-    ('N1', '2026-01-06', 'forecast', null, null),
-    (null, '2026-01-06', 'forecast', 5, null)
+    ('N1', '2026-01-06', 'forecast', null, '2026-01-05'),
+    (null, '2026-01-06', 'forecast', 5, null),
+    ('N1', null, 'forecast', 5, '2026-01-05'),
+    ('N1', '2026-01-07', 'guess', 5, '2026-01-05'),
+    ('N1', '2026-01-07', 'forecast', 5, null),
+    ('N1', '2026-01-07', 'observed', cast('nan' as float64), null),
+    ('N1', '2026-01-08', 'observed', 3, null)
 ]) as x
 """
 
@@ -864,11 +869,31 @@ OTHERS: dict[str, Case] = {
             (None, None, None, None),
         ],
     ),
+    # An observation without an instant is known when its day is; a forecast without one is none.
     "stage_weather": (
-        "{{ stage_weather('sku_weekly') }}",
+        """
+        select location, weather_date, kind, temperature_c, known_at, rejected_because
+        from ({{ stage_weather('sku_weekly') }})""",
         [
-            ("N1", d("2026-01-05"), "observed", 1.5, instant("2026-01-06")),
-            ("N1", d("2026-01-06"), "forecast", None, instant("1970-01-01")),
+            ("N1", MONDAY, "observed", 1.0, instant("2026-01-06"), None),
+            ("N1", MONDAY, "observed", 2.0, instant("2026-01-06"), None),
+            ("N1", d("2026-01-06"), "forecast", None, instant("2026-01-05"), "no_value"),
+            (None, d("2026-01-06"), "forecast", 5.0, instant("1970-01-01"), "no_location"),
+            ("N1", None, "forecast", 5.0, instant("2026-01-05"), "bad_date"),
+            ("N1", d("2026-01-07"), "guess", 5.0, instant("2026-01-05"), "bad_kind"),
+            ("N1", d("2026-01-07"), "forecast", 5.0, instant("1970-01-01"), "no_known_at"),
+            (
+                *("N1", d("2026-01-07"), "observed", math.nan, instant("1970-01-01")),
+                "bad_temperature_c",
+            ),
+            ("N1", d("2026-01-08"), "observed", 3.0, instant("1970-01-01"), None),
+        ],
+    ),
+    "weather_days": (
+        "{{ weather_days('sku_weekly') }}",
+        [
+            ("N1", MONDAY, "observed", 1.5, instant("2026-01-06")),
+            ("N1", d("2026-01-08"), "observed", 3.0, instant("1970-01-01")),
         ],
     ),
 }
@@ -896,6 +921,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         {
             "forecast_errors": FORECAST_ERRORS,
             "stg_holidays": HOLIDAYS,
+            "stg_sku_weekly_weather": "{{ stage_weather('sku_weekly') }}",
             "sku_weekly_actuals": ACTUALS,
             "sku_weekly_keys": KEYS,
             "scored_periods": SETTLED,

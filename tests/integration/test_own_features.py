@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from python_jobs.data.rejected import warn_of_rejected_rows
+from python_jobs.infra.logs import LOGGER
 from python_jobs.infra.schedule import scheduled_origins
 from python_jobs.runs.replay import replay
 from python_jobs.runs.train import train_models
 from tests.support import commands, own_features, second_use_case
-from tests.support.data_tests import data_tests
+from tests.support.data_tests import data_tests, found, view_changed
 from tests.support.families import ridge_coefficients
 from tests.support.site import Site, day
 
@@ -104,9 +106,9 @@ def write_sales(site: Site) -> None:
     site.write(
         "store_sales", pd.DataFrame(rows, columns=["store", "dept", "week_start", "dollars"])
     )
-    stores = pd.DataFrame(
-        [{"shop": shop, "square_feet": size * 10} for shop, size in SIZES.items()]
-    )
+    sizes = [*SIZES.items(), (1, 999.0), (None, 70.0), (None, 80.0)]
+    stores = pd.DataFrame(sizes, columns=["shop", "square_feet"]).astype({"shop": "Int64"})
+    stores["square_feet"] *= 10
     stores.to_csv(site.folder / "stores.csv", index=False)
     commands.done(site, "load", str(site.folder / "stores.csv"), "--as", "attributes")
     nothing_planned = {
@@ -132,6 +134,37 @@ def site(make_site: Callable[[], Site]) -> Site:
         train_models(context, as_of_at=as_of)
     replay(context, start, start, is_as_issued=True)  # over the same panels
     return site
+
+
+def test_rows_of_the_dimension_that_cannot_be_used_are_kept_and_counted(site: Site) -> None:
+    rejected = site.read(
+        "select source_name, rejected_because, count(*) as n from {rejected_rows} "
+        "where source_name = 'attributes' group by 1, 2 order by 2"
+    )
+    assert rejected.to_numpy().tolist() == [
+        ["attributes", "duplicate", 1],
+        ["attributes", "null_key", 2],
+    ]
+    told = "3 rows of attributes are not used: 2 null_key, 1 duplicate (first: {"
+    assert f"ok    rejected rows: {told}" in commands.done(site, "doctor").stdout
+
+
+def test_a_run_says_how_many_rows_it_cannot_use(site: Site, caplog, monkeypatch) -> None:
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    warn_of_rejected_rows(site.context().warehouse, site.context().use_case, "R1")
+    (said,) = set(caplog.messages)
+    assert said.startswith(f"{NAME}: 3 rows of attributes are not used: 2 null_key, 1 duplicate")
+
+
+def test_a_row_of_another_source_that_has_vanished_is_found(site: Site) -> None:
+    """Five rows came in: two are used, three are rejected."""
+    test = "accepted_and_rejected_rows_of_other_sources_are_what_came_in"
+    assert found(site, test).empty
+    staged = f"stg_{NAME}_attributes"
+    with view_changed(site, staged, "select * from {old} where store != '2'"):
+        rows = found(site, test)
+    columns = ["source_name", "n_came_in", "n_accepted", "n_rejected"]
+    assert rows[columns].to_numpy().tolist() == [["attributes", 5, 1, 1]]
 
 
 @dataclass

@@ -53,6 +53,7 @@ def test_each_check_on_a_run_belongs_to_the_stage_that_makes_what_it_checks(
         for test in (
             "accepted_and_rejected_promotions_are_what_came_in",
             "accepted_and_rejected_rows_are_what_came_in",
+            "accepted_and_rejected_rows_of_other_sources_are_what_came_in",
             "every_series_of_a_run_is_accounted_for",
             "forecasts_use_no_model_trained_past_its_origin",
         )
@@ -60,6 +61,10 @@ def test_each_check_on_a_run_belongs_to_the_stage_that_makes_what_it_checks(
     assert stages == {
         "accepted_and_rejected_promotions_are_what_came_in": ["before_forecast", "monitoring"],
         "accepted_and_rejected_rows_are_what_came_in": ["before_forecast", "monitoring"],
+        "accepted_and_rejected_rows_of_other_sources_are_what_came_in": [
+            "before_forecast",
+            "monitoring",
+        ],
         "every_series_of_a_run_is_accounted_for": ["after_forecast"],
         "forecasts_use_no_model_trained_past_its_origin": ["after_forecast"],
     }

@@ -168,7 +168,7 @@ def test_scoring_reads_the_version_that_holds_in_the_end(site: Site) -> None:
 
 
 def test_seeds_are_the_last_observed_and_say_how_old_they_are(site: Site) -> None:
-    found = rows(site, "y_lag1, observed_ds, periods_stale", "sku_weekly_y_lag1_seeds", "1")
+    found = rows(site, "y_lag1, observed_ds, periods_stale", "sku_weekly_series", "1")
     assert found == {
         (A, FIRST): [(15.0, "2026-01-19", 0)],
         (A, SECOND): [(20.0, "2026-01-26", 0)],

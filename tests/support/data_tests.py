@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pandas as pd
+
 from python_jobs.infra.dbt_runner import Dbt
+from tests.support.site import Site
 
 _ASKED: list[bool] = []
 """One entry for each `data_tests()` that is open."""
@@ -36,3 +39,24 @@ def data_tests() -> Iterator[None]:
         yield
     finally:
         _ASKED.pop()
+
+
+@contextmanager
+def view_changed(site: Site, name: str, statement: str) -> Iterator[None]:
+    """Give a view another statement, with `{old}` for its own, and put its own back afterwards."""
+    context = site.context()
+    node = context.dbt.manifest()["nodes"][f"model.shelfcast.{name}"]
+    path = context.dbt.target_path / "compiled/shelfcast" / node["original_file_path"]
+    replaced, own = f"create or replace view {{{name}}} as ", path.read_text()
+    context.warehouse.query(replaced + statement.replace("{old}", f"({own})"))
+    try:
+        yield
+    finally:
+        context.warehouse.query(replaced + own)
+
+
+def found(site: Site, test: str) -> pd.DataFrame:
+    """The rows that a data test fails with, from what dbt compiled of it."""
+    context = site.context()
+    (path,) = (context.dbt.target_path / "compiled/shelfcast").rglob(f"{test}.sql")
+    return site.read(path.read_text())

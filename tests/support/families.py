@@ -231,7 +231,52 @@ class WindowFamily:
         return float(json.loads(data))
 
 
+@dataclass
+class ContextFamily:
+    """Local: the mean of the last two y of the window that the origin knows; a null is left out.
+
+    What it was fitted on is in its metrics: the mean of that window, and how long it is.
+    """
+
+    settings: FamilySettings
+    name: str = "context"
+    scope: str = "local"
+    reads_context: bool = True
+
+    def fit(self, panel: pd.DataFrame, start: Any = None, tuned: Any = None) -> Fitted[float]:
+        models = {}
+        by = panel["series_id"] if self.scope == "local" else panel["series_id"].map(lambda _: "")
+        for name, rows in panel.groupby(by):
+            windows = rows.drop_duplicates("series_id")["y_context"]
+            level = float(np.nanmean(np.concatenate(windows.tolist())))
+            metrics = {"level": level, "length": float(max(map(len, windows)))}
+            ends = rows["ds"].min(), rows["ds"].max()
+            models[str(name)] = FittedModel(level, *ends, len(rows), metrics=metrics)
+        return Fitted(models)
+
+    def predict(self, models: dict[str, float], future: pd.DataFrame) -> pd.DataFrame:
+        yhat = [float(np.nanmean(window[-2:])) for window in future["y_context"]]
+        columns = ["yhat_lower", "yhat_upper", "interval_source", "reason"]
+        return pd.DataFrame({"yhat": yhat, **dict.fromkeys(columns)}, index=future.index)
+
+    def dumps(self, model: float) -> bytes:
+        return json.dumps(model).encode()
+
+    def loads(self, data: bytes) -> float:
+        return float(json.loads(data))
+
+
+@dataclass
+class ContextOfAllFamily(ContextFamily):
+    """Global: as ContextFamily; one model, fitted on the windows of all series."""
+
+    name: str = "context_of_all"
+    scope: str = "global"
+
+
 families.register("level", LevelFamily)
+families.register("context", ContextFamily)
+families.register("context_of_all", ContextOfAllFamily)
 families.register("band", BandFamily)
 families.register("window", WindowFamily)
 families.register("ridge", RidgeFamily)

@@ -60,9 +60,14 @@ def test_every_template_is_rendered_for_a_use_case_that_has_everything(sku_weekl
             update={"attributes": dimension, "regressors": economy}
         ),
     }
-    assert len(render(sku_weekly.model_copy(update=everything))) == sum(
-        1 for path in TEMPLATES.rglob("*") if path.is_file()
-    )
+    templates = sum(1 for path in TEMPLATES.rglob("*") if path.is_file())
+    assert len(render(sku_weekly.model_copy(update=everything))) == templates == 25
+
+
+def test_a_use_case_is_a_dozen_files_to_twenty(sku_weekly, store_weekly):
+    """Sales alone, and with a plan, weather, prices and scenarios."""
+    assert len(render(store_weekly)) == 12
+    assert len(render(sku_weekly)) == 21
 
 
 def test_only_named_sources_get_files(store_weekly):
@@ -74,7 +79,7 @@ def test_only_named_sources_get_files(store_weekly):
             f"store_weekly_{relation}"
             for relation in (
                 "actuals", "baselines", "future_panel", "gate", "history", "keys",
-                "missing_regressors", "regressors", "series", "training_panel", "y_lag1_seeds",
+                "missing_regressors", "regressors", "series", "training_panel",
             )
         ),
     }  # fmt: skip

@@ -1,5 +1,6 @@
-{# Grain: origin_date, plan_cell, ds. #}
-{% macro panel_plan_periods(use_case) -%}
+{# The periods that the promotion plan covered on every day, as it was known at each origin:
+   there, no row may mean no promotion. Grain: origin_date, plan_cell, ds. #}
+{% macro plan_periods(use_case) -%}
 with origins as (
     select * from {{ ref('origins') }}
     where use_case = '{{ use_case }}'

@@ -1,5 +1,7 @@
-{# Grain: series_id, origin_date, ds. #}
-{% macro panel_reference_prices(use_case) -%}
+{# The regular price of a series after each period with a price: the median of the last 13 such
+   periods, of those without promotion where there are any (promotion: a regressor of the plan is
+   not 0). Grain: series_id, origin_date, ds. #}
+{% macro reference_prices(use_case) -%}
 {%- set plan_regressors = regressors_from(use_case, 'plan') -%}
 {%- set in_sales = regressors_in_sales(use_case) -%}
 {%- set has_plan = 'promotions' in use_case_settings(use_case).sources -%}

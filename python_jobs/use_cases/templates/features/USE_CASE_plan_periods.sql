@@ -1,3 +1,0 @@
-[% if has_promotions %]
-{{ panel_plan_periods('[[ use_case ]]') }}
-[% endif %]

@@ -1,3 +1,0 @@
-[% if has_price %]
-{{ panel_reference_prices('[[ use_case ]]') }}
-[% endif %]

@@ -1,1 +1,0 @@
-{{ panel_y_lag1_seeds('[[ use_case ]]') }}
