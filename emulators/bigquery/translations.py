@@ -189,6 +189,15 @@ def only_drops(original: Callable[[str, str], Any]) -> Callable[[str, str], Any]
     return detect_drop_routine
 
 
+def only_dropped_relations(original: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Look for a table, a view or a schema only in statements that drop something."""
+
+    def detect_catalog_drop(bq_sql: str) -> Any:
+        return original(bq_sql) if _DROP.match(bq_sql) else None
+
+    return detect_catalog_drop
+
+
 def only_where_rows_change(original: Callable[..., Any]) -> Callable[..., Any]:
     """Examine only statements that may change rows."""
 

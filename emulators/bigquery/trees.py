@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from sqlglot import exp
+from sqlglot.dialects import BigQuery, Dialect
 from sqlglot.expressions.core import POSITION_META_KEYS
-from sqlglot.parser import Parser
 
 from emulators.bigquery.memory import BoundedCache
 
@@ -25,7 +25,6 @@ def remember_trees(original: Callable[..., Any]) -> Callable[..., Any]:
         tree = PARSED_TREES.get((sql, dialect))
         if tree is None:
             tree = original(sql, read=dialect)
-            _drop_positions(tree)
             PARSED_TREES[sql, dialect] = tree
         return tree
 
@@ -117,18 +116,38 @@ def _copied_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(metadata)
 
 
-def only_where_it_matters(
-    original: Callable[[Parser, exp.Query], exp.Query],
-) -> Callable[[Parser, exp.Query], exp.Query]:
-    """Look for `from t, t.array` only in queries that join a path without a condition.
+def unnest_no_query(_original: bool) -> bool:
+    """Keep the parser from looking for `from t, t.array` in each query; `unnest_where_it_matters`.
 
-    To look for it, the parser copies each query's FROM with all the subqueries in it.
+    To look for it, it copies each query's FROM with all the subqueries in it.
+    """
+    return False
+
+
+def unnest_where_it_matters(original: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Look for `from t, t.array` in parsed queries that join a path without a condition.
+
+    A compiled parser calls its own methods, whatever stands in their place.
     """
 
-    def implicit_unnests_to_explicit(parser: Parser, query: exp.Query) -> exp.Query:
-        tables = (join.this for join in query.args.get("joins") or [] if not join.args.get("on"))
-        if any(isinstance(table, exp.Table) and len(table.parts) > 1 for table in tables):
-            return original(parser, query)
-        return query
+    def parse(dialect: Dialect, *what: Any, **options: Any) -> list[Any]:
+        trees = original(dialect, *what, **options)
+        for tree in trees:
+            if tree is not None:
+                _drop_positions(tree)
+                if isinstance(dialect, BigQuery):
+                    _unnest(tree, dialect)
+        return trees
 
-    return implicit_unnests_to_explicit
+    return parse
+
+
+def _unnest(tree: exp.Expr, dialect: Dialect) -> None:
+    for query in [node for node in tree.walk() if _may_unnest(node)]:
+        dialect.parser()._implicit_unnests_to_explicit(query)
+
+
+def _may_unnest(node: exp.Expr) -> bool:
+    joins = node.args.get("joins") if node.args.get("from_") else None
+    tables = (join.this for join in joins or () if not join.args.get("on"))
+    return any(isinstance(table, exp.Table) and len(table.parts) > 1 for table in tables)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
+from bqemulator.catalog import ddl_sync
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.domain.result import Err
 from bqemulator.jobs.executor import classify_statement_type
@@ -293,6 +294,15 @@ def test_only_a_drop_is_looked_at_for_the_routine_that_it_drops():
     assert detect("\n drop function if exists `p`.`d`.`f`", "p").routine_id == "f"
     assert detect("drop table `p`.`d`.`t`", "p") is None
     assert detect("select 'drop function f'", "p") is None
+    assert original.count == 2
+
+
+def test_only_a_drop_is_looked_at_for_the_relation_that_it_drops():
+    original = Asked(ddl_sync._detect_catalog_drop)
+    detect = translations.only_dropped_relations(original)
+    assert detect("\n drop table if exists `p`.`d`.`t`").this.name == "t"
+    assert detect("drop function `p`.`d`.`f`") is None
+    assert detect("select 'drop table t'") is None
     assert original.count == 2
 
 

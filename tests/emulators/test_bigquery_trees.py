@@ -4,14 +4,22 @@ import copy
 
 import pytest
 import sqlglot
-from sqlglot.parser import Parser
+from sqlglot.dialects import Dialect
+from sqlglot.parsers.bigquery import BigQueryParser
 
 from emulators.bigquery.trees import (
-    only_where_it_matters,
     quick_copy,
     remember_trees,
     share_trees,
+    unnest_no_query,
+    unnest_where_it_matters,
 )
+
+
+@pytest.fixture
+def parsed_as_here(monkeypatch):
+    monkeypatch.setattr(BigQueryParser, "SUPPORTS_IMPLICIT_UNNEST", unnest_no_query(True))
+    monkeypatch.setattr(Dialect, "parse", unnest_where_it_matters(Dialect.parse))
 
 
 class TestImplicitUnnest:
@@ -27,18 +35,26 @@ class TestImplicitUnnest:
             "with a as (select * from t, t.l) select * from a join d.b using (k)",
         ],
     )
-    def test_queries_parse_as_before(self, query, monkeypatch):
+    def test_queries_parse_as_before(self, query, request):
         before = sqlglot.parse_one(query, read="bigquery")
-        name = "_implicit_unnests_to_explicit"
-        monkeypatch.setattr(Parser, name, only_where_it_matters(getattr(Parser, name)))
+        request.getfixturevalue("parsed_as_here")
         assert sqlglot.parse_one(query, read="bigquery") == before
 
+    def test_without_it_an_implicit_unnest_is_a_table(self, monkeypatch):
+        before = sqlglot.parse_one("select * from t, t.l", read="bigquery")
+        monkeypatch.setattr(BigQueryParser, "SUPPORTS_IMPLICIT_UNNEST", unnest_no_query(True))
+        assert sqlglot.parse_one("select * from t, t.l", read="bigquery") != before
+
+    def test_another_dialect_is_left_alone(self, parsed_as_here):
+        tree = sqlglot.parse_one("select * from t, t.l", read="duckdb")
+        assert tree.find(sqlglot.exp.Unnest) is None
+
+    @pytest.mark.usefixtures("parsed_as_here")
     def test_a_subquery_is_not_copied(self, monkeypatch):
         def fail(*_arguments: object) -> None:
             raise AssertionError
 
-        name = "_implicit_unnests_to_explicit"
-        monkeypatch.setattr(Parser, name, only_where_it_matters(fail))
+        monkeypatch.setattr(sqlglot.exp.Subquery, "__deepcopy__", fail)
         sqlglot.parse_one("select * from (select 1 as a) as t, u join v on u.a = v.a", "bigquery")
 
 
@@ -68,13 +84,13 @@ class TestRememberedTrees:
         assert sharing.errors is sqlglot.errors
 
     def test_positions_are_forgotten_and_notes_are_kept(self):
-        def parse(sql, read):
-            tree = sqlglot.parse(sql, read=read)[0]
+        def parse(dialect, sql):
+            (tree,) = Dialect.parse(dialect, sql)
             assert any("line" in node.meta for node in tree.walk())
             tree.meta["nonnull"] = True
-            return tree
+            return [tree]
 
-        tree = remember_trees(parse)(f"{self.SQL} and true", read="bigquery")
+        (tree,) = unnest_where_it_matters(parse)(Dialect.get_or_raise("bigquery"), self.SQL)
         assert tree.meta == {"nonnull": True}
         assert not any("line" in node.meta for node in tree.walk())
 

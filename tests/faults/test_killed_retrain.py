@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import children, golden
+from tests.support.commands import done, shelfcast
 from tests.support.site import Site
 from tests.support.weeks_compared import A, make
 
@@ -42,14 +43,16 @@ def level_shown(site: Site) -> float:
 
 def test_a_retraining_killed_and_run_again_ends_the_same(site: Site) -> None:
     before = level_shown(site)
-    killed = children.shelfcast(site, *RETRAIN, TEST_KILL_AFTER_LOADS=AFTER_THE_MODELS)
+    killed = children.shelfcast(
+        site, "--jobs", "2", *RETRAIN, TEST_KILL_AFTER_LOADS=AFTER_THE_MODELS
+    )
     assert children.was_killed(killed), killed.stderr
     assert logged(site) == [("log", "trained")] * 2
     assert level_shown(site) == before
 
     # Nobody has retrained the series: its old model serves, and the lease says who holds it.
-    refused = children.shelfcast(site, *RETRAIN[:-2])
-    assert refused.returncode == 1
+    refused = shelfcast(site, *RETRAIN[:-2])
+    assert refused.exit_code == 1
     assert "is held by run K1 (retrain)" in refused.stderr
 
     killed = children.shelfcast(site, *RETRAIN, TEST_KILL_BEFORE_LOAD=BEFORE_THE_EVENTS)
@@ -57,12 +60,10 @@ def test_a_retraining_killed_and_run_again_ends_the_same(site: Site) -> None:
     assert logged(site) == [("log", "chosen"), *[("log", "trained")] * 2]
     assert level_shown(site) == 240.0
 
-    done = children.shelfcast(site, *RETRAIN)
-    assert done.returncode == 0, done.stderr
+    done(site, *RETRAIN)
     whole = [("event", "candidate"), ("event", "serving"), ("log", "chosen")]
     whole += [("log", "trained")] * 2
     assert logged(site) == whole
-    again = children.shelfcast(site, *RETRAIN)
-    assert again.returncode == 0, again.stderr
+    done(site, *RETRAIN)
     assert logged(site) == whole
     assert level_shown(site) == 240.0

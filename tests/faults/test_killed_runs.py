@@ -11,6 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import children, golden
+from tests.support.commands import done, shelfcast
+from tests.support.data_tests import data_tests
 from tests.support.site import Site
 
 REPLAY = ("replay", "--from", str(golden.FIRST), "--to", str(golden.SECOND), "--as-issued")
@@ -30,8 +32,8 @@ def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) ->
     assert logged(site) == {}
 
     # The lease of the dead run is still held, and the message says by whom and what to do.
-    refused = children.shelfcast(site, *REPLAY)
-    assert refused.returncode == 1
+    refused = shelfcast(site, *REPLAY)
+    assert refused.exit_code == 1
     assert "is held by run R1 (replay)" in refused.stderr
     assert "--take-over" in refused.stderr
 
@@ -44,15 +46,14 @@ def test_a_run_killed_half_way_and_run_again_is_as_if_undisturbed(site: Site) ->
     assert not site.context().warehouse.exists("forecasts")
 
     # The same run goes on: its load job is refused the second time, so no row doubles.
-    third = children.shelfcast(site, *REPLAY, "--run-id", "R2")
-    assert third.returncode == 0, third.stderr
+    done(site, *REPLAY, "--run-id", "R2")
     assert logged(site) == {"R2": 16}
     assert golden.table(site, golden.PLANNERS_READ) == golden.PLANNERS_ROWS
 
     # And a whole new run on top of it all gives the same public rows.
     before = golden.public_tables(site)
-    fourth = children.shelfcast(site, *REPLAY, "--run-id", "R4", TEST_WITH_DATA_TESTS="1")
-    assert fourth.returncode == 0, fourth.stderr
+    with data_tests():
+        done(site, *REPLAY, "--run-id", "R4")
     assert logged(site) == {"R2": 16, "R4": 16}
     assert golden.public_tables(site) == before
 

@@ -146,8 +146,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     """It dies when its forecasts are logged and unfinished, then as it publishes, as the last."""
     before = public(site)
     for index in (0, 2):
-        ended = start(site, "w-dies", index).wait()
-        assert ended.returncode == 0, ended.stdout
+        done(site, "run", **cloud_run("w-dies", index))
     # run_log, model_log, model_events, run_log (train); run_log, forecast_log (predict)
     assert children.was_killed(start(site, "w-dies", 1, TEST_KILL_AFTER_LOADS="6").wait())
     done(site, "run", "--step", "after", "--dry-run")
@@ -158,8 +157,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
     second = start(site, "w-dies", 1, attempt=1, TEST_KILL_AFTER_LOADS="4").wait()
     assert children.was_killed(second), second.stdout
     assert lease_holder(site) == "w-dies"
-    third = start(site, "w-dies", 1, attempt=2).wait()
-    assert third.returncode == 0, third.stdout
+    done(site, "run", **cloud_run("w-dies", 1, attempt=2))
     assert public(site) == ({"w-dies"}, before[1])
     assert_done_once(site, "w-dies")
     assert steps(site, "w-dies", "started").count(("train", 1)) == 1
@@ -168,8 +166,7 @@ def test_a_task_that_dies_twice_goes_on_where_it_was(site: Site) -> None:
         "group by series_id, model_name, target_date having count(*) > 1"
     )
     assert doubled.empty
-    fourth = start(site, "w-dies", 0, attempt=1).wait()
-    assert fourth.returncode == 0
+    fourth = done(site, "run", **cloud_run("w-dies", 0, attempt=1))
     assert "task 0 is done: nothing to do, the run is published" in fourth.stdout
 
 

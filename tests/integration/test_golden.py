@@ -44,8 +44,9 @@ def site(make_site: Callable[[], Site]) -> Site:
         ),
     )
     site.write("store_promotions", golden.plan(store="*", dept="10"))
+    golden.train(site, "sku_weekly")
     with data_tests():
-        golden.play(site, "sku_weekly")
+        golden.issue(site, "sku_weekly")
     return site
 
 
@@ -166,8 +167,9 @@ def test_what_was_issued_is_not_published_over(site: Site) -> None:
 def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     """Both touch the partitions of the same two origins of the same tables."""
     first = golden.public_tables(site, "sku_weekly")
+    golden.train(site, second_use_case.NAME)
     with data_tests():
-        golden.play(site, second_use_case.NAME)
+        golden.issue(site, second_use_case.NAME)
     second = golden.public_tables(site, second_use_case.NAME)
     assert golden.public_tables(site, "sku_weekly") == first
     # 2 series x 2 Wednesdays x 3 weeks

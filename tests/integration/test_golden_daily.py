@@ -18,7 +18,7 @@ from python_jobs.runs.monitor import monitor
 from tests.support import browser, golden
 from tests.support import golden_daily as daily
 from tests.support.browser import needs_browser
-from tests.support.data_tests import data_tests
+from tests.support.data_tests import data_tests, pages
 from tests.support.site import Site, instant
 
 LEVEL, TOTAL = 76 / 7, 106 / 7
@@ -30,9 +30,12 @@ ORIGIN_1, ORIGIN_2 = (str(daily.DAY[name]) for name in ("D7", "D8"))
 def site(make_site: Callable[[], Site]) -> Site:
     """Both use cases, trained and replayed, the first with every data test."""
     site = daily.make(make_site())
+    daily.train(site, daily.SHOPS)
     with data_tests():
-        daily.play(site, daily.SHOPS)
-    daily.play(site, daily.TOTAL)
+        daily.issue(site, daily.SHOPS)
+    daily.train(site, daily.TOTAL)
+    with pages():
+        daily.issue(site, daily.TOTAL)
     return site
 
 

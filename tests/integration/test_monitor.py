@@ -21,6 +21,7 @@ from python_jobs.runs.alerts import AlertReport
 from python_jobs.runs.monitor import monitor
 from tests.support import golden
 from tests.support.commands import error_of, shelfcast
+from tests.support.data_tests import pages
 from tests.support.site import Site, instant
 
 MARCH, MAY = instant("2026-03-06 12:00"), instant("2026-05-01 12:00")
@@ -36,7 +37,8 @@ class Story:
     errors: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def monitor(self, name: str, as_of_at: Any) -> None:
-        self.reports[name] = monitor(self.site.context(), as_of_at=as_of_at)
+        with pages():
+            self.reports[name] = monitor(self.site.context(), as_of_at=as_of_at)
         rows = self.site.read("select * from {forecast_errors}")
         self.errors[name] = rows.set_index(KEY).sort_index()
 

@@ -19,8 +19,7 @@ import tests.support.families
 from python_jobs.infra.warehouse import Warehouse
 from tests.support.data_tests import leave_out_data_tests
 
-if not os.environ.get("TEST_WITH_DATA_TESTS"):
-    leave_out_data_tests()
+leave_out_data_tests()
 
 kill_after = int(os.environ.get("TEST_KILL_AFTER_LOADS", "0"))
 kill_before = int(os.environ.get("TEST_KILL_BEFORE_LOAD", "0"))
@@ -66,9 +65,14 @@ class Child:
 
 
 def start(site: Site, *arguments: str, program: str = COMMAND_LINE, **environment: str) -> Child:
-    """Start `shelfcast`, or another program, for a site."""
+    """Start `shelfcast`, or another program, for a site.
+
+    A command has no pool of processes, whose start costs more than all its work on a few series,
+    unless it is given `--jobs`.
+    """
     if program == COMMAND_LINE:
         _parse_for(site)
+        arguments = arguments if "--jobs" in arguments else ("--jobs", "1", *arguments)
     out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
     process = subprocess.Popen(
         [sys.executable, "-c", PREPARE + program, *arguments],

@@ -72,9 +72,13 @@ def sales() -> pd.DataFrame:
     )
 
 
-def play(site: Site, use_case: str) -> None:
-    """Train as of the first morning, and issue both."""
+def train(site: Site, use_case: str) -> None:
+    """Train as of the first morning."""
     context = site.context(use_case)
     as_of = scheduled_origins(context.use_case, FIRST, FIRST)[0].as_of_at
     train_models(context, as_of_at=as_of)
-    replay.replay(context, FIRST, SECOND, is_as_issued=True)
+
+
+def issue(site: Site, use_case: str) -> None:
+    """Forecast both mornings."""
+    replay.replay(site.context(use_case), FIRST, SECOND, is_as_issued=True)
