@@ -35,9 +35,17 @@ inner join {run_log} as ended
         and not ended.is_partial
 where
     origins.use_case = @use_case
+    and exists (
+        select 1
+        from {forecast_log} as forecast_log
+        where
+            forecast_log.run_id = origins.run_id
+            and forecast_log.use_case = origins.use_case
+            and forecast_log.origin_date = origins.origin_date
+    )
     and (origins.run_kind = 'issued' or origins.is_as_issued)
 """
-"""A run of some series is not the week's; one that is not published is seen by nobody."""
+"""A run of some series does not count, nor one that is not published or logged no forecast."""
 
 MONITORED = """
 select max(logged_at) as last_at

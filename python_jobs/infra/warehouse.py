@@ -6,6 +6,7 @@ manifest says where each lies. Values travel as query parameters.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import re
@@ -43,6 +44,9 @@ ARROW_TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
+
+MAX_JOB_ID = 1000
+"""Characters of a job id beside its digest; BigQuery allows 1,024."""
 
 TOO_MANY_BYTES = "exceeded limit for bytes billed"
 """What BigQuery says of a query that would bill more than it may."""
@@ -337,8 +341,12 @@ def _parquet(table: pa.Table) -> io.BytesIO:
 
 
 def _job_name(job_id: str) -> str:
-    """A job id holds letters, digits, _ and - only."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", job_id)
+    """A job id: letters, digits, _ and -, at most 1,024. Two texts never become one id."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", job_id)
+    if name == job_id and len(name) <= MAX_JOB_ID:
+        return name
+    digest = hashlib.sha256(job_id.encode()).hexdigest()[:20]
+    return f"{name[:MAX_JOB_ID]}-{digest}"
 
 
 def _explained(error: Exception) -> ShelfcastError:

@@ -16,7 +16,7 @@ import pytest
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.integration.test_two_clocks import AS_OF, COVERS, PLAN, SALES
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
