@@ -51,10 +51,14 @@ def _of_the_machine(error: BaseException) -> ShelfcastError | None:
             "memory or fewer processes (--jobs), and start again: a run goes on with its --run-id."
         )
     if isinstance(error, OSError) and error.errno in _DISK:
-        where = f"{error.filename}: " if error.filename else ""
-        remedy = _REMEDIES.get(error.errno, "")
-        return ShelfcastError(f"{where}{_DISK[error.errno]}. {remedy}".rstrip())
+        return ShelfcastError(f"{error.filename}: {disk(error)}" if error.filename else disk(error))
     return None
+
+
+def disk(error: OSError) -> str:
+    """Say what is wrong with a disk or a path."""
+    what = _DISK.get(error.errno or 0, error.strerror or type(error).__name__)
+    return f"{what}. {_REMEDIES.get(error.errno or 0, '')}".rstrip()
 
 
 def _of_the_cloud(error: BaseException) -> ShelfcastError | None:

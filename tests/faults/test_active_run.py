@@ -137,7 +137,7 @@ def test_a_run_without_an_account_is_not_done(site: Site) -> None:
     context = site.context()
     origin = origin_at(context.use_case, datetime.now(UTC))
     run = context.new_run("issued", [origin], RunOptions(run_id="EMPTY"))
-    with pytest.raises(RunStopped, match="is not published whole: .* it has no account"):
+    with pytest.raises(RunStopped, match=r"is not published whole: .* it has no account"):
         require_account(context.warehouse, run)
     _begin(context, "EMPTY", origin.origin_date)
     with pytest.raises(RunStopped, match="the panels were another run's"):
