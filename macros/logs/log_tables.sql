@@ -14,6 +14,15 @@
                 'requested_at': 'timestamp',
             },
         },
+        'run_activations': {
+            'columns': {
+                'run_id': 'string',
+                'run_kind': 'string',
+                'use_case': 'string',
+                'event': 'string',
+                'logged_at': 'timestamp',
+            },
+        },
         'forecast_log': {
             'columns': {
                 'run_id': 'string',

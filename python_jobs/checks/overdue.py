@@ -35,9 +35,17 @@ inner join {run_log} as ended
         and not ended.is_partial
 where
     origins.use_case = @use_case
+    and exists (
+        select 1
+        from {forecast_log} as forecast_log
+        where
+            forecast_log.run_id = origins.run_id
+            and forecast_log.use_case = origins.use_case
+            and forecast_log.origin_date = origins.origin_date
+    )
     and (origins.run_kind = 'issued' or origins.is_as_issued)
 """
-"""A partial run and an unpublished run do not count."""
+"""A partial run, an unpublished one and one that logged no forecast of its origin do not count."""
 
 MONITORED = """
 select max(logged_at) as last_at

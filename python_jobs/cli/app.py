@@ -15,6 +15,7 @@ import click
 from python_jobs.cli import checks, data, local, models, report, runs, use_cases
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError, ShelfcastError
+from python_jobs.infra.foreign import in_words
 
 GROUPS = (runs, checks, data, models, use_cases, report, local)
 """The modules of commands; each lists its own as COMMANDS.
@@ -45,9 +46,10 @@ class Shelfcast(click.Group):
         return super().parse_args(ctx, target_first(args))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run the command; turn Shelfcast's errors into a message and an exit code.
+        """Run the command; turn any error into one line, an event and an exit code.
 
-        Where machines read the log, any other error is one line of it too, with its traceback.
+        The traceback of an error that nobody foresaw goes into the entry where machines read the
+        log, and into a file where a person does.
         """
         try:
             return super().invoke(ctx)
@@ -60,13 +62,15 @@ class Shelfcast(click.Group):
             where = (error.ctx or ctx).command_path
             logs.fail(f"{error.format_message()} See `{where} --help`.")
             ctx.exit(error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:
-            if not logs.is_json():
-                raise
-            logs.fail(f"{type(error).__name__}: {error}", error)
-            ctx.exit(1)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its user reads one line
+            foreseen = in_words(error)
+            if foreseen is not None:
+                logs.fail(str(foreseen))
+            else:
+                logs.fail_unforeseen(error)
+            ctx.exit(2 if isinstance(foreseen, SettingsError) else 1)
 
 
 @click.group(cls=Shelfcast, context_settings={"help_option_names": ["-h", "--help"]})

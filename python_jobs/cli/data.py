@@ -90,7 +90,7 @@ def load(
     count. A plan without rows, which cancels what it covers, needs --covers-from and --covers-to.
     """
     from python_jobs.data.load import load_file
-    from python_jobs.runs.stages import ensure_input_tables, ensure_tables
+    from python_jobs.runs.tables import ensure_input_tables, ensure_tables
 
     if (covers_from is None) != (covers_to is None):
         raise click.UsageError("--covers-from and --covers-to go together.")
@@ -160,7 +160,7 @@ def load_inbox(ctx: click.Context, dry_run: bool) -> None:
       shelfcast load-inbox
     """
     from python_jobs.data.inbox import read_inbox
-    from python_jobs.runs.stages import ensure_tables
+    from python_jobs.runs.tables import ensure_tables
 
     with command_context(ctx) as context:
         ensure_tables(context)

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pandas as pd
+from ulid import ULID
 
 from python_jobs.data.load import LoadReport, load_file, refused_promotions
 from python_jobs.infra.errors import ShelfcastError
+from python_jobs.infra.foreign import unforeseen
 from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.settings import Connection, UseCase
 from python_jobs.infra.store import Stored, open_store
@@ -112,11 +114,12 @@ def _take(
         loaded = load_file(
             warehouse, connection, use_case, uri, "promotions", upload=upload, dry_run=dry_run
         )
-    except ShelfcastError as error:
-        report.refused[uri] = str(error)
-        warn(Event.UPLOAD_REFUSED, f"inbox: {error} The run goes on without it.", uri=uri)
+    except Exception as error:  # noqa: BLE001 - somebody else's file, whatever is wrong with it
+        reason = str(error) if isinstance(error, ShelfcastError) else f"{uri}: {unforeseen(error)}."
+        report.refused[uri] = reason
+        warn(Event.UPLOAD_REFUSED, f"inbox: {reason} The run goes on without it.", uri=uri)
         if not dry_run:
-            _record(warehouse, use_case, uri, file, None, str(error))
+            _record(warehouse, use_case, uri, file, None, reason)
         return
     report.loaded[uri] = loaded
     if dry_run:
@@ -151,7 +154,6 @@ def _record(
     loaded: LoadReport | None,
     reason: str | None,
 ) -> None:
-    now = datetime.now(UTC)
     row = {
         "use_case": use_case.name,
         "uri": uri,
@@ -159,7 +161,7 @@ def _record(
         "outcome": "refused" if loaded is None else "loaded",
         "reason": reason,
         "n_rows": None if loaded is None else loaded.n_rows,
-        "logged_at": now,
+        "logged_at": datetime.now(UTC),
     }
     frame = pd.DataFrame([row]).astype({"n_rows": "Int64"})
-    warehouse.append("upload_log", frame, f"upload-{now:%Y%m%dT%H%M%S%f}")
+    warehouse.append("upload_log", frame, f"upload-{ULID()}")

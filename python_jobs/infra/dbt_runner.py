@@ -198,8 +198,13 @@ class Dbt:
         return manifest
 
     def _read_manifest(self) -> dict[str, Any] | None:
+        """The manifest; None where there is none, or one that was cut short."""
         path = self.target_path / "manifest.json"
-        return orjson.loads(path.read_bytes()) if path.is_file() else None
+        try:
+            manifest = orjson.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return manifest if isinstance(manifest, dict) and "sources" in manifest else None
 
     def _is_ours(self, manifest: dict[str, Any]) -> bool:
         """dbt run by hand may have parsed the project for another dataset since."""

@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from python_jobs.infra.errors import LeaseHeld, ShelfcastError
+from python_jobs.infra.foreign import unforeseen
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.object_names import encode_part
-from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing
+from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectCorrupt, ObjectMissing
 
 HOLD = timedelta(hours=2)
 """How long a lease outlives its holder's last word: the steps of a run may be jobs of their own."""
@@ -184,8 +185,9 @@ def renewed(lease: Lease) -> Iterator[Lease]:
             except LeaseHeld as error:
                 warn(Event.LEASE_LOST, str(error), run_id=lease.run_id)
                 return
-            except ShelfcastError as error:
-                warn(Event.LEASE_LOST, f"not renewed: {error} Tried again.", run_id=lease.run_id)
+            except Exception as error:  # noqa: BLE001 - the lease must not lapse in silence
+                why = error if isinstance(error, ShelfcastError) else unforeseen(error)
+                warn(Event.LEASE_LOST, f"not renewed: {why} Tried again.", run_id=lease.run_id)
 
     thread = threading.Thread(target=keep_renewing, name="lease", daemon=True)
     thread.start()
@@ -253,11 +255,36 @@ def _content(run_id: str, purpose: str, taken_at: str, hold: timedelta) -> bytes
 
 
 def _read(store: ModelStore, name: str) -> dict[str, str] | None:
+    """The content of a lease; None without one. What cannot be read is held by an unknown run."""
     try:
-        content: dict[str, str] = orjson.loads(store.get(name))
+        data = store.get(name)
     except ObjectMissing:
         return None
-    return content
+    except ObjectCorrupt:
+        return UNREADABLE
+    return _content_of(data) or UNREADABLE
+
+
+UNREADABLE = {
+    "run_id": "unknown",
+    "purpose": "the lease cannot be read",
+    "taken_at": "unknown",
+    "expires_at": "9999-12-31T00:00:00+00:00",
+}
+"""What stands for a lease whose object is no lease: nobody enters it but with `--take-over`."""
+
+
+def _content_of(data: bytes) -> dict[str, str] | None:
+    """The fields of a lease object; None where it is no lease."""
+    try:
+        content = orjson.loads(data)
+        fields = {name: content[name] for name in UNREADABLE}
+        is_whole = all(isinstance(value, str) and value for value in fields.values())
+        if is_whole and datetime.fromisoformat(fields["expires_at"]).tzinfo is not None:
+            return fields
+    except (ValueError, TypeError, KeyError):
+        pass
+    return None
 
 
 def _may_enter(store: ModelStore, name: str, run_id: str) -> bool:
@@ -271,6 +298,11 @@ def _taken(store: ModelStore, name: str, how: str) -> str:
     content = _read(store, name)
     if content is None:
         return f"{name} {how} by another run that has just ended. Start again."
+    if content is UNREADABLE:
+        return (
+            f"{name} {how} by an unknown run: what it holds is no lease (cut short, or written by "
+            "something else). If no run of the use case is under way, start again with --take-over."
+        )
     return (
         f"{name} {how} by run {content['run_id']} ({content['purpose']}) since "
         f"{content['taken_at'][:19]}Z, until {content['expires_at'][:19]}Z at the latest. "

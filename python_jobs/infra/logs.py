@@ -11,17 +11,20 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 from urllib.parse import quote, quote_plus
 
 import orjson
 
 from python_jobs.infra.errors import SettingsError
+from python_jobs.infra.foreign import unforeseen
 
 FORMATS = ("auto", "json", "text")
 MOST_BYTES = 200_000
@@ -138,6 +141,33 @@ def warn(event: Event, message: str, **fields: Any) -> None:  # noqa: ANN401
 def fail(message: str, error: BaseException | None = None) -> None:
     """Log that a run failed; of an error that nobody expected, with its traceback."""
     LOGGER.error(message, exc_info=error, extra={"event": Event.RUN_FAILED.value})
+
+
+def fail_unforeseen(error: BaseException) -> None:
+    """Log in one line that a run failed of what nobody foresaw; keep the traceback.
+
+    A machine reads it in the entry; a person finds it in the debug log, which the line names.
+    """
+    message = unforeseen(error)
+    if is_json():
+        fail(message, error)
+        return
+    path = debug_log()
+    text = "".join(traceback.format_exception(error))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            file.write(_without_secrets(f"{at} {message}\n{text}\n", os.environ))
+    except OSError:
+        fail(f"{message}. This is a fault of Shelfcast; its traceback could not be kept.")
+        return
+    fail(f"{message}. This is a fault of Shelfcast; its traceback is in {path}.")
+
+
+def debug_log() -> Path:
+    """The file that tracebacks go into: in the folder of dbt's log."""
+    return Path(os.environ.get("DBT_LOG_PATH") or "logs") / "shelfcast-debug.log"
 
 
 class TextFormatter(logging.Formatter):

@@ -116,9 +116,27 @@ class Run:
         return "-".join([self.run_id, table, self.use_case.name, *map(str, parts)])
 
 
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def check_run_id(run_id: str) -> str:
+    """Return a run id that the id of a load job can hold, character by character.
+
+    Raises:
+        SettingsError: it has other characters, or is too long.
+    """
+    if not RUN_ID.fullmatch(run_id):
+        raise SettingsError(
+            f"run id {run_id[:140]!r} is refused: 1 to 128 of the letters A-Z and a-z, digits, _ "
+            "and - are allowed. The rows of a run are loaded under its id, and two ids must not "
+            "become one."
+        )
+    return run_id
+
+
 def new_run_id(environment: Mapping[str, str] = os.environ) -> str:
-    """Cloud Run's execution name, or a new ULID."""
-    return environment.get("CLOUD_RUN_EXECUTION") or str(ULID())
+    """Cloud Run's execution name, or a new ULID. Errors are those of `check_run_id`."""
+    return check_run_id(environment.get("CLOUD_RUN_EXECUTION") or str(ULID()))
 
 
 def write_origins(warehouse: Warehouse, run: Run) -> None:

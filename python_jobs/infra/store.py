@@ -30,6 +30,7 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from python_jobs.infra.errors import ConnectionFailed, SettingsError, ShelfcastError
+from python_jobs.infra.foreign import disk
 
 WORKERS = 8
 OWN_FILES = (".writing/", ".lock")
@@ -294,34 +295,58 @@ class BucketStore:
             raise ConnectionFailed(f"{self.uri} cannot be reached for {name}: {error}") from error
 
 
+@contextlib.contextmanager
+def _disk_in_words(uri: str, name: str) -> Iterator[None]:
+    """Turn an error of the disk into words; a file that is not there is the caller's to explain."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConnectionFailed(f"{uri}: {name} cannot be read or written: {disk(error)}") from error
+
+
 class FolderStore:
     """A folder: for a laptop and for tests. A generation is the file's modification time."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder if need be."""
+        """Make the folder if need be.
+
+        Raises:
+            ConnectionFailed: it cannot be made.
+        """
         self.uri = str(folder)
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        with _disk_in_words(self.uri, "its folder"):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                raise ConnectionFailed(
+                    f"{self.uri} is a file, and a model store is a folder. Name another place."
+                ) from error
 
     def put(self, name: str, data: bytes, *, generation: int | None = None) -> int:
         """See ModelStore."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / ".writing" / uuid.uuid4().hex
-        fresh.parent.mkdir(exist_ok=True)
-        fresh.write_bytes(data)
-        try:
-            with self._locked():
-                self._require(path, generation)
-                fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-        return path.stat().st_mtime_ns
+        with _disk_in_words(self.uri, name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.parent.mkdir(exist_ok=True)
+            try:
+                fresh.write_bytes(data)
+                with self._locked():
+                    self._require(path, generation)
+                    fresh.replace(path)
+            finally:
+                with contextlib.suppress(OSError):  # on a disk that has become read-only
+                    fresh.unlink(missing_ok=True)
+            return path.stat().st_mtime_ns
 
     def get(self, name: str) -> bytes:
         """See ModelStore."""
         try:
-            return (self.folder / name).read_bytes()
+            with _disk_in_words(self.uri, name):
+                return (self.folder / name).read_bytes()
         except FileNotFoundError as error:
             raise ObjectMissing(f"{self.uri}: {name} does not exist.") from error
 
@@ -334,13 +359,14 @@ class FolderStore:
         """See ModelStore."""
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
-            if name.startswith(prefix) and not name.startswith(OWN_FILES) and path.is_file():
+            is_own = name.startswith(OWN_FILES)
+            if name.startswith(prefix) and not is_own and self._is_inside(path):
                 yield self._stored(path)
 
     def delete(self, name: str, *, generation: int | None = None) -> None:
         """See ModelStore."""
         path = self.folder / name
-        with self._locked():
+        with _disk_in_words(self.uri, name), self._locked():
             if not path.is_file():
                 raise ObjectMissing(f"{self.uri}: {name} does not exist.")
             self._require(path, generation)
@@ -360,6 +386,11 @@ class FolderStore:
             except ObjectMissing as fault:
                 found[name] = fault
         return found
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether a path is a file of this folder, and not a link to one that may be elsewhere."""
+        folder = self.folder.resolve()
+        return path.is_file() and path.resolve() == folder / path.relative_to(self.folder)
 
     def _stored(self, path: Path) -> Stored:
         name = path.relative_to(self.folder).as_posix()

@@ -6,16 +6,22 @@ manifest says where each lies. Values travel as query parameters.
 
 from __future__ import annotations
 
+import concurrent.futures
+import hashlib
 import io
 import itertools
+import random
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import requests
 from google.api_core.exceptions import (
     BadRequest,
     Conflict,
@@ -31,6 +37,7 @@ from google.cloud.bigquery import _pandas_helpers
 from python_jobs.infra import usage
 from python_jobs.infra.dbt_runner import check_answers
 from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
+from python_jobs.infra.foreign import first_line, in_words, is_rate_limit, of_api_call
 from python_jobs.infra.settings import Connection
 
 Value = str | int | float | bool | date | datetime | None | Sequence[str] | Sequence[date]
@@ -43,6 +50,22 @@ ARROW_TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
+
+MAX_JOB_ID = 1000
+"""Characters of a job id beside its digest; BigQuery allows 1,024."""
+
+READ_TIMEOUT = 1800.0
+"""Seconds that the rows of one result may take; 100,000 series take two minutes."""
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+]
+"""A connection that died without a word is noticed within a minute and a half."""
+LOAD_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+"""Seconds between attempts of a load while BigQuery says that too many come at once: a table takes
+five loads in ten seconds."""
 
 TOO_MANY_BYTES = "exceeded limit for bytes billed"
 """What BigQuery says of a query that would bill more than it may."""
@@ -67,9 +90,10 @@ class Warehouse:
             ConnectionFailed: no emulator at the endpoint, or no credentials.
         """
         self.names = names
+        self.connection = connection
         self.maximum_bytes_billed = connection.maximum_bytes_billed
         self.client = _client(connection, project or _project_of(names))
-        self.read_client = _read_client(connection)
+        self.read_client = _read_client(connection, self.client._credentials)
         _notice_ends_quickly()
 
     def relation(self, name: str) -> str:
@@ -105,8 +129,20 @@ class Warehouse:
             ShelfcastError: the query is refused, or would bill more than
                 SHELFCAST_MAXIMUM_BYTES_BILLED; the message is BigQuery's.
         """
-        table = self.query(statement, **parameters).to_arrow(bqstorage_client=self.read_client)
+        rows = self.query(statement, **parameters)
+        try:
+            with _in_words():
+                table = rows.to_arrow(bqstorage_client=self.read_client, timeout=READ_TIMEOUT)
+        except ShelfcastError as error:
+            if isinstance(error.__cause__, concurrent.futures.TimeoutError):
+                self._give_up_reading()
+            raise
         return _frame(table)
+
+    def _give_up_reading(self) -> None:
+        """End the streams of a read that takes too long: their threads would keep the process."""
+        self.read_client.transport.close()
+        self.read_client = _read_client(self.connection, self.client._credentials)
 
     def query(self, statement: str, **parameters: Value) -> bigquery.table.RowIterator:
         """Run a statement to its end. Arguments and errors are those of `read`."""
@@ -115,15 +151,11 @@ class Warehouse:
         )
         if self.maximum_bytes_billed is not None:
             config.maximum_bytes_billed = self.maximum_bytes_billed
-        try:
+        with _in_words():
             job = self.client.query(self.render(statement), job_config=config)
             rows = job.result()
             usage.add(job.total_bytes_billed, job.slot_millis)
             return rows
-        except NotFound as error:
-            raise MissingRelation(f"a table is missing: {error.message}") from error
-        except (GoogleAPICallError, RetryError) as error:
-            raise _explained(error) from error
 
     def is_valid(self, statement: str) -> bool:
         """Whether BigQuery would run a statement; it is not run and costs nothing.
@@ -133,39 +165,32 @@ class Warehouse:
         """
         config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
         try:
-            self.client.query(self.render(statement), job_config=config)
-        except BadRequest:
-            return False
-        except GoogleAPICallError as error:
-            raise _explained(error) from error
+            with _in_words():
+                self.client.query(self.render(statement), job_config=config)
+        except ShelfcastError as error:
+            if isinstance(error.__cause__, BadRequest):
+                return False
+            raise
         return True
 
     def exists(self, name: str) -> bool:
         """Whether the relation of a dbt name exists."""
-        try:
-            self.client.get_table(self.table(name))
-        except NotFound:
-            return False
-        except GoogleAPICallError as error:
-            raise _explained(error) from error
-        return True
+        return self.columns(self.table(name)) is not None
 
     def columns(self, table: str) -> dict[str, str] | None:
         """The columns of `project.dataset.table` with their types; None where there is no table."""
         try:
-            return {field.name: field.field_type for field in self.client.get_table(table).schema}
-        except NotFound:
+            with _in_words():
+                schema = self.client.get_table(table).schema
+        except MissingRelation:
             return None
-        except GoogleAPICallError as error:
-            raise _explained(error) from error
+        return {field.name: field.field_type for field in schema}
 
     def create_table(self, table: str, columns: Mapping[str, str]) -> None:
         """Create `project.dataset.table`, if it does not exist, with these columns and types."""
         fields = [bigquery.SchemaField(name, type_) for name, type_ in columns.items()]
-        try:
+        with _in_words():
             self.client.create_table(bigquery.Table(table, fields), exists_ok=True)
-        except GoogleAPICallError as error:
-            raise _explained(error) from error
 
     def append(self, name: str, frame: pd.DataFrame, job_id: str) -> bool:
         """Append rows to the table of a dbt name. Arguments and errors are those of `append_to`."""
@@ -188,8 +213,9 @@ class Warehouse:
             ShelfcastError: the frame has a column that the table lacks, or the load failed.
         """
         try:
-            schema = self.client.get_table(destination).schema
-        except NotFound as error:
+            with _in_words():
+                schema = self.client.get_table(destination).schema
+        except MissingRelation as error:
             raise MissingRelation(
                 f"{destination} does not exist. Run `shelfcast doctor`."
             ) from error
@@ -205,22 +231,49 @@ class Warehouse:
     def _load_once(
         self, table: pa.Table, destination: str, config: bigquery.LoadJobConfig, job_id: str
     ) -> bool:
-        """Load under job_id, or job_id-2, -3 … where an earlier attempt failed under that name."""
+        """Load under job_id, or job_id-2, -3 … where an earlier attempt failed under that name.
+
+        Where BigQuery says that too many loads come at once, the load is sent again, later and
+        later; under the same id, so that nothing is loaded twice.
+        """
+        pauses = iter(LOAD_PAUSES)
         for attempt in itertools.count(1):
             name = _job_name(job_id if attempt == 1 else f"{job_id}-{attempt}")
-            try:
-                job: Any = self.client.load_table_from_file(
-                    _parquet(table), destination, job_id=name, job_config=config
-                )
-                job.result()
-                return True
-            except Conflict:
-                earlier: Any = self.client.get_job(name, location=self.client.location)
-                if _succeeded(earlier):
-                    return False
-            except GoogleAPICallError as error:
-                raise _explained(error) from error
+            is_there = self._load_as(name, table, destination, config, pauses)
+            if is_there is not None:
+                return is_there
         raise AssertionError("unreachable")
+
+    def _load_as(
+        self,
+        name: str,
+        table: pa.Table,
+        destination: str,
+        config: bigquery.LoadJobConfig,
+        pauses: Iterator[float],
+    ) -> bool | None:
+        """Load under one job id.
+
+        Returns:
+            True where this call wrote the rows, False where an earlier one had; None where the id
+            is that of a load that failed.
+        """
+        while True:
+            with _in_words():
+                try:
+                    job: Any = self.client.load_table_from_file(
+                        _parquet(table), destination, job_id=name, job_config=config
+                    )
+                    job.result()
+                    return True
+                except Conflict:
+                    earlier: Any = self.client.get_job(name, location=self.client.location)
+                    return False if _succeeded(earlier) else None
+                except GoogleAPICallError as error:
+                    pause = next(pauses, None) if is_rate_limit(error) else None
+                    if pause is None:
+                        raise
+                    time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - tasks spread out
 
 
 def _succeeded(job: Any) -> bool:  # noqa: ANN401 - LoadJob is untyped
@@ -254,21 +307,23 @@ def _client(connection: Connection, project: str) -> bigquery.Client:
         ) from error
 
 
-def _read_client(connection: Connection) -> Any:  # noqa: ANN401 - the client library is untyped
+def _read_client(connection: Connection, credentials: Any) -> Any:  # noqa: ANN401 - untyped library
+    """The client of the Storage Read API, with the credentials of the other; None without one."""
     from google.cloud.bigquery_storage import BigQueryReadClient
     from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
         BigQueryReadGrpcTransport,
     )
 
     if connection.bigquery_endpoint is None:
-        return BigQueryReadClient()
+        channel = BigQueryReadGrpcTransport.create_channel(
+            credentials=credentials, options=CHANNEL_OPTIONS
+        )
+        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
     if connection.bigquery_grpc_endpoint is None:
         return None
     import grpc
 
-    channel = grpc.insecure_channel(
-        connection.bigquery_grpc_endpoint, options=[("grpc.max_receive_message_length", -1)]
-    )
+    channel = grpc.insecure_channel(connection.bigquery_grpc_endpoint, options=CHANNEL_OPTIONS)
     return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
 
@@ -337,16 +392,39 @@ def _parquet(table: pa.Table) -> io.BytesIO:
 
 
 def _job_name(job_id: str) -> str:
-    """A job id holds letters, digits, _ and - only."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", job_id)
+    """A job id: letters, digits, _ and -, at most 1,024. Two texts never become one id."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", job_id)
+    if name == job_id and len(name) <= MAX_JOB_ID:
+        return name
+    digest = hashlib.sha256(job_id.encode()).hexdigest()[:20]
+    return f"{name[:MAX_JOB_ID]}-{digest}"
 
 
-def _explained(error: Exception) -> ShelfcastError:
-    """BigQuery's first sentence, without the job's address."""
-    text = str(getattr(error, "message", None) or error).split("\n", maxsplit=1)[0]
-    if TOO_MANY_BYTES in text:
-        text += (
-            ". Raise SHELFCAST_MAXIMUM_BYTES_BILLED where the query is meant to read that much, "
-            "or narrow it: --series, fewer origins."
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn an error of BigQuery, of its Storage Read API or of the credentials into words."""
+    try:
+        yield
+    except NotFound as error:
+        raise MissingRelation(f"a table is missing: {error.message}") from error
+    except GoogleAPICallError as error:
+        raise _explained(error) from error
+    except concurrent.futures.TimeoutError as error:
+        raise ConnectionFailed(
+            f"BigQuery sent no whole result within {READ_TIMEOUT:.0f} s. Start again: a run goes "
+            "on with its --run-id."
+        ) from error
+    except (GoogleAuthError, RetryError, requests.RequestException) as error:
+        raise in_words(error) or ConnectionFailed(
+            f"BigQuery cannot be reached: {first_line(error)}."
+        ) from error
+
+
+def _explained(error: GoogleAPICallError) -> ShelfcastError:
+    """BigQuery's first sentence, without the job's address, and what to do."""
+    if TOO_MANY_BYTES in str(error):
+        return ShelfcastError(
+            f"BigQuery refuses: {first_line(error)}. Raise SHELFCAST_MAXIMUM_BYTES_BILLED where "
+            "the query is meant to read that much, or narrow it: --series, fewer origins."
         )
-    return ShelfcastError(f"BigQuery refuses: {text}")
+    return of_api_call(error, "BigQuery")

@@ -33,7 +33,7 @@ from python_jobs.runs import replay
 from python_jobs.runs.context import RunContext, open_context
 from python_jobs.runs.monitor import monitor
 from python_jobs.runs.retrain import retrain
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from python_jobs.runs.train import train_models
 from python_jobs.runs.what_if import what_if
 

@@ -249,9 +249,4 @@ def record(warehouse: Warehouse, run: Run, rows: pd.DataFrame) -> None:
         computed_at=datetime.now(UTC),
     )
     scenario = str(rows["scenario"].iloc[0])
-    warehouse.append("scenario_log", frame, run.job_id("scenario_log", _job_part(scenario)))
-
-
-def _job_part(scenario: str) -> str:
-    """A scenario's name as a part of a job's id, which holds letters, digits, _ and - alone."""
-    return scenario.encode().hex()[:64]
+    warehouse.append("scenario_log", frame, run.job_id("scenario_log", scenario))

@@ -48,7 +48,7 @@ BACKTEST = Chain(
     kind="backtest",
     command="shelfcast backtest",
     # Prediction is one task: origin by origin, models are fitted on all series and thrown away.
-    steps=(PREPARE, Step(FORECAST.name, forecast_past, FORECAST.past), PUBLISH),
+    steps=(PREPARE, Step(FORECAST.name, forecast_past, FORECAST.past, reads_panels=True), PUBLISH),
 )
 
 

@@ -20,7 +20,12 @@ CHECK_FUTURE = Chain(
     command="shelfcast check-future",
     steps=(
         PREPARE,
-        Step("check", lambda context, run: missing_regressors(context.warehouse, run), "checked"),
+        Step(
+            "check",
+            lambda context, run: missing_regressors(context.warehouse, run),
+            "checked",
+            reads_panels=True,
+        ),
     ),
 )
 

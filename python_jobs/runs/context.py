@@ -11,7 +11,7 @@ from pathlib import Path
 from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import about
-from python_jobs.infra.run import Run, RunKind, Selection, Shard, new_run_id
+from python_jobs.infra.run import Run, RunKind, Selection, Shard, check_run_id, new_run_id
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.settings import (
     Connection,
@@ -48,6 +48,15 @@ class RunOptions:
     run_id: str | None = None
     take_over: bool = False
     shard: Shard = field(default_factory=Shard)
+
+    def __post_init__(self) -> None:
+        """Refuse a run id that no job id can hold.
+
+        Raises:
+            SettingsError: the run id has other characters than letters, digits, _ and -.
+        """
+        if self.run_id is not None:
+            check_run_id(self.run_id)
 
 
 @dataclass(frozen=True)
@@ -105,10 +114,11 @@ class RunContext:
         options: RunOptions,
         *,
         is_as_issued: bool = False,
+        recorded_id: str | None = None,
     ) -> Run:
-        """Describe a run of this use case; its id is new unless the options give one."""
+        """Describe a run of this use case; its id is new unless the options or the log give one."""
         return Run(
-            run_id=options.run_id or new_run_id(),
+            run_id=recorded_id or options.run_id or new_run_id(),
             kind=kind,
             use_case=self.use_case,
             origins=origins,

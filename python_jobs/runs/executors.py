@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from python_jobs.infra.errors import RunStopped, SettingsError, ShelfcastError
 from python_jobs.infra.lease import give_back, kept, renewed, require_not_lost
 from python_jobs.infra.run import Run, record_failure
+from python_jobs.runs.active import record_activation, require_own_panels
 from python_jobs.runs.context import RunContext, RunOptions
 from python_jobs.runs.intake import refresh_weather
 from python_jobs.runs.leases import (
@@ -24,9 +26,9 @@ from python_jobs.runs.leases import (
     log_task_ended,
     take_lease,
 )
-from python_jobs.runs.recorded import recorded_run, require_own_panels
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.recorded import recorded_run
 from python_jobs.runs.steps import Chain, Opened, Opening, Reports, Step
+from python_jobs.runs.tables import ensure_tables
 from python_jobs.runs.tasks import Done, read_done, shared_run_id, wait_for_the_first
 
 
@@ -90,13 +92,13 @@ def do_step(context: RunContext, chain: Chain, run: Run, options: RunOptions, st
     ends_the_run = step is chain.steps[-1]
     if ends_the_run and not step.is_sharded:
         with leased(context, run, options):
-            return step.do(context, run)
+            return _do_one(context, run, step)
     report = None
     if step.is_sharded and done.by_this(step.name):
         log_task_ended(run, f"its series were {step.past} before")
     else:
         with renewed(take_lease(context, run, options)):
-            report = step.do(context, run)
+            report = _do_one(context, run, step)
     if ends_the_run:
         _close(context, chain, run)
     return report
@@ -133,7 +135,14 @@ def _open(context: RunContext, chain: Chain, opened: Opened) -> Reports:
 
 
 def _do(context: RunContext, run: Run, steps: Iterable[Step]) -> Reports:
-    return {step.name: step.do(context, run) for step in steps if step.is_due(run)}
+    return {step.name: _do_one(context, run, step) for step in steps if step.is_due(run)}
+
+
+def _do_one(context: RunContext, run: Run, step: Step) -> Any:  # noqa: ANN401 - its report
+    """Do a step, on the panels of its run or on none."""
+    if step.reads_panels:
+        require_own_panels(context, run)
+    return step.do(context, run)
 
 
 def _as_task(context: RunContext, chain: Chain, options: RunOptions, opening: Opening) -> Reports:
@@ -150,7 +159,6 @@ def _as_task(context: RunContext, chain: Chain, options: RunOptions, opening: Op
         return {}
     run = _opened_by_the_first(context, chain, named, options, opening)
     with renewed(take_lease(context, run, replace(options, take_over=False))):
-        require_own_panels(context, run)
         reports = _do_own_part(context, chain, run)
     _close(context, chain, run)
     return reports
@@ -215,7 +223,7 @@ def _do_own_part(context: RunContext, chain: Chain, run: Run) -> Reports:
         if step in due[n_done:]:
             if run.shard.index and before.is_awaited(run):
                 wait_for_the_first(context.warehouse, run, before)
-            reports[step.name] = step.do(context, run)
+            reports[step.name] = _do_one(context, run, step)
     return reports
 
 
@@ -228,8 +236,9 @@ def _close(context: RunContext, chain: Chain, run: Run) -> None:
         log_task_ended(run, f"{what}, the last one publishes" if chain.closing else what)
         return
     for step in chain.closing:
-        if step.do(context, run) is False:
+        if _do_one(context, run, step) is False:
             log_task_ended(run, "another task is publishing")
             return
+    record_activation(context.warehouse, run, "ended")
     give_back(context.store, lease_scope(context, run), run.run_id)
     log_run_ended(run)

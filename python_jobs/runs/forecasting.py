@@ -40,4 +40,4 @@ def check_account(job: str, n_in: int, report: PredictReport) -> None:
         )
 
 
-FORECAST = Step("predict", forecast, "predicted", is_sharded=True)
+FORECAST = Step("predict", forecast, "predicted", is_sharded=True, reads_panels=True)

@@ -10,7 +10,7 @@ from python_jobs.data.inbox import read_inbox
 from python_jobs.infra.errors import ShelfcastError
 from python_jobs.infra.logs import Event, log, warn
 from python_jobs.runs.context import RunContext
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 
 PLACES = Path("seeds") / "places.csv"
 

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from python_jobs.infra.lease import Lease, acquire, released, require_not_lost
 from python_jobs.infra.logs import Event, about, log
 from python_jobs.infra.run import Run
+from python_jobs.runs.active import closed, require_clock, require_same_settings
 from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.tables import ensure_tables
 
 
 @contextmanager
 def leased(context: RunContext, run: Run, options: RunOptions) -> Iterator[None]:
     """Hold the use case's lease for a run, and say when the run is done."""
-    with released(take_lease(context, run, options)):
+    with released(take_lease(context, run, options)), closed(context.warehouse, run):
         yield
     log_run_ended(run)
 
@@ -25,7 +27,12 @@ def take_lease(context: RunContext, run: Run, options: RunOptions) -> Lease:
 
     Raises:
         LeaseHeld: another run of the use case is under way.
+        RunStopped: the clock of this machine is wrong, or the settings are others than those that
+            the run was begun with.
     """
+    ensure_tables(context)
+    require_clock(context.warehouse)
+    require_same_settings(context, run)
     about(run_id=run.run_id, run_kind=run.kind, use_case=run.use_case.name)
     scope = lease_scope(context, run)
     job = os.environ.get("CLOUD_RUN_JOB")

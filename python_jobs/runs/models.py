@@ -17,6 +17,7 @@ from python_jobs.infra.run import Run, step
 from python_jobs.infra.scope import is_whole_portfolio, series_in_scope
 from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.registry.verify import verify
+from python_jobs.runs.active import record_activation
 from python_jobs.runs.context import RunContext
 from python_jobs.runs.stages import dbt_progress
 from python_jobs.runs.steps import Step
@@ -68,6 +69,7 @@ def make_priors(context: RunContext, run: Run) -> None:
     if not has_pooled_family(run.use_case):
         return
     with step(context.warehouse, run, "priors"):
+        record_activation(context.warehouse, run, "begun")
         context.dbt.build("priors", dbt_progress(context, "dbt priors"))
 
 
@@ -108,9 +110,18 @@ def has_global_family(run: Run) -> bool:
     return any(family.scope == "global" for family in families_of(run.use_case))
 
 
-COEFFICIENTS = Step("coefficients", pool_models, "pooled", is_sharded=True, is_due=makes_priors)
+COEFFICIENTS = Step(
+    "coefficients", pool_models, "pooled", is_sharded=True, is_due=makes_priors, reads_panels=True
+)
 PRIORS = Step("priors", make_priors, "made the priors", is_due=makes_priors, needs="coefficients")
-FIT = Step("train", fit_families, "trained", is_sharded=True, is_awaited=has_global_family)
+FIT = Step(
+    "train",
+    fit_families,
+    "trained",
+    is_sharded=True,
+    is_awaited=has_global_family,
+    reads_panels=True,
+)
 FITTING = (COEFFICIENTS, PRIORS, FIT)
 """How models are made: pooled families twice, with the portfolio's priors in between."""
 

@@ -11,8 +11,9 @@ from python_jobs.infra.schedule import origin_at
 from python_jobs.runs.alerts import AlertReport, log_new_alerts
 from python_jobs.runs.context import RunContext, RunOptions
 from python_jobs.runs.executors import execute
-from python_jobs.runs.stages import build_stage, ensure_tables
+from python_jobs.runs.stages import build_stage
 from python_jobs.runs.steps import Chain, Opened, Step
+from python_jobs.runs.tables import ensure_tables
 from python_jobs.runs.what_if import predict_with_observed_weather
 
 

@@ -8,7 +8,7 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.run import Run, RunKind, new_run_id
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunContext, RunOptions
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 
 
 def recorded_run(context: RunContext, options: RunOptions) -> Run | None:
@@ -16,10 +16,22 @@ def recorded_run(context: RunContext, options: RunOptions) -> Run | None:
     ensure_tables(context)
     rows = context.warehouse.read(
         """
-        select run_id, run_kind, origin_date, as_of_at, is_as_issued, requested_at
-        from {run_origins}
-        where use_case = @use_case and (@run_id is null or run_id = @run_id)
-        qualify dense_rank() over (order by requested_at desc, run_id) = 1
+        select distinct
+            origins.run_id, origins.run_kind, origins.origin_date, origins.as_of_at,
+            origins.is_as_issued
+        from {run_origins} as origins
+        left join (
+            select run_id, max(logged_at) as begun_at
+            from {run_activations}
+            where use_case = @use_case and event = 'begun'
+            group by run_id
+        ) as activations
+            on origins.run_id = activations.run_id
+        where origins.use_case = @use_case and (@run_id is null or origins.run_id = @run_id)
+        qualify dense_rank() over (
+            order by
+                activations.begun_at desc nulls last, origins.requested_at desc, origins.run_id
+        ) = 1
         order by origin_date
         """,
         use_case=context.use_case.name,
@@ -34,8 +46,9 @@ def recorded_run(context: RunContext, options: RunOptions) -> Run | None:
     return context.new_run(
         first["run_kind"],
         origins,
-        replace(options, run_id=first["run_id"]),
+        options,
         is_as_issued=bool(first["is_as_issued"]),
+        recorded_id=first["run_id"],
     )
 
 
@@ -58,13 +71,3 @@ def begun_or_new(
             "none."
         )
     return begun
-
-
-def require_own_panels(context: RunContext, run: Run) -> None:
-    """The panels hold one run's origins: a task that comes back late must not read another's."""
-    newest = recorded_run(context, RunOptions())
-    if newest is not None and newest.run_id != run.run_id:
-        raise RunStopped(
-            f"{run.use_case.name}: run {newest.run_id} ({newest.kind}) was begun after run "
-            f"{run.run_id}, and the panels are its own. Begin a new run."
-        )

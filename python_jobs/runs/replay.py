@@ -14,8 +14,9 @@ from python_jobs.runs.context import RunContext, RunOptions
 from python_jobs.runs.executors import execute
 from python_jobs.runs.forecasting import FORECAST
 from python_jobs.runs.models import FIT, fit_models, why_none
-from python_jobs.runs.stages import PREPARE, PUBLISH, ensure_tables, prepare
+from python_jobs.runs.stages import PREPARE, PUBLISH, prepare
 from python_jobs.runs.steps import Chain, Opened, Step
+from python_jobs.runs.tables import ensure_tables
 
 SERVED_ORIGINS = """
 select distinct origin_date
@@ -63,7 +64,7 @@ REPLAY = Chain(
     command="shelfcast replay",
     steps=(
         replace(PREPARE, do=refuse_issued_and_prepare),
-        Step(FIT.name, fit_where_nothing_served, FIT.past),
+        Step(FIT.name, fit_where_nothing_served, FIT.past, reads_panels=True),
         # One task: whether an origin lacks models is asked of all series.
         replace(FORECAST, is_sharded=False),
         PUBLISH,

@@ -99,7 +99,7 @@ def _chain(compare: Callable[[RunContext, Run], RetrainReport]) -> Chain:
     return Chain(
         kind="retrain",
         command="shelfcast retrain",
-        steps=(PREPARE, Step("retrain", compare, "retrained")),
+        steps=(PREPARE, Step("retrain", compare, "retrained", reads_panels=True)),
     )
 
 

@@ -12,26 +12,18 @@ from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.lease import acquire_waiting, released
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, step, write_origins
+from python_jobs.runs.account import require_account
+from python_jobs.runs.active import record_activation
 from python_jobs.runs.context import RunContext
 from python_jobs.runs.leases import require_lease
 from python_jobs.runs.steps import Step
+from python_jobs.runs.tables import ensure_tables
 from python_jobs.runs.tasks import read_done
 
 PUBLISH_HOLD = timedelta(minutes=15)
 
 PUBLISH_PATIENCE = timedelta(minutes=20)
 """Longer than the hold: a publication that died is waited out."""
-
-
-def ensure_tables(context: RunContext) -> None:
-    """Create the log tables where they are missing; dbt owns what they look like."""
-    if not context.warehouse.exists("run_log"):
-        context.dbt.run("run-operation", "create_log_tables")
-
-
-def ensure_input_tables(context: RunContext) -> None:
-    """Create what people fill, or the columns it lacks; it takes the right to write `_raw`."""
-    context.dbt.run("run-operation", "create_input_tables")
 
 
 def prepare(context: RunContext, run: Run) -> None:
@@ -46,6 +38,7 @@ def prepare(context: RunContext, run: Run) -> None:
     check_sources(context.warehouse, context.use_case)
     check_calendar(context.project, context.use_case, run.origins)
     write_origins(context.warehouse, run)
+    record_activation(context.warehouse, run, "begun")
     if run.kind in ("replay", "backtest") and not context.use_case.sources.sales.known_at:
         warn(
             Event.REPLAYED_AS_RESTATED,
@@ -101,8 +94,10 @@ def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
         return False
     with released(lease):
         if is_alone or not read_done(context.warehouse, run).by_any(stage):
+            record_activation(context.warehouse, run, "begun")
             with step(context.warehouse, run, stage):
                 context.dbt.build(stage, dbt_progress(context, what))
+                require_account(context.warehouse, run)
     return True
 
 

@@ -35,6 +35,7 @@ class Step:
         is_due: whether a run has the step.
         is_awaited: whether the other tasks wait, before they go on, until the first has done it.
         needs: the step that must have ended before it, where each is a container of its own.
+        reads_panels: it reads the panels, which must be those of its run.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Step:
     is_due: Condition = always
     is_awaited: Condition = never
     needs: str = ""
+    reads_panels: bool = False
 
     def only_if(self, condition: Condition) -> Step:
         """The same step, due only in runs that meet one more condition."""

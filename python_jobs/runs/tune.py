@@ -34,7 +34,7 @@ TUNE = Chain(
     kind="tune",
     command="shelfcast tune",
     # One task: a recipe is chosen over all series of a segment.
-    steps=(PREPARE, Step("tune", choose_recipes, "chosen recipes")),
+    steps=(PREPARE, Step("tune", choose_recipes, "chosen recipes", reads_panels=True)),
 )
 
 

@@ -15,10 +15,11 @@ from python_jobs.infra.lease import acquire, holder
 from python_jobs.infra.run import Shard
 from python_jobs.infra.schedule import WEEKDAYS
 from python_jobs.runs import stages, tasks
+from python_jobs.runs.active import require_own_panels
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.issue import issue_step
 from python_jobs.runs.leases import take_lease
-from python_jobs.runs.recorded import recorded_run, require_own_panels
+from python_jobs.runs.recorded import recorded_run
 from python_jobs.runs.stages import build_stage
 from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.checks.overdue import newest_due, overdue_runs
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support.commands import error_of, shelfcast
 from tests.support.site import Site
 
@@ -35,7 +35,13 @@ def trained(site: Site, at: datetime) -> None:
 
 
 def ran(
-    site: Site, kind: str, step: str, at: datetime, origin: date = ORIGIN, **more: bool
+    site: Site,
+    kind: str,
+    step: str,
+    at: datetime,
+    origin: date = ORIGIN,
+    has_rows: bool = True,
+    **more: bool,
 ) -> None:
     """Log a run of which a step has ended well."""
     run_id = f"{kind}-{step}-{at:%s}"
@@ -46,6 +52,10 @@ def ran(
     warehouse.append("run_origins", pd.DataFrame([common | begun]), f"origins-{run_id}")
     rows = pd.DataFrame([{"is_partial": False, **common, **ended, **more}])
     warehouse.append("run_log", rows, f"log-{run_id}")
+    if step == "after_forecast" and has_rows:
+        forecast = {key: common[key] for key in ("run_id", "run_kind", "use_case")}
+        forecast |= {"series_id": "a", "origin_date": origin}
+        warehouse.append("forecast_log", pd.DataFrame([forecast]), f"forecasts-{run_id}")
 
 
 def overdue(site: Site, now: datetime, grace: timedelta = GRACE) -> list[tuple[str, datetime]]:
@@ -81,6 +91,8 @@ def test_a_forecast_is_overdue_until_it_is_published(site: Site) -> None:
     found = overdue_runs(site.context(), WEDNESDAY + timedelta(days=4), GRACE)
     (missing,) = [one for one in found if one.run_kind == "issued"]
     assert "`shelfcast replay --from 2026-11-18 --to 2026-11-18 --as-issued`" in missing.message
+    ran(site, "issued", "after_forecast", WEDNESDAY + timedelta(minutes=7), has_rows=False)
+    assert overdue(site, late) == [("issued", WEDNESDAY)], "its log line is not enough"
     ran(site, "issued", "after_forecast", WEDNESDAY + timedelta(minutes=9))
     assert overdue(site, late) == []
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from python_jobs.infra.errors import DbtFailed
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support.site import Site
 
 AT_LEAST = 20

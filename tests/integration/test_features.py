@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same

@@ -18,7 +18,7 @@ from google.cloud import bigquery
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import compiled, googlesql, second_use_case
 from tests.support import own_features as own_features_files
 from tests.support.compiled import Analysis

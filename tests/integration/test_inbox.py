@@ -15,7 +15,7 @@ from python_jobs.data.inbox import read_inbox
 from python_jobs.infra.errors import RunStopped
 from python_jobs.runs import issue
 from python_jobs.runs.intake import receive_plans
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import golden
 from tests.support.commands import done, error_of, heard, shelfcast
 from tests.support.site import Site

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support.site import Site, day
 
 NEW = {"half_width": "FLOAT", "transform": "STRING"}

@@ -16,7 +16,7 @@ import pytest
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same
@@ -135,7 +135,17 @@ from unnest(array<struct<
     ('sku_weekly', 'old', 'issued', '2026-01-04', '2026-01-07 19:00:00', '2026-01-07'),
     ('sku_weekly', 'new', 'issued', '2026-01-11', '2026-01-14 19:00:00', '2026-01-14'),
     ('sku_weekly', 'new', 'issued', '2026-01-11', '2026-01-14 19:00:00', '2026-01-14'),
-    ('daily', 'only', 'replay', '2026-01-10', '2026-01-11 03:00:00', '2026-01-01')
+    ('daily', 'only', 'replay', '2026-01-10', '2026-01-11 03:00:00', '2026-01-01'),
+    ('daily', 'broken', 'replay', '2026-01-11', '2026-01-12 03:00:00', '2026-01-12')
+]) as x
+"""
+RUN_ACTIVATIONS = """
+select x.*
+from unnest(array<struct<use_case string, run_id string, event string, logged_at timestamp>>[
+    ('daily', 'only', 'begun', '2026-01-11 03:00:00'),
+    ('daily', 'only', 'ended', '2026-01-11 03:10:00'),
+    ('daily', 'broken', 'begun', '2026-01-12 03:00:00'),
+    ('daily', 'broken', 'failed', '2026-01-12 03:10:00')
 ]) as x
 """
 SALES = """
@@ -613,6 +623,7 @@ TIME: dict[str, Case] = {
             ("sku_weekly", "new", "issued", d("2026-01-11"), instant("2026-01-14 19:00")),
         ],
     ),
+    "active_runs": ("{{ active_runs() }}", [("daily", "only")]),
     "active_origins_of_one": (
         "select run_id from ({{ active_origins('daily') }})",
         [("only",)],
@@ -943,6 +954,7 @@ def site(make_site: Callable[[], Site]) -> Site:
 def queries(site: Site) -> dict[str, str]:
     tables = {
         "logs.run_origins": RUN_ORIGINS,
+        "logs.run_activations": RUN_ACTIVATIONS,
         "sku_weekly_sales.rows": SALES,
         "sku_weekly_promotions.rows": PROMOTIONS,
         "sku_weekly_weather.rows": WEATHER,

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from utilsforecast import losses
 
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
 from tests.support.compare import ordered, same

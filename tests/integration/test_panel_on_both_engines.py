@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.integration.test_two_clocks import AS_OF, COVERS, PLAN, SALES
 from tests.support import googlesql, rendered
 from tests.support.clients import rows
@@ -102,6 +102,10 @@ ORIGINS = table(
         for origin, as_of in AS_OF.items()
     ],
 )
+ACTIVATIONS = table(
+    "use_case string, run_id string, event string, logged_at timestamp",
+    [("sku_weekly", "run", "begun", "2026-02-04 19:00:00+00")],
+)
 # A baseline serves the first series at the first origin; what another use case decided is its own.
 DECISIONS = table(
     "use_case string, series_id string, origin_date date, decision string, baseline string",
@@ -132,6 +136,7 @@ def queries(make_site: Callable[[], Site]) -> dict[str, str]:
         site,
         {
             "logs.run_origins": ORIGINS,
+            "logs.run_activations": ACTIVATIONS,
             "sku_weekly_sales.rows": sales(),
             "sku_weekly_promotions.rows": promotions(),
             "sku_weekly_weather.rows": weather(),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from python_jobs.infra.dbt_runner import Dbt
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import golden
 from tests.support.parsed_once import READ_WHEN_RENDERED, parsed_once
 from tests.support.site import Site

@@ -17,7 +17,7 @@ from python_jobs.infra.dbt_runner import names_of
 from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import compiled
 from tests.support.partitions import Partitions, Scan, scans_of_project
 from tests.support.site import ROOT, Site, day, instant

@@ -16,7 +16,7 @@ import pytest
 
 from python_jobs.data.load import load_file
 from python_jobs.local.demo_data import DemoSettings, generate
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 from tests.support import golden
 from tests.support.data_tests import data_tests
 from tests.support.site import Site, day, instant

@@ -21,7 +21,7 @@ from google.cloud import storage
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.local.ports import Endpoints
 from python_jobs.runs.context import RunContext, open_context
-from python_jobs.runs.stages import ensure_tables
+from python_jobs.runs.tables import ensure_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT_PARTS = ("models", "macros", "seeds", "tests/data")
