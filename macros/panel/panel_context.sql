@@ -15,6 +15,7 @@ periods as (
         series_id,
         origin_date,
         as_of_at,
+        run_id,
         {{ add_periods(
             use_case, period_start(use_case, 'origin_date'), '-n_periods_before'
         ) }} as ds
@@ -26,6 +27,7 @@ select
     periods.series_id,
     periods.origin_date,
     periods.as_of_at,
+    periods.run_id,
     periods.ds,
     history.y
 from periods

@@ -5,6 +5,7 @@ select
     regressors.series_id,
     regressors.origin_date,
     series.as_of_at,
+    series.run_id,
     regressors.horizon_step,
     regressors.ds as target_date,
     {%- for regressor in settings.regressors %}

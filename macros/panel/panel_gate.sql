@@ -30,6 +30,7 @@ select
     series.series_id,
     series.origin_date,
     series.as_of_at,
+    series.run_id,
     case
         when series.reason = 'inactive' or series.y_lag1 is null then 'refused'
         when not series.is_forecastable then 'baseline'

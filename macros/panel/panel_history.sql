@@ -14,6 +14,7 @@ known as (
     select
         origins.origin_date,
         origins.as_of_at,
+        origins.run_id,
         actuals.* except (known_at, superseded_at)
     from actuals
     inner join origins
@@ -37,6 +38,7 @@ select
     known.series_id,
     known.origin_date,
     known.as_of_at,
+    known.run_id,
     known.ds,
     known.y,
     known.price,

@@ -24,6 +24,7 @@ summarised as (
         series_id,
         origin_date,
         any_value(as_of_at) as as_of_at,
+        any_value(run_id) as run_id,
         min(ds) as first_date,
         max(if(not is_gap_filled, ds, null)) as last_date,
         countif(is_observed) as n_observed,
@@ -71,6 +72,7 @@ select
     judged.series_id,
     judged.origin_date,
     judged.as_of_at,
+    judged.run_id,
     {%- for part in settings.key %}
     keys.{{ part }},
     {%- endfor %}

@@ -17,6 +17,7 @@ lagged as (
         history.series_id,
         history.origin_date,
         history.as_of_at,
+        history.run_id,
         history.ds,
         history.y,
         history.is_gap_filled,
@@ -43,6 +44,7 @@ select
     lagged.series_id,
     lagged.origin_date,
     lagged.as_of_at,
+    lagged.run_id,
     lagged.ds,
     {%- if is_by_step %}
     lagged.horizon_step,

@@ -35,6 +35,13 @@ qualify row_number() over (order by logged_at desc) = 1
 """
 
 
+BUILT_FOR = """
+select series.origin_date, any_value(series.run_id) as run_id
+from {series} as series
+group by series.origin_date
+order by series.origin_date
+"""
+
 SETTINGS_OF_RUN = """
 select settings_hash, logged_at
 from {run_log}
@@ -72,7 +79,7 @@ def require_own_panels(context: RunContext, run: Run) -> None:
     """Check that the panels were built for this run.
 
     Raises:
-        RunStopped: another run was begun since.
+        RunStopped: another run was begun since, or the panels are another run's.
     """
     name = run.use_case.name
     newest = context.warehouse.read(NEWEST_BEGUN, use_case=name)
@@ -82,6 +89,14 @@ def require_own_panels(context: RunContext, run: Run) -> None:
                 f"{name}: run {row.run_id} ({row.run_kind}) was begun after run {run.run_id}, and "
                 f"the panels are its own. {_remedy(run)}"
             )
+    statement = BUILT_FOR.replace("{series}", f"{{{name}_series}}")
+    built = context.warehouse.read(statement)
+    others = sorted(set(built["run_id"]) - {run.run_id})
+    if others:
+        raise RunStopped(
+            f"{name}: the panels were built for run {others[0]}, not for run {run.run_id}. "
+            f"{_remedy(run)}"
+        )
 
 
 def _remedy(run: Run) -> str:
