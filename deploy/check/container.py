@@ -195,7 +195,7 @@ def _descendants(pid: int) -> Sequence[int]:
 
 
 def _without_own_words(err: str) -> str:
-    """What buildah itself adds to a failed task's stderr is not the task's."""
+    """Remove buildah's own lines from a failed task's stderr."""
     own = (
         "subprocess exited with status",
         "Error: exit status",

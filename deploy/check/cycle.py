@@ -98,7 +98,7 @@ class Row:
 
 @dataclass
 class Cycle:
-    """The cycle as it goes on: where it runs, and what each task did.
+    """The cycle while it runs: its folders and the result of each task.
 
     Attributes:
         offsets: of the clocks, in seconds, by the instant of the story that they were set to.
@@ -371,7 +371,7 @@ def _clock(offset: str) -> dict[str, str]:
 
 
 def _moving_clock(file: Path) -> dict[str, str]:
-    """Let the clock of what is started follow a file: how many seconds it is off."""
+    """Let the clock of a started process follow a file that holds its offset in seconds."""
     library = str(FAKE_TIME / "libfaketimeMT.so.1")
     follow = {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1"}
     return {"LD_PRELOAD": library, **follow, **TRUE_STILL}
@@ -387,7 +387,7 @@ def _expect_clock(image: Image) -> None:
 
 
 def entries(ended: Ended) -> list[dict[str, Any]]:
-    """What a task logged: one JSON object a line, on whichever stream.
+    """The log lines of a task: one JSON object a line, on either stream.
 
     Raises:
         Failed: a line is none.

@@ -1,4 +1,4 @@
-"""What tables.get and the catalog say of a table: its rows, its columns and their types."""
+"""Answers of tables.get and the catalog about a table: rows, columns, types."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn

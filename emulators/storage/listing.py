@@ -1,4 +1,4 @@
-"""What a Storage knows of its buckets and objects: one SQLite row an entry."""
+"""The index of buckets and objects of a Storage: one SQLite row an entry."""
 
 import json
 import sqlite3
@@ -41,7 +41,7 @@ class Listing:
         return sections
 
     def replace(self, sections: Sections) -> None:
-        """Write all sections in place of what is there."""
+        """Replace all sections."""
         rows = [(_key(entry), json.dumps(value)) for entry, value in _entries(sections)]
         with self._file:
             self._file.execute("delete from entries")

@@ -45,7 +45,7 @@ def _new_mark() -> str:
 
 @dataclass
 class Contact:
-    """What the probes work with.
+    """The clients and scratch tables that the probes use.
 
     Attributes:
         context: the deployment.

@@ -86,7 +86,7 @@ def one_load_a_job_id(contact: Contact) -> str:
 
 
 def rows_through_the_read_api(contact: Contact) -> str:
-    """What was loaded is read back through the Storage Read API, as every job does."""
+    """Read loaded rows back through the Storage Read API, as every job does."""
     reader = contact.context.warehouse.read_client
     if reader is None:
         raise NotChecked("no Storage Read API is configured for this endpoint.")
@@ -165,7 +165,7 @@ def months_hold_ten_years(contact: Contact) -> str:
 
 
 def our_partitions_last(contact: Contact) -> str:
-    """What the project's own tables are partitioned by, and for how long that does."""
+    """The partitions of the project's own tables, and how long their number lasts."""
     nodes = contact.context.dbt.manifest()["nodes"].values()
     by_day = [
         node["name"]

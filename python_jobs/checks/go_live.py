@@ -88,7 +88,7 @@ def examine(contexts: Sequence[RunContext], *, now: datetime | None = None) -> I
 
 
 def verdict(found: Sequence[Check]) -> str:
-    """What is in the way, each with what to do; or the variable that enables the schedules."""
+    """List the obstacles with remedies; without any, the variable that starts the schedules."""
     faults = [check for check in found if check.is_fine is False]
     if not faults:
         return ENABLE
@@ -129,7 +129,7 @@ def _sales(context: RunContext, now: datetime) -> str:
 
 
 def _plans(context: RunContext, now: datetime) -> str:
-    """What the next scheduled run would lack, by the panel's own SQL, without building it."""
+    """Missing regressors of the next scheduled run, by the panel's own SQL, without building it."""
     use_case = context.use_case
     origin = next_origins(use_case, now)[0]
     name = f"{use_case.name}_missing_regressors"

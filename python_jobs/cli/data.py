@@ -117,7 +117,7 @@ def load(
 def _covers(
     first: datetime | None, last: datetime | None, only: Sequence[str], use_case: UseCase
 ) -> Covers | None:
-    """What a promotion plan covers; None where the options do not say."""
+    """The coverage of a promotion plan; None without options for it."""
     from python_jobs.data.load import Covers
 
     if first is None or last is None:

@@ -1,4 +1,4 @@
-"""What people see: progress bars on stderr, tables on stdout."""
+"""Terminal output: progress bars on stderr, tables on stdout."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ NEWEST_FORECAST = (
 
 @dataclass
 class FetchReport:
-    """What a fetch did.
+    """Counts of a fetch.
 
     Attributes:
         table: where the rows are.

@@ -53,7 +53,7 @@ class Holiday:
 
 @dataclass(frozen=True)
 class Remade:
-    """What the seed becomes.
+    """The new rows of the seed, and what changed.
 
     Attributes:
         rows: all of it, sorted.

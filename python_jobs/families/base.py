@@ -1,4 +1,4 @@
-"""What every model family offers, and the frames that pass between a job and a family.
+"""The interface of a model family, and the frames that pass between a job and a family.
 
 A family knows frames, arrays and its own settings; never a client, a clock or a table name.
 """
@@ -77,7 +77,7 @@ class FittedModel(Generic[ModelT]):
 
 @dataclass(frozen=True)
 class Fitted(Generic[ModelT]):
-    """What a fit returns: each series is in exactly one of the two.
+    """The result of a fit: each series is in exactly one of the two.
 
     Attributes:
         models: by series_id; a global family has one, under GLOBAL_SERIES.
@@ -94,7 +94,7 @@ class Fitted(Generic[ModelT]):
 
 @dataclass(frozen=True)
 class Tuned:
-    """What earlier runs learned and a fit may use; nothing in it is younger than the fit's origin.
+    """Recipes and priors of earlier runs for a fit; none is younger than the fit's origin.
 
     Attributes:
         recipes: by segment, the options chosen for it, which replace those of the settings.

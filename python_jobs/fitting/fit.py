@@ -96,7 +96,7 @@ def makes_priors(run: Run) -> bool:
 
 
 def prior_source(run: Run) -> PriorSource:
-    """Where the priors of a run come from when one task does all of it.
+    """Source of the priors of a run in one task.
 
     A run of some series, or one shard of many, cannot make the portfolio's priors: it shares those
     in force.
@@ -117,7 +117,7 @@ def prior_source(run: Run) -> PriorSource:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a fit of one family as of one origin may use, and which runs it comes from.
+    """Recipes and priors for a fit of one family as of one origin, and the runs they come from.
 
     Attributes:
         tuned: as the family takes it.
@@ -136,7 +136,7 @@ class Learned:
         return self.classes.get(series_id)
 
     def provenance(self, series_id: str, label: str | None) -> dict[str, Any]:
-        """What the model's row in model_log says of recipe and priors.
+        """Recipe and priors of the model for its row in model_log.
 
         Args:
             series_id: of the model.

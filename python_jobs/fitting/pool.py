@@ -207,7 +207,7 @@ def _fit_chunk(family: Family[ModelT], chunk: tuple[pd.DataFrame, Tuned | None])
 
 
 def _tuned_of(chunk: pd.DataFrame, tuned: Tuned | None) -> Tuned | None:
-    """What concerns the series of a chunk."""
+    """The recipes and priors of a chunk's series."""
     if tuned is None:
         return None
     names = chunk["series_id"].unique()
@@ -273,7 +273,7 @@ def _series_chunks(
 
 
 def _chunk_size(family: Family[ModelT], n_series: int, n_jobs: int) -> int:
-    """What the family asks for; less on a cluster, whose workers need not be started first."""
+    """The family's chunk size; smaller on a cluster, whose workers run already."""
     client, wanted = _CLIENT.get(), getattr(family, "series_per_chunk", None)
     n_workers = int(effective_n_jobs(n_jobs) if client is None else sum(client.ncores().values()))
     if wanted is None:

@@ -1,4 +1,4 @@
-"""Which models say of a regressor the contrary of what the settings expect of it.
+"""Models whose effect of a regressor has another sign than the settings expect.
 
 A price that raises sales is a sign that prices, promotions or the model are wrong. The model serves
 all the same: only a person can decide which of them it is.
@@ -60,7 +60,7 @@ def contradictions(
 
 
 def json_or_null(values: Mapping[str, object] | None) -> str | None:
-    """As JSON; null where there is nothing to say."""
+    """Write as JSON; None where empty."""
     return orjson.dumps(values).decode() if values else None
 
 

@@ -38,7 +38,7 @@ where origin_date = @origin_date and is_forecastable and {scope}
 
 @dataclass
 class TrainReport:
-    """What a training job did, over all families and origins."""
+    """Counts of a training job, over all families and origins."""
 
     n_series: int = 0
     n_trained: int = 0
@@ -85,7 +85,7 @@ def train(
 
 
 def parts_of_task(run: Run) -> list[tuple[Run, list[Family[Any]]]]:
-    """What a task fits: local families on its shard of the series, and in the first task each
+    """The fits of a task: local families on its shard of the series, and in the first task each
     global family on all series.
 
     Returns:
@@ -183,23 +183,12 @@ def model_version(run: Run, origin: Origin) -> str:
 
 def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
     """Shape a fit of a version as model_log holds it, without where its models are stored."""
-    origin, family, fitted = one.origin, one.family, one.fitted
+    family, fitted, common = one.family, one.fitted, _common(run, one, version)
     n_rows = one.panel.groupby("series_id").size().to_dict()
     n_rows[GLOBAL_SERIES] = len(one.panel)
     provenance = one.provenance()
     ranges = regressor_ranges(family, fitted, one.panel, run.use_case.panel_columns)
     contradicting = contradictions(family, fitted, ranges, run.use_case.regressors)
-    common = {
-        "run_id": run.run_id,
-        "shard": run.shard.index,
-        "use_case": run.use_case.name,
-        "model_name": family.name,
-        "model_version": version,
-        "origin_date": origin.origin_date,
-        "as_of_at": origin.as_of_at,
-        "trained_at": datetime.now(UTC),
-        "code_version": code_version(),
-    }
     rows = [
         {
             **common,
@@ -225,6 +214,21 @@ def model_rows(run: Run, one: OriginFit, version: str) -> list[dict[str, Any]]:
         for series_id, reason in fitted.failures.items()
     ]
     return rows + failed
+
+
+def _common(run: Run, one: OriginFit, version: str) -> dict[str, Any]:
+    """The columns of model_log that all rows of a fit share."""
+    return {
+        "run_id": run.run_id,
+        "shard": run.shard.index,
+        "use_case": run.use_case.name,
+        "model_name": one.family.name,
+        "model_version": version,
+        "origin_date": one.origin.origin_date,
+        "as_of_at": one.origin.as_of_at,
+        "trained_at": datetime.now(UTC),
+        "code_version": code_version(),
+    }
 
 
 def _event(run: Run, origin: Origin, family: Family[Any], row: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +293,7 @@ def withdraw(store: ModelStore, run: Run, family: Family[Any], models: Mapping[s
 
 
 def public_path(use_case: str, family: Family[Any], series_id: str) -> str:
-    """Where people find the serving model of a series, or of a global family."""
+    """Public path of the serving model of a series, or of a global family."""
     if family.scope == "global":
         return model_path(use_case, [family.name, "model"])
     return model_path(use_case, split_key(series_id))

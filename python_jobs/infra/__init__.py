@@ -1,1 +1,1 @@
-"""What every room stands on: settings, warehouse, dbt, lease, logs, the record of a run."""
+"""The base of all packages: settings, warehouse, dbt, lease, logs, the record of a run."""

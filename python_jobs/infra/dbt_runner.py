@@ -117,7 +117,7 @@ class Dbt:
         return _PARSED[key]
 
     def _parse(self, digest: str) -> Any:  # noqa: ANN401 - as above
-        """Parse the project, note of what, and keep it in place of what was used longest ago."""
+        """Parse the project, store its digest, and drop the least recently used project."""
         parsed = self._parsed_by_dbt()
         self._mark.write_text(digest)
         key = (str(self.target_path), self.use_case, digest)
@@ -133,7 +133,7 @@ class Dbt:
 
     @property
     def _mark(self) -> Path:
-        """The file that says of what manifest.json beside it is the manifest."""
+        """Stores the digest of the inputs that manifest.json was parsed from."""
         return self.target_path / "shelfcast.digest"
 
     def manifest(self) -> dict[str, Any]:
@@ -237,7 +237,7 @@ class Dbt:
         return hashlib.sha256("\n".join(self._decisive()).encode()).hexdigest()
 
     def _decisive(self) -> list[str]:
-        """What decides the manifest: the project's files, the connection, the settings."""
+        """The inputs of the manifest: the project's files, the connection, the settings."""
         folders = [self.project / name for name in ("models", "macros", "seeds", "tests/data")]
         files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
         files += [self.project / "dbt_project.yml", self._profiles_dir() / "profiles.yml"]
@@ -278,7 +278,7 @@ def check_answers(endpoint: str) -> None:
 
 
 def _listener(on_progress: Progress | None) -> Callable[[Any], None]:
-    """What dbt calls with each of its events, from whichever thread."""
+    """The callback for dbt's events, from any thread."""
 
     def hear(event: Any) -> None:  # noqa: ANN401 - dbt's event is a generated protobuf class
         name, data = event.info.name, event.data

@@ -1,4 +1,4 @@
-"""What each event means, and what to do: docs/events.md is made of this.
+"""The meaning of each event and what to do; docs/events.md is made from it.
 
 python -m python_jobs.infra.event_catalogue > docs/events.md
 """

@@ -75,7 +75,7 @@ class Features(_Frozen):
 
 
 def feature_faults(where: str, features: Features, taken: Collection[str]) -> list[str]:
-    """What is wrong with features, beside their types.
+    """Faults of the features, beside their types.
 
     Args:
         where: path of the use case's settings.
@@ -107,7 +107,7 @@ def feature_faults(where: str, features: Features, taken: Collection[str]) -> li
 def attribute_faults(
     where: str, features: Features, columns: Collection[str] | None, key: Collection[str]
 ) -> list[str]:
-    """What is wrong between the attributes that are features and the source of that name.
+    """Faults between the attribute features and the source `attributes`.
 
     Args:
         where: path of the use case's settings.

@@ -118,17 +118,17 @@ def acquire_waiting(
     *,
     patience: timedelta,
     hold: timedelta | None = None,
-    unless_held_by: str | None = None,
+    holder_prefix: str | None = None,
 ) -> Lease | None:
-    """Take the lease of a scope once whoever holds it has given it back.
+    """Take the lease of a scope, after waiting for its holder to give it back.
 
     Args:
         store, scope, run_id, purpose, hold: see `acquire`.
         patience: how long to wait for it.
-        unless_held_by: how the run ids begin that are not waited for.
+        holder_prefix: return None at once if the holder's run id starts with this.
 
     Returns:
-        The lease; None where one that is not waited for holds it.
+        The lease; None where the holder's run id starts with `holder_prefix`.
 
     Raises:
         LeaseHeld: it was still held after `patience`.
@@ -139,7 +139,7 @@ def acquire_waiting(
             return acquire(store, scope, run_id, purpose, hold=hold)
         except LeaseHeld:
             held_by = holder(store, scope) or ""
-            if unless_held_by is not None and held_by.startswith(unless_held_by):
+            if holder_prefix is not None and held_by.startswith(holder_prefix):
                 return None
             if time.monotonic() > deadline:
                 raise

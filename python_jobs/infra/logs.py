@@ -1,4 +1,4 @@
-"""What a run says while it works: text on a terminal, one JSON object a line otherwise.
+"""The log of a run: text on a terminal, one JSON object a line otherwise.
 
 On Cloud Run the lines go to stdout, elsewhere to stderr. Each carries what its run is, without the
 caller's having to say so. Event names are fixed and listed here, because alerts outside are built

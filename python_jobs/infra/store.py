@@ -1,4 +1,4 @@
-"""Where models and leases lie: a Cloud Storage prefix or a local folder, behind one interface.
+"""The store of models and leases: a Cloud Storage prefix or a local folder, one interface.
 
 Objects are immutable under `runs/…` and replaced under `models/…` and `leases/…`. Each carries its
 SHA-256, which is checked when it is read.
@@ -54,7 +54,7 @@ class AlreadyThere(ShelfcastError):
 
 @dataclass(frozen=True)
 class Stored:
-    """What a listing says of an object.
+    """An object as a listing has it.
 
     Attributes:
         name: relative to the store.
@@ -98,7 +98,7 @@ class ModelStore(Protocol):
         ...
 
     def stat(self, name: str) -> Stored | None:
-        """What is known of an object; None where there is none."""
+        """The metadata of an object; None where there is none."""
         ...
 
     def list(self, prefix: str) -> Iterator[Stored]:
@@ -115,7 +115,7 @@ class ModelStore(Protocol):
         ...
 
     def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Write many objects at once, replacing what is there."""
+        """Write many objects at once, replacing existing ones."""
         ...
 
     def get_many(self, names: Sequence[str]) -> dict[str, bytes | ObjectFault]:

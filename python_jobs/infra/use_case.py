@@ -81,7 +81,7 @@ def _web_address(url: str) -> str:
 
 
 class WeatherFetch(Frozen):
-    """Where weather is fetched from; each key is explained beside its default."""
+    """The source of fetched weather; each key is explained beside its default."""
 
     service: Literal["none", "open_meteo"]
     archive_url: Annotated[str, AfterValidator(_web_address)]
@@ -255,7 +255,7 @@ class UseCase(Frozen):
         return self.families[0]
 
     def family_settings(self, family: str) -> FamilySettings:
-        """What the named family may see of these settings."""
+        """The part of these settings that the named family reads."""
         return FamilySettings(
             grain=self.grain,
             horizon=self.horizon,
@@ -279,7 +279,7 @@ class Prices(Frozen):
 
 
 class JobSize(Frozen):
-    """What a task of the jobs is given, which its seconds are paid for."""
+    """The resources of a task of the jobs, which set the price of its seconds."""
 
     vcpu: float = Field(gt=0, strict=True, allow_inf_nan=False)
     memory_gib: float = Field(gt=0, strict=True, allow_inf_nan=False)

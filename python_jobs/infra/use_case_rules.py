@@ -68,7 +68,7 @@ def key_faults(use_cases: Mapping[str, UseCase]) -> list[str]:
 
 
 def _fetch_faults(where: str, use_case: UseCase, weather: WeatherSource) -> list[str]:
-    """What is fetched is written to the table: the mapping must say to which columns."""
+    """Check that the mapping names a column for each fetched variable."""
     fetch = weather.fetch
     wanted = [name for name, one in use_case.regressors.items() if one.future == "weather"]
     faults = [

@@ -28,7 +28,7 @@ __all__ = ["DemoData", "DemoFacts", "DemoSettings", "generate"]
 
 @dataclass(frozen=True)
 class DemoData:
-    """Where the files lie, and what was injected into them."""
+    """The paths of the files, and the facts injected into them."""
 
     sales: Path
     promotions: Path

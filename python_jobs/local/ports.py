@@ -15,7 +15,7 @@ ServerName = Literal["bigquery", "storage"]
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the servers answer.
+    """The addresses of the servers.
 
     Attributes:
         bigquery: URL of BigQuery's REST API.

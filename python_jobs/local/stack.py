@@ -39,7 +39,7 @@ class StackError(RuntimeError):
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """One server as it stands.
+    """The state of one server.
 
     Attributes:
         state: `stale` means that it was not stopped and yet is gone: killed, or a restart of the
@@ -58,7 +58,7 @@ class ServerStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A stack as it stands; `endpoints` is None unless both servers run, `data_bytes` on disk."""
+    """The state of a stack; `endpoints` is None unless both servers run, `data_bytes` on disk."""
 
     servers: tuple[ServerStatus, ...]
     endpoints: Endpoints | None
@@ -71,7 +71,7 @@ _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start(state_dir: Path) -> Endpoints:
-    """Start what is not running over a folder, on the ports that it had where these are free.
+    """Start the stopped servers of a folder, on their earlier ports where these are free.
 
     Raises:
         StackError: a server ended, or did not answer in time; with the end of its log.

@@ -29,7 +29,7 @@ def _line(series_id: str, data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What an object holds.
+    """The contents of an object.
 
     Attributes:
         models: of each line that is one of `pack`'s, by series_id.

@@ -140,7 +140,7 @@ class NothingIssued(ShelfcastError):
 
 @dataclass(frozen=True)
 class Marts:
-    """What the page is made of.
+    """The data of the page.
 
     Attributes:
         periods: one row per series and period at the report's horizon step.

@@ -80,7 +80,7 @@ def make_page(marts: Marts, use_case: UseCase, horizon_step: int, made_at: datet
 def content(
     marts: Marts, use_case: UseCase, horizon_step: int, made_at: datetime
 ) -> dict[str, Any]:
-    """What the page decodes: `meta`, the periods of the series, and the small tables."""
+    """The data that the page decodes: `meta`, the periods of the series, and the small tables."""
     periods = compact.series_periods(marts.periods, tuple(use_case.key), use_case.period_days)
     names = periods["series"]["id"]
     by_series = {

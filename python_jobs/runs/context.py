@@ -1,4 +1,4 @@
-"""What a run works with: settings, dbt, warehouse, store, and what its caller chose."""
+"""The context of a run: settings, dbt, warehouse, store, and its caller's options."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from python_jobs.infra.store import ModelStore, open_store
 from python_jobs.infra.warehouse import Warehouse
 
 Progress = Callable[[str, int, int], None]
-"""Called with what goes on, how much of it is done, and how much there is."""
+"""Called with the name of the step, the number done and the total."""
 
 
 def no_progress(what: str, done: int, total: int) -> None:
@@ -34,7 +34,7 @@ def no_progress(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What whoever starts a run may choose.
+    """Options of a run that its caller chooses.
 
     Attributes:
         selection: the series; a run of some of them is marked partial and hides no others' newest

@@ -128,7 +128,7 @@ def require_one_task(what: str, options: RunOptions, hint: str = "") -> None:
 
 
 def _open(context: RunContext, chain: Chain, opened: Opened) -> Reports:
-    """Do the opening step. A run that goes on keeps the weather that it was begun with."""
+    """Do the opening step. A resumed run keeps the weather that it began with."""
     if opened.is_now:
         refresh_weather(context, opened.run.origins[-1].as_of_at)
     return _do(context, opened.run, [chain.opening])

@@ -1,4 +1,4 @@
-"""What a run takes in before it starts: plans from the inbox, and the weather."""
+"""Load new data before a run: plans from the inbox, and the weather."""
 
 from __future__ import annotations
 

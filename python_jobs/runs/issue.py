@@ -149,7 +149,7 @@ def _opening(context: RunContext, options: RunOptions, now: datetime | None = No
 
 
 def _find(context: RunContext, options: RunOptions, step: Step) -> Run | None:
-    """The issued run that a step goes on with.
+    """The issued run that a step continues.
 
     A step before the last needs the run of the current origin, prepared and not yet published.
     """

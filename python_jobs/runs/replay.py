@@ -155,7 +155,7 @@ def _refuse_issued(context: RunContext, run: Run) -> None:
 
 
 def _origins_without_models(context: RunContext, run: Run) -> list[Origin]:
-    """The origins that no champion serves; where each has its own, those without one."""
+    """Origins without a serving champion. With `refit: every_run` each origin needs its own."""
     served = context.warehouse.read(
         TRAINED_ORIGINS if context.use_case.refit == "every_run" else SERVED_ORIGINS,
         use_case=run.use_case.name,

@@ -88,7 +88,7 @@ def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
         "publish",
         patience=PUBLISH_PATIENCE,
         hold=PUBLISH_HOLD,
-        unless_held_by=None if is_alone else tasks,
+        holder_prefix=None if is_alone else tasks,
     )
     if lease is None:
         return False

@@ -103,7 +103,7 @@ class Chain:
         return tuple(step for step in self.steps if step.name in names)
 
     def step_names(self) -> list[str]:
-        """What `--step` accepts: the steps, then the names of groups."""
+        """The names that `--step` accepts: the steps, then the groups."""
         return [*(step.name for step in self.steps), *self.groups]
 
 

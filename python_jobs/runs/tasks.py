@@ -41,7 +41,7 @@ qualify row_number() over (order by logged_at desc, event) = 1
 
 @dataclass(frozen=True)
 class Done:
-    """What the tasks of a run have done.
+    """The finished steps of a run's tasks.
 
     Attributes:
         steps: (step, shard, number of shards) of each that ended well.

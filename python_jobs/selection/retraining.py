@@ -48,6 +48,7 @@ from python_jobs.selection.deciding import (
     chance_of_promotion,
     decide,
 )
+from python_jobs.selection.outcomes import NO_ROWS, Outcome, comparison_of, metrics_of
 from python_jobs.selection.retrain_record import Options, Record
 from python_jobs.selection.retrain_series import Chosen, RetrainOrigins
 from python_jobs.selection.tune_record import to_json
@@ -64,8 +65,6 @@ select distinct run_id, tuned_as_of_at
 from {recipes}
 where use_case = @use_case and model_name = @model_name and origin_date = @origin_date
 """
-
-METRICS = ("wape", "smape", "rmse", "bias")
 
 
 @dataclass
@@ -190,7 +189,7 @@ class Retraining:
         rows = rows.merge(
             self._actuals(), on=["series_id", "target_date"], validate="many_to_one"
         ).dropna(subset=["y"])
-        return {str(name): _comparison(those) for name, those in rows.groupby("series_id")}
+        return {str(name): comparison_of(those) for name, those in rows.groupby("series_id")}
 
     def _forecast(
         self, origin: Origin, panel: pd.DataFrame, rows: pd.DataFrame, recipes: dict[str, Options]
@@ -269,7 +268,7 @@ class Retraining:
             outcome = outcomes[row["series_id"]]
             if row["status"] == "trained" and outcome.comparison is not None:
                 index = CHAMPION if part == "champion" else CHALLENGER
-                validation = _metrics(outcome.comparison, index)
+                validation = metrics_of(outcome.comparison, index)
                 row["metrics"] = to_json(orjson.loads(row["metrics"]) | {"validation": validation})
         return rows
 
@@ -290,7 +289,7 @@ class Retraining:
             verdict = Verdict("refitted", "fitted again with the recipe in force")
             return Outcome(verdict, None, None, hyperparameters)
         if comparison is None:
-            comparison = _comparison(NO_ROWS)
+            comparison = comparison_of(NO_ROWS)
         verdict = decide(comparison, self.rule)
         if verdict.is_promotion and name not in challenger.models:
             why = challenger.failures.get(name, "it gave no model")
@@ -394,59 +393,7 @@ class Retraining:
         )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The verdict on one series, with its models.
-
-    Attributes:
-        verdict: who serves.
-        comparison: the rows it rests on; None where nothing was compared.
-        chance: how often the rule would promote by chance.
-        hyperparameters: of the champion's and the challenger's fit; None where there is none.
-    """
-
-    verdict: Verdict
-    comparison: Comparison | None
-    chance: float | None
-    hyperparameters: dict[str, dict[str, Any] | None]
-
-    def of(self, part: str, recipe: Options) -> dict[str, Any]:
-        """Metrics of champion or challenger."""
-        index = CHAMPION if part == "champion" else CHALLENGER
-        metrics = _metrics(self.comparison, index) if self.comparison is not None else {}
-        return {
-            "recipe": recipe,
-            "hyperparameters": {**(self.hyperparameters[part] or {}), **recipe},
-            **metrics,
-        }
-
-
 def by_recipe(recipes: Mapping[str, Options], priors: pd.DataFrame | None) -> Tuned:
     """Group series by recipe; each recipe is a segment."""
     segments = {name: to_json(options) for name, options in recipes.items()}
     return Tuned({segments[name]: dict(one) for name, one in recipes.items()}, segments, priors)
-
-
-NO_ROWS = pd.DataFrame(
-    {name: pd.Series(dtype=float) for name in ("y", "champion", "challenger", "baseline")}
-    | {name: pd.Series(dtype="datetime64[ns]") for name in ("origin_date", "target_date")}
-)
-
-
-def _comparison(rows: pd.DataFrame) -> Comparison:
-    """One series' rows as arrays."""
-    days = {name: rows[name].to_numpy("datetime64[D]").astype(int) for name in DAYS}
-    return Comparison(
-        rows["y"].to_numpy(float),
-        rows[["champion", "challenger", "baseline"]].to_numpy(float),
-        days["origin_date"],
-        days["target_date"],
-    )
-
-
-DAYS = ("origin_date", "target_date")
-
-
-def _metrics(comparison: Comparison, index: int) -> dict[str, Any]:
-    values = comparison.scores.metrics(index)
-    return {name: values[name] for name in METRICS}

@@ -15,7 +15,7 @@ from python_jobs.use_cases.look import Column, Look
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rows of a sales source say, read as key, date and quantity.
+    """Facts about the rows of a sales source, read as key, date and quantity.
 
     Attributes:
         n_rows: rows that were read.

@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Look:
-    """What a source holds.
+    """The columns and rows of a source.
 
     Attributes:
         where: file or `project.dataset.table`, as it was named.

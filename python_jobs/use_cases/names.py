@@ -138,6 +138,6 @@ def check_free(project: Path, name: str, files: Iterable[str]) -> None:
 
 
 def _models(project: Path) -> Mapping[str, str]:
-    """Where each model of the project is, by name."""
+    """Path of each model of the project, by name."""
     folder = project / "models"
     return {path.stem: str(path.relative_to(project)) for path in folder.rglob("*.sql")}

@@ -22,7 +22,7 @@ from python_jobs.use_cases.settings_text import block, insert
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a use case's data is: files or `project.dataset.table`, and countries.
+    """The data of a use case: files or `project.dataset.table`, and countries.
 
     Attributes:
         sales: past periods, one row per key and date, or several.

@@ -42,7 +42,7 @@ ACCURACY = (
 
 
 def remarks(planned: NewUseCase, now: datetime) -> list[str]:
-    """What to know before the commands are run."""
+    """Remarks to read before the commands."""
     facts, grain = planned.proposal.facts, planned.proposal.grain
     said = []
     if facts.n_series > MANY_SERIES:

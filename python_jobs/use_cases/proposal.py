@@ -1,4 +1,4 @@
-"""What a user asked for, and the settings that are proposed for it."""
+"""The user's request, and the settings proposed for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Grain = Literal["day", "week"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for.
+    """The user's request.
 
     Attributes:
         name: of the use case.

@@ -42,7 +42,7 @@ def sales_mapping(
 
 
 def table_setting(look: Look, name: str, kind: str) -> str:
-    """Where a source's rows are: a table of its own for a file, which `load` makes."""
+    """The table of a source's rows; for a file, one that `load` makes."""
     return f"{name}_{kind}" if look.is_file else look.where
 
 

@@ -1,4 +1,4 @@
-"""Where the units are: the seed `places`, checked row by row."""
+"""Coordinates of the units: the seed `places`, checked row by row."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def new_rows(
     answers: Iterable[tuple[Request, Answer]],
     fetched_at: datetime,
 ) -> Iterator[Row]:
-    """What the table does not say yet.
+    """Rows of the answers that the table lacks.
 
     Args:
         at_place: the locations at each place.

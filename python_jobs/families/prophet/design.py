@@ -1,4 +1,4 @@
-"""What Prophet makes of a history before it fits: scales, changepoints, seasons, regressors.
+"""Prophet's inputs from a history: scales, changepoints, seasons, regressors.
 
 The rules are those of Prophet 1.5 (`Prophet.preprocess`), applied to many series at once.
 """

@@ -75,11 +75,13 @@ def dump_stock(prophet: Prophet) -> str:
 
 def not_expressed(model: ProphetModel, settings: FamilySettings) -> list[str]:
     """List what a stock Prophet does not do and a forecast of this model does, a sentence each."""
-    options, columns = model.options, stock_columns(model)
-    renamed = [f"{new} for {name}" for name, new in columns.items() if new != name]
-    constant = [name for name in model.features if name not in model.regressors]
-    has_lag = "y_lag1" in model.regressors
-    sentences = [
+    differences = [*_of_the_forecast(model, settings), *_of_the_fit(model)]
+    return [sentence for is_so, sentence in differences if is_so]
+
+
+def _of_the_forecast(model: ProphetModel, settings: FamilySettings) -> list[tuple[bool, str]]:
+    options, has_lag = model.options, "y_lag1" in model.regressors
+    return [
         (
             options.transform == "log1p",
             "log1p: y, y_lag1 and every forecast are log(1 + units); expm1 leads back.",
@@ -99,6 +101,15 @@ def not_expressed(model: ProphetModel, settings: FamilySettings) -> list[str]:
             f"{model.train_end}) times {model.autocorrelation:.4g}^h is added to the forecast of "
             "period h after that, and paths have that autocorrelation.",
         ),
+    ]
+
+
+def _of_the_fit(model: ProphetModel) -> list[tuple[bool, str]]:
+    """Differences of the priors, the intervals and the columns."""
+    options, columns = model.options, stock_columns(model)
+    renamed = [f"{new} for {name}" for name, new in columns.items() if new != name]
+    constant = [name for name in model.features if name not in model.regressors]
+    return [
         (
             options.pooled_priors and options.is_batched,
             "priors: where training found the portfolio's, they decided the coefficients; a refit "
@@ -119,7 +130,6 @@ def not_expressed(model: ProphetModel, settings: FamilySettings) -> list[str]:
             f"hardly varied in training, so without effect and left out: {', '.join(constant)}.",
         ),
     ]
-    return [sentence for is_so, sentence in sentences if is_so]
 
 
 def _training_rows(model: ProphetModel, panel: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +170,7 @@ def _unfitted(model: ProphetModel, interval: float) -> Prophet:
 
 
 def _set_parameters(model: ProphetModel, prophet: Prophet) -> None:
-    """Put what was fitted in the place of what preprocessing found; they agree but for rounding."""
+    """Replace the scales of preprocessing by the fitted ones; they agree up to rounding."""
     prophet.y_scale = model.y_scale
     prophet.changepoints_t = model.changepoint_days / model.train_days
     parts = zip(stock_columns(model).values(), model.mu, model.std, strict=True)

@@ -155,7 +155,7 @@ class ProphetFamily:
         return forecast(models, future, self.settings, self.options.n_paths)
 
     def effects(self, model: ProphetModel) -> dict[str, float]:
-        """What one unit of each regressor adds; see `ProphetModel.effects`."""
+        """The effect of one unit of each regressor; see `ProphetModel.effects`."""
         return model.effects
 
     def dumps(self, model: ProphetModel) -> bytes:

@@ -45,7 +45,7 @@ TWO_YEARS, TWO_WEEKS, WEEK = 730, 14, 7
 
 @dataclass
 class PanelFit:
-    """What became of the series of a panel.
+    """Models and failures of the series of a panel.
 
     Attributes:
         models: by series_id.
@@ -100,16 +100,7 @@ def _fit_batch(
     seasons, features = recipe.seasons, recipe.features
     names = coefficient_names(seasons, features)
     is_pooled = np.array([name in priors and name != "y_lag1" for name in features], dtype=bool)
-    scaled = scale(
-        histories,
-        recipe.options,
-        seasons,
-        _has_season(histories, recipe, seasons, priors),
-        recipe.multiplicative_features,
-        is_pooled,
-    )
-    units = own_units(scaled, recipe.options, features)
-    scaled = with_priors(scaled, names, units, priors)
+    scaled, units = _scaled(histories, recipe, priors, is_pooled)
     deviating = n_deviating(histories.x, histories.is_row)
     left_out = recipe.hardly_varies(deviating) & ~is_pooled
     feeds_priors = recipe.options.pooled_priors and not priors
@@ -141,6 +132,23 @@ def _fit_batch(
         fitted.metrics["autocorrelation"] = float(memory[i])
         fit.models[panel.series_id[series]] = fitted
     return left
+
+
+def _scaled(
+    histories: Histories, recipe: Recipe, priors: Priors, is_pooled: BoolArray
+) -> tuple[Scaled, FloatArray]:
+    """Histories in model units with the portfolio's priors, and the coefficients' units."""
+    seasons, features = recipe.seasons, recipe.features
+    scaled = scale(
+        histories,
+        recipe.options,
+        seasons,
+        _has_season(histories, recipe, seasons, priors),
+        recipe.multiplicative_features,
+        is_pooled,
+    )
+    units = own_units(scaled, recipe.options, features)
+    return with_priors(scaled, coefficient_names(seasons, features), units, priors), units
 
 
 def _autocorrelation(
@@ -244,7 +252,7 @@ def _stored(
 
 
 def _constant(panel: Panel, series: int, recipe: Recipe) -> ProphetModel:
-    """A series that never changed goes on as it was, without noise, as in `Prophet.fit`."""
+    """The model of a series that never changed: its level without noise, as in `Prophet.fit`."""
     rows = panel.rows(series)
     level = float(panel.y[rows][0])
     y_scale = abs(level) or 1.0
@@ -294,7 +302,7 @@ def _fit_with_stan(
 
 
 def _fitted_values(model: ProphetModel, panel: Panel, series: int, recipe: Recipe) -> FloatArray:
-    """What a model says of the rows that it was trained on, model space, shape (n_rows,)."""
+    """Fitted values of the training rows, model space, shape (n_rows,)."""
     rows = panel.rows(series)
     ((_, portfolio),) = stack([model])
     x = panel.x[rows][:, [recipe.features.index(name) for name in model.regressors]]

@@ -25,7 +25,7 @@ PERIOD = {"day": pd.Timedelta(days=1), "week": pd.Timedelta(days=7)}
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a future panel lie in a grid of forecasts and steps.
+    """Index of each row of a future panel in a grid of forecasts and steps.
 
     A forecast is one model_version, series_id and origin_date.
 
@@ -246,7 +246,7 @@ def _roll(
 
 
 def _carried(models: list[ProphetModel], dynamics: Dynamics, horizon: int) -> FloatArray:
-    """What is left of the last residual at each step, model space: (n_forecasts, horizon)."""
+    """The carried part of the last residual at each step, model space: (n_forecasts, horizon)."""
     last = np.array([model.last_residual * model.y_scale for model in models])
     periods = dynamics.n_gap[:, None] + np.arange(1, horizon + 1)
     return np.asarray(last[:, None] * dynamics.autocorrelation[:, None] ** periods)

@@ -147,7 +147,7 @@ _NUMBERS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProphetModel:
-    """What is kept of one fitted series.
+    """The parameters of one fitted series.
 
     Attributes:
         family: the family that fitted it.
@@ -227,7 +227,7 @@ class ProphetModel:
         return isinstance(other, ProphetModel) and dump_model(self) == dump_model(other)
 
     def __hash__(self) -> int:
-        """Of the stored form."""
+        """Hash of the stored form."""
         return hash(dump_model(self))
 
     @property

@@ -39,7 +39,7 @@ class Panel:
     n_left_out: IntArray
 
     def rows(self, series: int) -> slice:
-        """Where one series lies."""
+        """The rows of one series."""
         return slice(int(self.first[series]), int(self.first[series + 1]))
 
 

@@ -71,7 +71,7 @@ def _check_recursion(base: FloatArray, lag_effect: FloatArray, y_lag1: FloatArra
 
 @dataclass(frozen=True)
 class Dynamics:
-    """What moves the paths of n_series forecasts, one value a series, model space.
+    """Parameters of the paths of n_series forecasts, one value a series, model space.
 
     Attributes:
         lag_effect: change of yhat per unit of y_lag1.

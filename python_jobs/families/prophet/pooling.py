@@ -1,4 +1,4 @@
-"""What the series of a portfolio share: coefficients in units that compare, and priors of them."""
+"""Pooling over a portfolio: coefficients in comparable units, and priors of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def coefficient_names(seasons: list[Season], features: list[str]) -> list[str]:
 
 
 def own_units(scaled: Scaled, options: ProphetOptions, features: list[str]) -> FloatArray:
-    """What a scaled coefficient is multiplied by, so that those of one name compare between series.
+    """Factors that make scaled coefficients of one name comparable between series.
 
     Of a logarithm: change of ln(1 + y) per unit of the term. Otherwise a share, of the largest |y|
     or, where terms multiply, of the trend. y_lag1 is the change of y per unit of the lag.
@@ -63,7 +63,7 @@ def with_priors(scaled: Scaled, names: list[str], units: FloatArray, priors: Pri
 
 @dataclass
 class Coefficients:
-    """What the series of a fit say of each coefficient, batch by batch."""
+    """Estimates of each coefficient from the series of a fit, batch by batch."""
 
     parts: list[pd.DataFrame] = field(default_factory=list)
 

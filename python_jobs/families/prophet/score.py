@@ -205,7 +205,7 @@ def _trend(portfolio: Portfolio, owner: IntArray, day: IntArray) -> FloatArray:
 
 
 def _offset_changes(portfolio: Portfolio) -> FloatArray:
-    """What each change of slope does to the offset, so that the trend does not jump."""
+    """Change of the offset at each change of slope, so that the trend does not jump."""
     changes = np.zeros_like(portfolio.delta)
     is_there = np.isfinite(portfolio.changepoint)
     at = np.where(is_there, portfolio.changepoint, 0.0)

@@ -1,4 +1,4 @@
-"""What the distributor sold: kinds of series, prices, demand and counts."""
+"""The distributor's sales: kinds of series, prices, demand and counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DECAY_RATE = 0.04
 
 @dataclass(frozen=True)
 class SeriesKinds:
-    """What each series is; arrays have shape (n_series,), index lists any length.
+    """The kind of each series; arrays have shape (n_series,), index lists any length.
 
     Attributes:
         demand: REGULAR .. ZERO.
@@ -114,7 +114,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Drivers:
-    """What moves demand from day to day.
+    """Daily effects on demand.
 
     Attributes:
         promo: campaigns that ran.

@@ -28,7 +28,7 @@ Facts = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class DemoFacts:
-    """What the files hold on purpose. Weeks (their Monday) and dates are ISO texts.
+    """Defects and patterns injected into the files. Weeks (their Monday) and dates are ISO texts.
 
     Attributes:
         settings: the settings used.

@@ -233,7 +233,7 @@ def _change_table(
 
 @dataclass(frozen=True)
 class PromoDays:
-    """What ran on each day, each array of shape (n_series, n_days simulated).
+    """The promotions of each day, each array of shape (n_series, n_days simulated).
 
     Attributes:
         is_promo: a campaign ran.

@@ -69,7 +69,7 @@ BAD_DATES = ("2026-13-45", "n/a")
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the sales system recorded, each array of shape (n_series, weeks).
+    """The recorded sales, each array of shape (n_series, weeks).
 
     Attributes:
         has_row: the week was recorded.

@@ -24,7 +24,7 @@ MIN_WEEKS_AHEAD = 5
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What the demo distributor looks like; the same settings give the same bytes.
+    """Settings of the demo distributor; the same settings give the same bytes.
 
     Attributes:
         today: the day on which the demo is read; the newest week ends the Sunday before it.
