@@ -1,7 +1,9 @@
-"""The emulator's DuckDB: a connection a thread, and nothing downloaded."""
+"""The emulator's DuckDB: a connection a thread, nothing downloaded, no file but uploads."""
 
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import duckdb
 from bqemulator.storage.engine import DuckDBEngine
@@ -14,10 +16,29 @@ def set_session(original: Callable[[DuckDBEngine], None]) -> Callable[[DuckDBEng
         original(engine)
         engine.execute("SET autoinstall_known_extensions = false")
         engine.execute("SET autoload_known_extensions = false")
+        engine.execute("SET GLOBAL TimeZone = 'UTC'")
         engine._owner_thread = threading.get_ident()  # type: ignore[attr-defined]
         engine._thread_cursors = threading.local()  # type: ignore[attr-defined]
 
     return apply_session_pragmas
+
+
+def lock_down(
+    original: Callable[[DuckDBEngine], Awaitable[None]],
+) -> Callable[[DuckDBEngine], Awaitable[None]]:
+    """Let SQL read and write files in the folder of uploads alone, and change no such setting."""
+
+    async def start(engine: DuckDBEngine) -> None:
+        await original(engine)
+        folder = (
+            engine._settings.upload_staging_dir or Path(tempfile.gettempdir()) / "bqemu_uploads"
+        )
+        quoted = str(folder.resolve()).replace("'", "''")
+        engine.execute(f"SET GLOBAL allowed_directories = ['{quoted}']")
+        engine.execute("SET GLOBAL enable_external_access = false")
+        engine.execute("SET GLOBAL lock_configuration = true")
+
+    return start
 
 
 def skip_extension(_original: Callable[[DuckDBEngine], None]) -> Callable[[DuckDBEngine], None]:
@@ -39,7 +60,6 @@ def connection_of_thread(original: property) -> property:
         cursors = engine._thread_cursors  # type: ignore[attr-defined]
         if not hasattr(cursors, "connection"):
             cursors.connection = first.cursor()
-            cursors.connection.execute("SET TimeZone = 'UTC'")
         own: duckdb.DuckDBPyConnection = cursors.connection
         return own
 

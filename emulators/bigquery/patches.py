@@ -13,6 +13,7 @@ from typing import Any
 from emulators.bigquery import (
     catalog,
     engine,
+    guard,
     jobs,
     loads,
     memory,
@@ -185,6 +186,13 @@ _PARSING = (
 )
 
 _ENGINE_AND_RESULTS = (
+    Patch(_ENGINE, "start", engine.lock_down, "its SQL reads and writes any file of the user"),
+    *_patches(
+        ("bqemulator.server", "bqemulator.api"),
+        "create_app",
+        guard.refuse_foreign_requests,
+        "it answers web pages, and any Host",
+    ),
     Patch(_ENGINE, "_apply_session_pragmas", engine.set_session, "DuckDB downloads extensions"),
     *(
         Patch(_ENGINE, name, engine.skip_extension, "it downloads an extension")

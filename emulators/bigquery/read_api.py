@@ -31,7 +31,6 @@ def fetch_query_results(original: Callable[..., pa.Table]) -> Callable[..., pa.T
         if anonymous is None:
             return original(engine, sql, parameters)
         with engine.connection.cursor() as cursor:
-            cursor.execute("SET TimeZone = 'UTC'")
             cursor.register("query_result", with_bigquery_types(_result_of(anonymous["job"])))
             return cursor.execute(_ANONYMOUS.sub("query_result", sql)).to_arrow_table()
 

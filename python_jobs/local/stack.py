@@ -77,7 +77,8 @@ def start(state_dir: Path) -> Endpoints:
         StackError: a server ended, or did not answer in time; with the end of its log.
     """
     stack = _Stack(state_dir)
-    stack.folder.mkdir(parents=True, exist_ok=True)
+    stack.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stack.folder.chmod(0o700)
     with _locked(stack.folder / "start.lock"):
         return stack.start_missing()
 
@@ -255,7 +256,7 @@ class _Stack:
 
     def _launch(self, name: ServerName, ports: Ports) -> None:
         """Start a server that inherits the lock on its file, and write down its process."""
-        self._data(name).mkdir(parents=True, exist_ok=True)
+        self._data(name).mkdir(parents=True, exist_ok=True, mode=0o700)
         log, lock = self._log(name), self._lock(name)
         with log.open("wb") as output, lock.open("wb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
@@ -268,6 +269,7 @@ class _Stack:
                 env=self._environment(),
                 pass_fds=(held.fileno(),),
                 start_new_session=True,
+                umask=0o077,
             )
         _CHILDREN[process.pid] = process
         self.write(pids={**self._read("pids"), name: process.pid}, ports=asdict(ports))
@@ -288,7 +290,7 @@ class _Stack:
         from emulators import commands
 
         uploads = self.folder / "uploads"
-        uploads.mkdir(exist_ok=True)
+        uploads.mkdir(exist_ok=True, mode=0o700)
         return commands.environment(os.environ, uploads)
 
     def _wait_until_it_answers(self, name: ServerName, ports: Ports) -> None:

@@ -65,15 +65,6 @@ class TestLoads:
             bigquery_client.load_table_from_dataframe(wide, log, job_id=job_id).result()
         assert rows(bigquery_client, f"select count(*) from {log}") == [(60_000,)]
 
-    def test_a_load_from_files_runs_once_too(self, bigquery_client, log, tmp_path):
-        frame().to_parquet(tmp_path / "frame.parquet")
-        config = bigquery.LoadJobConfig(source_format="PARQUET")
-        uri, job_id = f"file://{tmp_path}/frame.parquet", new_id()
-        bigquery_client.load_table_from_uri(uri, log, job_id=job_id, job_config=config).result()
-        with pytest.raises(Conflict):
-            bigquery_client.load_table_from_uri(uri, log, job_id=job_id, job_config=config)
-        assert rows(bigquery_client, f"select sum(yhat), sum(yhat_upper) from {log}") == [(3, 5)]
-
     def test_of_eight_loads_with_one_id_one_runs(self, bigquery_client, log):
         job_id = new_id()
 
