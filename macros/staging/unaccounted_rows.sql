@@ -2,6 +2,7 @@
    reason, in the relation `rejected`. Grain: use_case, source_name. #}
 {% macro unaccounted_rows(kinds, rejected) -%}
 {%- set counts = [] -%}
+{%- set rejected_relation = ref(rejected) -%}
 {%- for kind in kinds -%}
 {%- for use_case in built_use_cases('stg_', '_' ~ kind, or_all=false, with_source=kind) -%}
 {%- set counted %}
@@ -18,7 +19,7 @@
                 rejected.use_case = '{{ use_case }}'
                 {%- if rejected == 'rejected_rows' %} and rejected.source_name = '{{ kind }}'{% endif %}
             )
-            from {{ ref(rejected) }} as rejected
+            from {{ rejected_relation }} as rejected
         ) as n_rejected
 {%- endset -%}
 {%- do counts.append(counted) -%}
