@@ -14,7 +14,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from python_jobs.local import stack
 from python_jobs.local.ports import Endpoints
 from tests.support import clients, golden, kinds
-from tests.support.data_tests import leave_out_data_tests
+from tests.support.data_tests import leave_out_data_tests, pages
 from tests.support.dbt_callers import name_callers_quickly
 from tests.support.dbt_memory import remembering
 from tests.support.parsed_once import parsed_once
@@ -125,7 +125,8 @@ def issued_fortnight(trained_fortnight: Site, tmp_path_factory: pytest.TempPathF
     """Both golden Wednesdays, issued; tests change copies of it (`golden.copy`)."""
     folder = tmp_path_factory.mktemp("issued")
     site = golden.copy(trained_fortnight, Site(folder, trained_fortnight.endpoints))
-    golden.issue(site, "sku_weekly")
+    with pages():
+        golden.issue(site, "sku_weekly")
     return site
 
 

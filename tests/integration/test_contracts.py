@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.data_tests import PAGES
 from tests.support.site import Site
 
 FOLDERS = ("features", "forecasts", "metrics", "marts")
@@ -60,3 +61,11 @@ def test_the_last_sentence_of_a_description_names_the_grain(nodes: Nodes) -> Non
         assert sentence, node["name"]
         named = re.split(r",\s+|\s+and\s+", " ".join(sentence[1].split()))
         assert set(named) == set(grain_of(node)), node["name"]
+
+
+def test_only_pages_read_the_pages_that_builds_of_tests_leave_out(nodes: Nodes) -> None:
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    pages = {key for key, node in models.items() if node["name"] in PAGES}
+    assert {models[key]["name"] for key in pages} == PAGES
+    readers = {key for key, node in models.items() if pages & {*node["depends_on"]["nodes"]}}
+    assert readers <= pages

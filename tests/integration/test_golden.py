@@ -6,7 +6,7 @@ The data and what follows from it are in tests/support/golden.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
@@ -16,8 +16,14 @@ from python_jobs.infra.schedule import scheduled_origins
 from python_jobs.runs import forecasting, replay, stages
 from python_jobs.runs.context import RunOptions
 from tests.support import golden, second_use_case
-from tests.support.data_tests import data_tests
+from tests.support.data_tests import data_tests, pages
 from tests.support.site import Site
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _with_pages() -> Iterator[None]:
+    with pages():
+        yield
 
 
 @pytest.fixture(scope="module")

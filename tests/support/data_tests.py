@@ -24,7 +24,7 @@ PAGES = frozenset(
         *("accuracy_by_window", "run_costs", "distributor_model_performance_metrics"),
     }
 )
-"""Marts that no job reads, and no other model but these."""
+"""Marts that only the report, people and other pages read."""
 
 _ASKED: list[bool] = []
 """One entry for each `data_tests()` that is open."""
