@@ -91,7 +91,8 @@ def test_a_chunked_upload_is_whole_and_ends_its_connection(connection, bucket):
 
 def test_a_slow_sender_delays_nobody(address, connection, bucket):
     with socket.create_connection(address, timeout=5) as slow:
-        head = f"POST {upload_path(bucket, 'slow')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+        path = upload_path(bucket, "slow")
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
         slow.sendall(head.encode() + b"half")
         time.sleep(0.1)
         assert answered(connection, "POST", upload_path(bucket, "a"), body=b"x")[0] == 200
