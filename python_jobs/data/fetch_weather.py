@@ -304,7 +304,8 @@ def _ask_all(
 ) -> list[tuple[Request, Answer]]:
     """Send every request; stop when the service no longer answers."""
     fetch = source.fetch
-    store = open_store(fetch.cache_uri, connection.project) if fetch.cache_uri else None
+    where = (connection.project, connection.keyfile)
+    store = open_store(fetch.cache_uri, *where) if fetch.cache_uri else None
     kept = RawAnswers(store, fetch.service)
     key = connection.weather_key.get_secret_value() if connection.weather_key else None
     answers = []

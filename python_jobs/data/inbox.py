@@ -75,7 +75,7 @@ def read_inbox(
     if plan is None or not plan.inbox:
         return None
     root = plan.inbox.rstrip("/")
-    store = open_store(root, connection.project)
+    store = open_store(root, connection.project, connection.keyfile)
     try:
         there = sorted(store.list(""), key=lambda file: (file.generation, file.name))
     except ShelfcastError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from google.auth.exceptions import GoogleAuthError
+
 from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
 
 _DISK = {
@@ -23,6 +25,10 @@ _REMEDIES = {
     errno.EDQUOT: "Free some space, and start again: a run goes on with its --run-id.",
     errno.EROFS: "Mount it to be written, or name another place.",
 }
+
+
+UNUSABLE_KEYS = (GoogleAuthError, OSError, ValueError, AttributeError, KeyError, TypeError)
+"""What Google's clients raise of a key file that is missing, or not what they expect."""
 
 
 def in_words(error: BaseException) -> ShelfcastError | None:
@@ -63,7 +69,6 @@ def disk(error: OSError) -> str:
 
 def _of_the_cloud(error: BaseException) -> ShelfcastError | None:
     from google.api_core.exceptions import GoogleAPICallError, RetryError
-    from google.auth.exceptions import GoogleAuthError
 
     if isinstance(error, GoogleAuthError):
         return ConnectionFailed(

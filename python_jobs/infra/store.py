@@ -30,7 +30,7 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from python_jobs.infra.errors import ConnectionFailed, SettingsError, ShelfcastError
-from python_jobs.infra.foreign import disk
+from python_jobs.infra.foreign import UNUSABLE_KEYS, disk
 
 WORKERS = 8
 OWN_FILES = (".writing/", ".lock")
@@ -141,15 +141,20 @@ def _checked(name: str, data: bytes, expected: str | None) -> bytes | ObjectFaul
         return fault
 
 
-def open_store(uri: str, project: str | None = None) -> ModelStore:
+def open_store(uri: str, project: str | None = None, keyfile: str | None = None) -> ModelStore:
     """Open the store at a URI: `gs://bucket/prefix`, or a folder.
+
+    Args:
+        uri: of the store.
+        project: Google Cloud project of a bucket.
+        keyfile: a service account's key for a bucket; without one, the environment's credentials.
 
     Raises:
         ConnectionFailed: no credentials, or the bucket cannot be reached.
         SettingsError: the URI is neither.
     """
     if uri.startswith("gs://"):
-        return BucketStore(uri, project)
+        return BucketStore(uri, project, keyfile)
     if "://" in uri:
         raise SettingsError(f"'{uri}' is neither gs://bucket/prefix nor a folder.")
     return FolderStore(Path(uri))
@@ -158,7 +163,7 @@ def open_store(uri: str, project: str | None = None) -> ModelStore:
 class BucketStore:
     """A prefix of a Cloud Storage bucket."""
 
-    def __init__(self, uri: str, project: str | None = None) -> None:
+    def __init__(self, uri: str, project: str | None = None, keyfile: str | None = None) -> None:
         """Connect. Errors are those of `open_store`."""
         match = re.fullmatch(r"gs://([^/]+)(?:/(.*?))?/?", uri)
         if match is None:
@@ -166,9 +171,13 @@ class BucketStore:
         self.uri = uri
         self.prefix = f"{match[2]}/" if match[2] else ""
         try:
-            self.client = storage.Client(project=project)
+            self.client = (
+                storage.Client.from_service_account_json(keyfile, project=project)
+                if keyfile
+                else storage.Client(project=project)
+            )
             self.bucket = self.client.bucket(match[1])
-        except (GoogleAuthError, OSError) as error:
+        except UNUSABLE_KEYS as error:
             raise ConnectionFailed(
                 f"no usable Google credentials for {uri}: {error}. "
                 "Run `gcloud auth application-default login`."

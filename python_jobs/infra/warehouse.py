@@ -29,13 +29,11 @@ from google.api_core.exceptions import (
     NotFound,
     RetryError,
 )
-from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
-from google.cloud.bigquery import _pandas_helpers
 
 from python_jobs.infra import usage
-from python_jobs.infra.dbt_runner import check_answers
+from python_jobs.infra.clients import bigquery_client, notice_ends_quickly, read_client
 from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
 from python_jobs.infra.foreign import first_line, in_words, is_rate_limit, of_api_call
 from python_jobs.infra.settings import Connection
@@ -56,13 +54,6 @@ MAX_JOB_ID = 1000
 
 READ_TIMEOUT = 1800.0
 """Seconds that the rows of one result may take; 100,000 series take two minutes."""
-CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.ping_timeout_ms", 20_000),
-]
-"""A connection that died without a word is noticed within a minute and a half."""
 LOAD_PAUSES = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 """Seconds between attempts of a load while BigQuery says that too many come at once: a table takes
 five loads in ten seconds."""
@@ -92,9 +83,9 @@ class Warehouse:
         self.names = names
         self.connection = connection
         self.maximum_bytes_billed = connection.maximum_bytes_billed
-        self.client = _client(connection, project or _project_of(names))
-        self.read_client = _read_client(connection, self.client._credentials)
-        _notice_ends_quickly()
+        self.client = bigquery_client(connection, project or _project_of(names))
+        self.read_client = read_client(connection, self.client._credentials)
+        notice_ends_quickly()
 
     def relation(self, name: str) -> str:
         """The back-ticked relation of a dbt name.
@@ -142,7 +133,7 @@ class Warehouse:
     def _give_up_reading(self) -> None:
         """End the streams of a read that takes too long: their threads would keep the process."""
         self.read_client.transport.close()
-        self.read_client = _read_client(self.connection, self.client._credentials)
+        self.read_client = read_client(self.connection, self.client._credentials)
 
     def query(self, statement: str, **parameters: Value) -> bigquery.table.RowIterator:
         """Run a statement to its end. Arguments and errors are those of `read`."""
@@ -283,57 +274,6 @@ def _succeeded(job: Any) -> bool:  # noqa: ANN401 - LoadJob is untyped
     except GoogleAPICallError:
         return False
     return True
-
-
-def _client(connection: Connection, project: str) -> bigquery.Client:
-    if connection.bigquery_endpoint is not None:
-        check_answers(connection.bigquery_endpoint)
-        return bigquery.Client(
-            project=project,
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": connection.bigquery_endpoint},
-        )
-    try:
-        if connection.keyfile is not None:
-            client: bigquery.Client = bigquery.Client.from_service_account_json(
-                connection.keyfile, project=project, location=connection.location
-            )
-            return client
-        return bigquery.Client(project=project, location=connection.location)
-    except (GoogleAuthError, OSError, ValueError) as error:
-        raise ConnectionFailed(
-            f"no usable Google credentials: {error}. Run `gcloud auth application-default login`, "
-            "or set SHELFCAST_KEYFILE to a service account's key."
-        ) from error
-
-
-def _read_client(connection: Connection, credentials: Any) -> Any:  # noqa: ANN401 - untyped library
-    """The client of the Storage Read API, with the credentials of the other; None without one."""
-    from google.cloud.bigquery_storage import BigQueryReadClient
-    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
-        BigQueryReadGrpcTransport,
-    )
-
-    if connection.bigquery_endpoint is None:
-        channel = BigQueryReadGrpcTransport.create_channel(
-            credentials=credentials, options=CHANNEL_OPTIONS
-        )
-        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
-    if connection.bigquery_grpc_endpoint is None:
-        return None
-    import grpc
-
-    channel = grpc.insecure_channel(connection.bigquery_grpc_endpoint, options=CHANNEL_OPTIONS)
-    return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
-
-
-def _notice_ends_quickly() -> None:
-    """Let the client look for the end of a stream fifty times a second, not five.
-
-    The client waits one or two such intervals for any result: 0.3 s a read of few rows, else 0.05.
-    The interval is a private name of the client; there is no public one.
-    """
-    _pandas_helpers._PROGRESS_INTERVAL = 0.02
 
 
 def _project_of(names: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from python_jobs.infra.scope import series_in_scope
 from python_jobs.infra.settings import code_version
 from python_jobs.infra.store import ModelStore
 from python_jobs.infra.warehouse import Warehouse
+from python_jobs.prediction.usable import require_usable_models
 from python_jobs.registry.serving import LoadedModels, key, load_models, serving_models
 
 FUTURE = """
@@ -116,6 +117,9 @@ def predict(
         run: use case, origins, selection and shard.
         n_jobs: processes for a local family.
         on_progress: called with series done and their number, for each family.
+
+    Raises:
+        RunStopped: see `require_usable_models`.
     """
     future = read_future(warehouse, run)
     report = PredictReport()
@@ -126,6 +130,9 @@ def predict(
                 warehouse, store, run, family, with_factors(warehouse, run, name, future)
             )
             rows = forecast(family, assigned, n_jobs, on_progress)
+            is_for_planners = run.kind == "issued" or run.is_as_issued
+            if name == run.use_case.champion and is_for_planners:
+                require_usable_models(run, rows)
             warehouse.append(
                 "forecast_log",
                 log_rows(run, name, rows),

@@ -101,7 +101,9 @@ class RunContext:
                 "SHELFCAST_MODELS_URI is not set. Name the model store: "
                 "gs://bucket/prefix, or a folder."
             )
-        return open_store(self.connection.models_uri, self.connection.project)
+        return open_store(
+            self.connection.models_uri, self.connection.project, self.connection.keyfile
+        )
 
     def show(self, what: str) -> Callable[[int, int], None]:
         """A progress callback for one thing."""

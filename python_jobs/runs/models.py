@@ -19,7 +19,7 @@ from python_jobs.infra.warehouse import MissingRelation
 from python_jobs.registry.verify import verify
 from python_jobs.runs.active import record_activation
 from python_jobs.runs.context import RunContext
-from python_jobs.runs.stages import dbt_progress
+from python_jobs.runs.stages import building, dbt_progress
 from python_jobs.runs.steps import Step
 from python_jobs.runs.tasks import read_done
 
@@ -68,7 +68,7 @@ def make_priors(context: RunContext, run: Run) -> None:
     """Let dbt make the portfolio's priors of the coefficients that the run has logged."""
     if not has_pooled_family(run.use_case):
         return
-    with step(context.warehouse, run, "priors"):
+    with step(context.warehouse, run, "priors"), building(context, run):
         record_activation(context.warehouse, run, "begun")
         context.dbt.build("priors", dbt_progress(context, "dbt priors"))
 

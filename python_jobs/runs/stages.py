@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from python_jobs.data.holiday_calendar import check_calendar, warn_of_years_without_holidays
 from python_jobs.data.rejected import warn_of_rejected_rows
 from python_jobs.data.sources import check_sources
 from python_jobs.infra.errors import DbtFailed, RunStopped
-from python_jobs.infra.lease import acquire_waiting, released
+from python_jobs.infra.lease import Lease, acquire_waiting, released
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.run import Run, step, write_origins
 from python_jobs.runs.account import require_account
@@ -20,10 +21,11 @@ from python_jobs.runs.steps import Step
 from python_jobs.runs.tables import ensure_tables
 from python_jobs.runs.tasks import read_done
 
-PUBLISH_HOLD = timedelta(minutes=15)
+BUILD_HOLD = timedelta(minutes=5)
 
-PUBLISH_PATIENCE = timedelta(minutes=20)
-"""Longer than the hold: a publication that died is waited out."""
+BUILD_PATIENCE = timedelta(minutes=60)
+"""Longer than the hold, so that a build that died is waited out, and than the builds of other use
+cases that start at the same hour."""
 
 
 def prepare(context: RunContext, run: Run) -> None:
@@ -38,7 +40,6 @@ def prepare(context: RunContext, run: Run) -> None:
     check_sources(context.warehouse, context.use_case)
     check_calendar(context.project, context.use_case, run.origins)
     write_origins(context.warehouse, run)
-    record_activation(context.warehouse, run, "begun")
     if run.kind in ("replay", "backtest") and not context.use_case.sources.sales.known_at:
         warn(
             Event.REPLAYED_AS_RESTATED,
@@ -48,7 +49,9 @@ def prepare(context: RunContext, run: Run) -> None:
     with step(context.warehouse, run, "before_forecast"):
         if run.kind == "issued":
             _check_source_freshness(context)
-        context.dbt.build("before_forecast", dbt_progress(context, "dbt before"))
+        with building(context, run):
+            record_activation(context.warehouse, run, "begun")
+            context.dbt.build("before_forecast", dbt_progress(context, "dbt before"))
     warn_of_years_without_holidays(context.warehouse, context.project, context.use_case)
     warn_of_rejected_rows(context.warehouse, context.use_case, run.run_id)
 
@@ -75,21 +78,12 @@ def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
         False where it is left to another task of the same run, which is at it.
 
     Raises:
-        LeaseHeld: another run publishes for longer than PUBLISH_PATIENCE, or has taken the lease
+        LeaseHeld: another run publishes for longer than BUILD_PATIENCE, or has taken the lease
             of the use case meanwhile.
     """
     require_lease(context, run)
     is_alone = run.shard.count == 1
-    tasks = f"{run.run_id} task "
-    lease = acquire_waiting(
-        context.store,
-        f"publish {context.connection.dataset}",
-        run.run_id if is_alone else f"{tasks}{run.shard.index}",
-        "publish",
-        patience=PUBLISH_PATIENCE,
-        hold=PUBLISH_HOLD,
-        holder_prefix=None if is_alone else tasks,
-    )
+    lease = _build_lease(context, run, None if is_alone else _tasks(run))
     if lease is None:
         return False
     with released(lease):
@@ -99,6 +93,36 @@ def build_stage(context: RunContext, run: Run, stage: str, what: str) -> bool:
                 context.dbt.build(stage, dbt_progress(context, what))
                 require_account(context.warehouse, run)
     return True
+
+
+@contextmanager
+def building(context: RunContext, run: Run) -> Iterator[None]:
+    """Hold the lease of the deployment's builds: use cases share seeds, registry and calibration.
+
+    Raises:
+        LeaseHeld: other runs build for longer than BUILD_PATIENCE.
+    """
+    lease = _build_lease(context, run)
+    assert lease is not None
+    with released(lease):
+        yield
+
+
+def _build_lease(context: RunContext, run: Run, holder_prefix: str | None = None) -> Lease | None:
+    return acquire_waiting(
+        context.store,
+        f"publish {context.connection.dataset}",
+        run.run_id if run.shard.count == 1 else f"{_tasks(run)}{run.shard.index}",
+        f"dbt build, {run.kind} of {run.use_case.name}",
+        patience=BUILD_PATIENCE,
+        hold=BUILD_HOLD,
+        holder_prefix=holder_prefix,
+    )
+
+
+def _tasks(run: Run) -> str:
+    """How the tasks of a run begin their names in the lease of the builds."""
+    return f"{run.run_id} task "
 
 
 PREPARE = Step("before_forecast", prepare, "prepared the run")

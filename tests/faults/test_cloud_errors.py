@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
+from python_jobs.infra import clients as google_clients
 from python_jobs.infra import warehouse as warehouse_module
 from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
 from python_jobs.infra.settings import connection
@@ -100,10 +101,8 @@ def test_a_refusal_names_right_and_remedy(
 def test_a_read_goes_on_after_a_connection_that_died_without_a_word(
     behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = [
-        (name, value if value < 0 else 500) for name, value in warehouse_module.CHANNEL_OPTIONS
-    ]
-    monkeypatch.setattr(warehouse_module, "CHANNEL_OPTIONS", quick)
+    quick = [(name, value if value < 0 else 500) for name, value in google_clients.CHANNEL_OPTIONS]
+    monkeypatch.setattr(google_clients, "CHANNEL_OPTIONS", quick)
     n_rows = 200_000
     behind.open().append_to(behind.table, pd.DataFrame({"a": range(n_rows)}), "J")
     behind.tcp.silent_after, behind.tcp.n_silent = 60_000, 1

@@ -164,3 +164,14 @@ def test_a_model_trained_past_the_origin_is_refused(
     )
     refused = "model_trained_past_origin"
     assert rows == [(golden.A, golden.ORIGIN_1, refused), (golden.B, golden.ORIGIN_1, refused)]
+
+
+def test_a_run_that_lost_its_models_publishes_no_baselines_for_everybody(
+    site: Site, store: ModelStore
+) -> None:
+    store.delete(packed(store))
+    run = site.context().new_run("replay", wednesdays(site), RunOptions(), is_as_issued=True)
+    with pytest.raises(RunStopped, match="2 of 2 models could not be used, more than max_refused"):
+        forecasting.forecast(site.context(), run)
+    logged = f"select * from {{forecast_log}} where run_id = '{run.run_id}'"
+    assert golden.table(site, logged) == []

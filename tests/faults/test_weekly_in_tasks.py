@@ -187,7 +187,7 @@ def test_two_that_finish_at_the_same_moment_publish_once(
     assert build_stage(context, run, "after_forecast", "")  # which has done it
     assert published == []
     foreign = acquire(context.store, scope, "w-thre", "publish")
-    monkeypatch.setattr(stages, "PUBLISH_PATIENCE", timedelta(0))
+    monkeypatch.setattr(stages, "BUILD_PATIENCE", timedelta(0))
     with pytest.raises(ShelfcastError, match="is held by run w-thre"):
         build_stage(context, run, "after_forecast", "")
     foreign.release()

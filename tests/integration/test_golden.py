@@ -15,7 +15,7 @@ from python_jobs.infra.errors import RunStopped
 from python_jobs.infra.schedule import scheduled_origins
 from python_jobs.runs import forecasting, replay, stages
 from python_jobs.runs.context import RunOptions
-from tests.support import golden, second_use_case
+from tests.support import children, golden, second_use_case
 from tests.support.data_tests import data_tests, pages
 from tests.support.site import Site
 
@@ -183,6 +183,28 @@ def test_use_cases_in_turns_lose_no_row(site: Site) -> None:
     replay.replay(site.context("sku_weekly"), golden.FIRST, golden.SECOND)
     assert golden.public_tables(site, second_use_case.NAME) == second
     assert golden.public_tables(site, "sku_weekly") == first
+
+
+def test_use_cases_at_the_same_time_lose_no_row(site: Site) -> None:
+    """They share seeds, registry and calibration; each build waits for its turn."""
+    names = ("sku_weekly", second_use_case.NAME)
+    before = {name: golden.public_tables(site, name) for name in names}
+    days = ("--from", f"{golden.SECOND}", "--to", f"{golden.SECOND}")
+    both = [
+        children.start(site, "--use-case", name, "replay", *days, "--run-id", f"AT-ONCE-{name}")
+        for name in names
+    ]
+    ended = [child.wait() for child in both]
+    assert [one.returncode for one in ended] == [0, 0], "".join(one.stderr for one in ended)
+    accounts = golden.table(
+        site,
+        """
+        select use_case, status, n_series - n_forecast - n_fallback - n_refused
+        from {run_accounts} where run_id like 'AT-ONCE-%' order by 1
+        """,
+    )
+    assert accounts == [(name, "done", 0) for name in names]
+    assert {name: golden.public_tables(site, name) for name in names} == before
 
 
 PAGES_BY_SERIES = ("overview", "worst_series", "series_periods", "value_added", "intervals")
