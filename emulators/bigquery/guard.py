@@ -1,13 +1,33 @@
 """The guard of the REST API: requests of web pages are refused."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from bqemulator.api.dependencies import AppContext
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from emulators.foreign_requests import why_refused
+
+
+class Guard:
+    """An ASGI application that answers foreign requests itself and hands on the others."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a foreign request, or hand it on."""
+        why = self._why(scope) if scope["type"] == "http" else None
+        if why is None:
+            await self.app(scope, receive, send)
+            return
+        error = {"code": 403, "message": why, "errors": [{"reason": "accessDenied"}]}
+        await JSONResponse({"error": error}, status_code=403)(scope, receive, send)
+
+    @staticmethod
+    def _why(scope: Any) -> str | None:
+        return why_refused({name.decode(): value.decode() for name, value in scope["headers"]})
 
 
 def refuse_foreign_requests(
@@ -17,15 +37,7 @@ def refuse_foreign_requests(
 
     def create_app(context: AppContext) -> FastAPI:
         app = original(context)
-
-        async def guard(request: Request, call_next: Callable[[Any], Awaitable[Response]]) -> Any:
-            why = why_refused(request.headers)
-            if why is None:
-                return await call_next(request)
-            error = {"code": 403, "message": why, "errors": [{"reason": "accessDenied"}]}
-            return JSONResponse({"error": error}, status_code=403)
-
-        app.middleware("http")(guard)
+        app.add_middleware(Guard)
         return app
 
     return create_app
