@@ -14,6 +14,9 @@ from python_jobs.runs.context import RunContext
 MONITORED_EVERY = timedelta(days=8)
 """A monitoring is weekly; a day more before it counts as overdue."""
 
+LOOKED_BACK = timedelta(days=400)
+"""How far back forecasts are looked for: the log is read by partitions."""
+
 FIRST_MODEL = """
 select min(logged_at) as first_at
 from {model_events}
@@ -39,7 +42,8 @@ where
         select 1
         from {forecast_log} as forecast_log
         where
-            forecast_log.run_id = origins.run_id
+            forecast_log.origin_date >= @since
+            and forecast_log.run_id = origins.run_id
             and forecast_log.use_case = origins.use_case
             and forecast_log.origin_date = origins.origin_date
     )
@@ -95,7 +99,8 @@ def overdue_runs(context: RunContext, now: datetime, grace: timedelta) -> list[O
     if not context.warehouse.exists("run_log"):
         return []
     name = context.use_case.name
-    published = context.warehouse.read(PUBLISHED, use_case=name).iloc[0]
+    since = (now - LOOKED_BACK).date()
+    published = context.warehouse.read(PUBLISHED, use_case=name, since=since).iloc[0]
     first_model = context.warehouse.read(FIRST_MODEL, use_case=name)["first_at"].iloc[0]
     monitored_at = context.warehouse.read(MONITORED, use_case=name)["last_at"].iloc[0]
     return [

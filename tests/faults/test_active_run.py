@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -13,7 +13,7 @@ from python_jobs.infra.errors import DbtFailed, RunStopped
 from python_jobs.infra.schedule import WEEKDAYS, origin_at
 from python_jobs.runs import active
 from python_jobs.runs.account import require_account
-from python_jobs.runs.context import RunContext, RunOptions
+from python_jobs.runs.context import RunOptions
 from tests.support import golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site
@@ -137,17 +137,8 @@ def test_a_run_without_an_account_is_not_done(site: Site) -> None:
     context = site.context()
     origin = origin_at(context.use_case, datetime.now(UTC))
     run = context.new_run("issued", [origin], RunOptions(run_id="EMPTY"))
-    with pytest.raises(RunStopped, match=r"is not published whole: .* it has no account"):
-        require_account(context.warehouse, run)
-    _begin(context, "EMPTY", origin.origin_date)
     with pytest.raises(RunStopped, match="the panels were another run's"):
         require_account(context.warehouse, run)
-
-
-def _begin(context: RunContext, run_id: str, origin: date) -> None:
-    row = {"run_id": run_id, "run_kind": "issued", "use_case": "sku_weekly", "origin_date": origin}
-    row |= {"as_of_at": datetime.now(UTC), "is_as_issued": False, "requested_at": datetime.now(UTC)}
-    context.warehouse.append("run_origins", pd.DataFrame([row]), f"origins-{run_id}")
 
 
 def test_a_plain_build_is_for_the_run_that_ended_last(

@@ -154,7 +154,8 @@ def test_three_steps_in_three_containers(site: Site):
     done(site, "run", "--step", "after", "--run-id", "R3")
     assert {run for (run,) in forecasts(site, "run_id")} == {"R3"}
     done(site, "run", "--step", "before", "--run-id", "R4")  # the lease was given back
-    done(site, "run", "--step", "after", "--run-id", "R4")  # without a prediction: no change
+    nothing = shelfcast(site, "run", "--step", "after", "--run-id", "R4")
+    assert "2 series came in, and no forecast of this run was logged" in error_of(nothing)
     assert {run for (run,) in forecasts(site, "run_id")} == {"R3"}
 
 

@@ -52,7 +52,10 @@ def test_the_catalog_has_the_log_tables_and_the_sources_that_exist(
     catalog: dict[str, Any],
 ) -> None:
     found = {name.removeprefix("source.shelfcast.") for name in catalog["sources"]}
-    logs = {*("run_origins", "forecast_log", "run_log", "alert_log"), *MODEL_LOGS}
+    logs = {
+        *("run_origins", "run_activations", "forecast_log", "run_log", "alert_log"),
+        *MODEL_LOGS,
+    }
     logs |= {"upload_log", "scenario_log"}
     assert found == {
         *(f"logs.{name}" for name in logs),

@@ -19,7 +19,10 @@ from tests.support.clients import rows
 from tests.support.compare import ordered, same
 from tests.support.site import Site, day, instant, project_vars
 
-ORIGIN = "date '2026-02-08' as origin_date, timestamp '2026-02-11 19:00:00+00' as as_of_at"
+ORIGIN = (
+    "date '2026-02-08' as origin_date, timestamp '2026-02-11 19:00:00+00' as as_of_at, "
+    "'run' as run_id"
+)
 
 # The newest week of the origin is 2026-02-02, of which nothing has arrived.
 HISTORY = f"""

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.tables import ensure_tables
 from tests.support import compiled, googlesql, second_use_case
 from tests.support import own_features as own_features_files
+from tests.support.begun import begin
 from tests.support.compiled import Analysis
 from tests.support.googlesql import Columns, TableName
 from tests.support.site import ROOT, Site, day, instant, project_vars
@@ -287,7 +287,7 @@ def site(make_site: Callable[[], Site]) -> Site:
     context = site.context("sku_weekly")
     ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
-    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
+    begin(context, context.new_run("replay", origins, RunOptions()))
     return site
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,15 +183,23 @@ def test_an_error_nobody_expected_is_one_line_and_exit_code_1(
     assert result.stderr == ""
     (entry,) = entries_of(result.stdout)
     assert (entry["severity"], entry["event"]) == ("ERROR", "run_failed")
-    assert entry["message"] == "KeyError: 'promo_share'"
+    assert entry["message"] == "unforeseen KeyError: 'promo_share'"
     assert entry["use_case"] == "sku_weekly"
     assert "in broken_run" in entry["stack_trace"]
 
 
-def test_at_a_terminal_it_is_a_traceback_as_ever(run_that_breaks: Callable[..., Result]) -> None:
-    result = run_that_breaks(SHELFCAST_LOG_FORMAT="text")
-    assert isinstance(result.exception, KeyError)
-    assert "run_failed" not in result.output
+def test_at_a_terminal_its_traceback_is_in_the_debug_log(
+    run_that_breaks: Callable[..., Result], tmp_path: Path
+) -> None:
+    result = run_that_breaks(SHELFCAST_LOG_FORMAT="text", DBT_LOG_PATH=str(tmp_path))
+    assert result.exit_code == 1
+    kept = tmp_path / "shelfcast-debug.log"
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(
+        "error: unforeseen KeyError: 'promo_share'. This is a fault of Shelfcast; its traceback is "
+        f"in {kept}."
+    )
+    assert "in broken_run" in kept.read_text()
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import pytest
 
-from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.tables import ensure_tables
 from tests.support import googlesql, rendered
+from tests.support.begun import begin
 from tests.support.clients import rows
 from tests.support.compare import ordered, same
 from tests.support.site import ROOT, Site, day, instant, project_vars
@@ -946,7 +946,7 @@ def site(make_site: Callable[[], Site]) -> Site:
         Origin(day(at), instant(f"{at} 19:00") + dt.timedelta(days=3))
         for at in ("2026-01-04", "2026-01-11")
     ]
-    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
+    begin(context, context.new_run("replay", origins, RunOptions()))
     return site
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from python_jobs.infra.dbt_runner import names_of
-from python_jobs.infra.run import write_origins
 from python_jobs.infra.schedule import Origin
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.tables import ensure_tables
 from tests.support import compiled
+from tests.support.begun import begin
 from tests.support.partitions import Partitions, Scan, scans_of_project
 from tests.support.site import ROOT, Site, day, instant
 
@@ -160,7 +160,7 @@ def manifest(make_site: Callable[[], Site]) -> dict[str, Any]:
     context = site.context()
     ensure_tables(context)
     origins = [Origin(day("2026-02-15"), instant("2026-02-18 19:00"))]
-    write_origins(context.warehouse, context.new_run("replay", origins, RunOptions()))
+    begin(context, context.new_run("replay", origins, RunOptions()))
     for node in context.dbt.manifest()["nodes"].values():
         if node["config"].get("materialized") == "incremental":
             project, dataset, table = compiled.table_name(node)

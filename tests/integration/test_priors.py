@@ -19,11 +19,12 @@ import pytest
 
 from python_jobs.infra.errors import LeaseHeld, RunStopped
 from python_jobs.infra.logs import LOGGER
-from python_jobs.infra.run import Selection, Shard, write_origins
+from python_jobs.infra.run import Selection, Shard
 from python_jobs.infra.schedule import origin_at
 from python_jobs.runs.context import RunOptions
 from python_jobs.runs.train import train_models, train_step
 from tests.support import golden
+from tests.support.begun import begin
 from tests.support.data_tests import data_tests
 from tests.support.site import Site, day, instant
 
@@ -133,7 +134,7 @@ def test_the_priors_in_force_are_those_that_an_origin_knew(site: Site) -> None:
     context, earlier = site.context(), FIRST - timedelta(hours=1)
     for as_of_at, runs in ((earlier, []), (FIRST, ["R1"]), (SECOND, ["R2"])):
         origin = origin_at(context.use_case, as_of_at)
-        write_origins(context.warehouse, context.new_run("train", [origin], RunOptions()))
+        begin(context, context.new_run("train", [origin], RunOptions()))
         assert (
             list(context.warehouse.read("select run_id from {priors_in_force}")["run_id"]) == runs
         )

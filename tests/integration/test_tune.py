@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 from python_jobs.infra.errors import DbtFailed, RunStopped
-from python_jobs.infra.run import Selection, write_origins
+from python_jobs.infra.run import Selection
 from python_jobs.infra.schedule import origin_at, validation_origins
 from python_jobs.runs import replay
 from python_jobs.runs import tune as tune_run
@@ -29,6 +29,7 @@ from python_jobs.runs.context import RunOptions
 from python_jobs.runs.train import train_models
 from python_jobs.selection.tuning import Tuning, tunable_families
 from tests.support import golden
+from tests.support.begun import begin
 from tests.support.data_tests import data_tests
 from tests.support.site import Site, day, instant
 
@@ -162,7 +163,7 @@ def test_an_origin_of_the_same_week_before_the_tune_knows_no_recipe(tuned: Tuned
     context = tuned.site.context()
     for hours, n_recipes in ((-1, 0), (0, 4)):
         origin = origin_at(context.use_case, NOW + timedelta(hours=hours))
-        write_origins(context.warehouse, context.new_run("train", [origin], RunOptions()))
+        begin(context, context.new_run("train", [origin], RunOptions()))
         assert len(context.warehouse.read("select segment from {recipes}")) == n_recipes
 
 
