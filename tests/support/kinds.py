@@ -11,10 +11,12 @@ TESTS = Path(__file__).resolve().parents[1]
 UNIT, DEPLOY, EMULATORS = (TESTS / name for name in ("unit", "deploy", "emulators"))
 
 LONGEST_FIRST = (
-    *("golden", "test_weekly_in_tasks", "test_golden", "test_orange_juice", "test_killed_retrain"),
-    *("test_retrain", "test_tune", "test_google_analyzer", "test_local_stack", "test_dask"),
-    *("test_leakage", "test_what_if", "test_go_live", "test_export", "test_command_line"),
-    *("test_own_tables", "test_logging", "test_fetch_weather", "test_first_contact", "test_priors"),
+    *("golden", "test_weekly_in_tasks", "test_golden", "test_retrain", "test_command_line"),
+    *("test_google_analyzer", "test_windows", "test_your_data", "test_golden_daily"),
+    *("test_orange_juice", "test_killed_retrain", "test_active_run", "test_terraform"),
+    *("test_tune", "test_local_stack", "test_dask", "test_leakage", "test_what_if", "test_go_live"),
+    *("test_export", "test_own_features", "test_own_tables", "test_logging", "test_fetch_weather"),
+    *("test_first_contact", "test_priors", "test_bad_series", "test_global_family_in_tasks"),
 )
 """Shares of a worker that take longest, by their CPU seconds; the others follow in any order."""
 
