@@ -105,6 +105,16 @@ resource "google_cloud_run_v2_job" "job" {
       condition     = length(each.value.args) > 0
       error_message = "The stage of '${each.key}' has no args: a stage of your own says what `shelfcast` does."
     }
+
+    precondition {
+      condition     = try(each.value.args[0], "") != "load-inbox" || try(local.settings.use_cases[each.value.use_case].sources.promotions.inbox, "") != ""
+      error_message = "'${each.key}' would fail each night: ${coalesce(each.value.use_case, "it")} has no inbox. Set settings.use_cases.<use case>.sources.promotions.inbox to \"gs://${local.staging_bucket}/inbox\"."
+    }
+
+    precondition {
+      condition     = try(each.value.args[0], "") != "fetch-weather" || try(local.settings.use_cases[each.value.use_case].sources.weather.fetch.service, "none") != "none"
+      error_message = "'${each.key}' would fail each night: ${coalesce(each.value.use_case, "it")} fetches no weather. Set settings.use_cases.<use case>.sources.weather.fetch.service to \"open_meteo\"."
+    }
   }
 
   depends_on = [google_project_service.api, google_bigquery_dataset_iam_member.grant, google_storage_bucket_iam_member.grant, google_secret_manager_secret_iam_member.grant]

@@ -199,8 +199,8 @@ variable "use_cases" {
 
 variable "settings" {
   description = <<-EOT
-    What differs from `vars:` of dbt_project.yml, in its keys. Of a use case that is known there, each
-    key replaces its own; `alerts` and `retraining` key by key. time_zone comes from the variable.
+    What differs from `vars:` of dbt_project.yml, in its keys, laid over them key by key (README.md of the
+    project, "Settings and environment"). time_zone comes from the variable of that name.
     Thresholds are here: { use_cases = { sku_weekly = { alerts = { wape = 0.6 } } } }.
   EOT
   type        = any

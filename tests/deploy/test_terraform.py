@@ -94,6 +94,20 @@ def test_the_settings_of_a_job_are_sound_and_of_its_time_zone(applied: Applied):
         assert settings.dbt_vars["publish"]["distributor_forecasts_weekly"].startswith("rich.")
 
 
+def test_settings_are_laid_over_as_python_does_it(applied: Applied):
+    own = {
+        "schedule": {"weekday": "wednesday", "time": "22:00"},
+        "alerts": {"wape": 0.7, "periods": 2},
+        "retraining": {"max_series": 50},
+        "sources": {"promotions": {"inbox": "gs://distributor-forecasting-staging/inbox"}},
+    }
+    laid_over = load_settings(
+        ROOT, {"SHELFCAST_SETTINGS": json.dumps({"use_cases": {"sku_weekly": own}})}
+    )
+    for job in applied.resources["google_cloud_run_v2_job"]:
+        assert load_settings(ROOT, variables_of(job)).use_cases == laid_over.use_cases
+
+
 def test_a_variable_of_a_job_is_one_that_people_can_look_up(applied: Applied):
     known = (ROOT / "README.md").read_text()
     for job in applied.resources["google_cloud_run_v2_job"]:

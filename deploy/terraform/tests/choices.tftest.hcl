@@ -38,6 +38,7 @@ run "a_forecast_at_another_time_in_another_zone" {
 
   variables {
     time_zone = "Asia/Kolkata"
+    use_cases = { sku_weekly = { suffix = "" } }
     settings  = { use_cases = { sku_weekly = { schedule = { weekday = "monday", time = "06:30" } } } }
   }
 
@@ -52,11 +53,58 @@ run "a_forecast_at_another_time_in_another_zone" {
   }
 }
 
+run "settings_are_laid_over_key_by_key" {
+  command = plan
+
+  variables {
+    settings = { use_cases = { sku_weekly = {
+      regressors = { temperature_c = null }
+      sources    = { weather = { fetch = { variables = { rain_mm = "rain_sum" } } }, promotions = { no_row_means = "unknown" } }
+    } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+  }
+
+  assert {
+    condition = (
+      local.settings.use_cases.sku_weekly.sources.promotions.no_row_means == "unknown"
+      && local.settings.use_cases.sku_weekly.sources.promotions.columns.promo_share == "1"
+      && local.settings.use_cases.sku_weekly.sources.weather.fetch.variables.rain_mm == "rain_sum"
+      && local.settings.use_cases.sku_weekly.sources.weather.columns.temperature_c == "temperature_c"
+    )
+    error_message = "A key of a source replaced the whole source."
+  }
+
+  assert {
+    condition     = keys(local.settings.use_cases.sku_weekly.regressors) == ["holiday_share", "log_price_ratio", "promo_share"]
+    error_message = "Null does not take a key away."
+  }
+}
+
+run "a_use_case_that_says_its_grain_is_whole" {
+  command = plan
+
+  variables {
+    settings  = { use_cases = { sku_weekly = { grain = "day", horizon = 7 } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+  }
+
+  assert {
+    condition     = keys(local.settings.use_cases.sku_weekly) == ["grain", "horizon", "schedule", "time_zone"]
+    error_message = "The project's use case of the same name shines through."
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["predict-weekly"].schedule == "0 6 * * *"
+    error_message = "A daily use case has the schedule of a weekly one."
+  }
+}
+
 run "a_forecast_every_day" {
   command = plan
 
   variables {
-    settings = { use_cases = { sku_weekly = { schedule = { weekday = "daily", time = "05:00" } } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+    settings  = { use_cases = { sku_weekly = { schedule = { weekday = "daily", time = "05:00" } } } }
   }
 
   assert {
@@ -155,6 +203,7 @@ run "the_weather_key_waits_for_its_value" {
   variables {
     weather_key = true
     use_cases   = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+    settings    = { use_cases = { sku_weekly = { sources = { weather = { fetch = { service = "open_meteo" } } } } } }
   }
 
   assert {
@@ -170,6 +219,7 @@ run "the_weather_key_goes_to_the_loader_alone" {
     weather_key         = true
     weather_key_version = "3"
     use_cases           = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+    settings            = { use_cases = { sku_weekly = { sources = { weather = { fetch = { service = "open_meteo" } } } } } }
   }
 
   assert {

@@ -138,6 +138,22 @@ run "a_stage_that_does_nothing" {
   }
 }
 
+run "a_loader_of_plans_without_an_inbox" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    settings = {}
+  }
+}
+
+run "a_loader_of_weather_that_fetches_none" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+  }
+}
+
 run "a_group_for_an_address" {
   command         = plan
   expect_failures = [var.notification_emails]
