@@ -17,11 +17,21 @@ locals {
     [for member in setunion(var.planners, var.analysts) : {
       member = member, role = "roles/bigquery.jobUser", why = "Looker Studio and the console query as the person who looks"
     }],
+    [for member in setunion(var.planners, var.analysts) : {
+      member = member, role = "roles/bigquery.readSessionUser", why = "`shelfcast sql` and `report` read results through the Storage Read API"
+    }],
     [for member in var.operators : {
       member = member, role = "roles/logging.viewer", why = "reads what a run said"
     }],
     [for member in var.operators : {
       member = member, role = "roles/monitoring.viewer", why = "sees incidents and their history"
+    }],
+    # Jobs and schedules are listed by project.
+    [for member in var.operators : {
+      member = member, role = "roles/run.viewer", why = "lists jobs and follows their executions"
+    }],
+    [for member in var.operators : {
+      member = member, role = "roles/cloudscheduler.viewer", why = "sees when a schedule called last, and what was answered"
     }],
     local.has_deployer ? [{
       member = local.deployer_member, role = "roles/run.viewer", why = "lists the jobs that it moves"
@@ -129,9 +139,6 @@ locals {
       role   = job.has_overrides ? "roles/run.jobsExecutorWithOverrides" : "roles/run.invoker"
       why    = job.has_overrides ? "starts it for chosen series, which is an override" : "starts it by hand, as it is"
     }]]),
-    flatten([for member in var.operators : [for name, job in local.jobs : {
-      member = member, job = name, role = "roles/run.viewer", why = "follows its executions"
-    }]]),
     [for name, job in local.jobs : {
       member = local.deployer_member, job = name, role = "roles/run.developer", why = "moves it to a new image"
     } if local.has_deployer],
@@ -152,10 +159,28 @@ locals {
     member = local.deployer_member, account = account, role = "roles/iam.serviceAccountUser"
     why    = "a job can only be moved by who may act as its account"
   }]
+
+  # Each grant once, with all its reasons: one person may be a planner and an analyst.
+  project_granted = {
+    for key, same in { for one in local.project_grants : "${one.member} ${one.role}" => one... } :
+    key => merge(same[0], { why = join("; ", distinct(same[*].why)) })
+  }
+  dataset_granted = {
+    for key, same in { for one in local.dataset_grants : "${one.member} ${one.role} ${one.dataset}" => one... } :
+    key => merge(same[0], { why = join("; ", distinct(same[*].why)) })
+  }
+  source_granted = {
+    for key, same in { for one in local.source_grants : "${one.member} ${one.project}.${one.dataset}" => one... } :
+    key => merge(same[0], { why = join("; ", distinct(same[*].why)) })
+  }
+  job_granted = {
+    for key, same in { for one in local.job_grants : "${one.member} ${one.role} ${one.job}" => one... } :
+    key => merge(same[0], { why = join("; ", distinct(same[*].why)) })
+  }
 }
 
 resource "google_project_iam_member" "grant" {
-  for_each = { for grant in local.project_grants : "${grant.member} ${grant.role}" => grant }
+  for_each = local.project_granted
 
   project = var.project
   member  = each.value.member
@@ -165,7 +190,7 @@ resource "google_project_iam_member" "grant" {
 }
 
 resource "google_bigquery_dataset_iam_member" "grant" {
-  for_each = { for grant in local.dataset_grants : "${grant.member} ${grant.role} ${grant.dataset}" => grant }
+  for_each = local.dataset_granted
 
   project    = var.project
   dataset_id = each.value.dataset
@@ -176,7 +201,7 @@ resource "google_bigquery_dataset_iam_member" "grant" {
 }
 
 resource "google_bigquery_dataset_iam_member" "source" {
-  for_each = { for grant in local.source_grants : "${grant.member} ${grant.project}.${grant.dataset}" => grant }
+  for_each = local.source_granted
 
   project    = each.value.project
   dataset_id = each.value.dataset
@@ -207,7 +232,7 @@ resource "google_storage_bucket_iam_member" "grant" {
 }
 
 resource "google_cloud_run_v2_job_iam_member" "grant" {
-  for_each = { for grant in local.job_grants : "${grant.member} ${grant.role} ${grant.job}" => grant }
+  for_each = local.job_granted
 
   project  = var.project
   location = var.region

@@ -108,14 +108,14 @@ output "principals" {
   description = "Every principal, exactly what it may do, on what, and why. The grants are made of these lines."
   value = [
     for grant in concat(
-      [for one in local.project_grants : merge(one, { on = "project ${var.project}" })],
-      [for one in local.dataset_grants : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.dataset}" }],
-      [for one in local.source_grants : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.project}.${one.dataset}" }],
+      [for one in local.project_granted : merge(one, { on = "project ${var.project}" })],
+      [for one in local.dataset_granted : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.dataset}" }],
+      [for one in local.source_granted : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.project}.${one.dataset}" }],
       [for one in local.bucket_grants : {
         member = one.member, role = one.role, why = one.why
         on     = "bucket ${one.bucket == "models" ? local.models_bucket : local.staging_bucket}${one.condition == null ? "" : ", ${one.condition.title}"}"
       }],
-      [for one in local.job_grants : { member = one.member, role = one.role, why = one.why, on = "job ${one.job}" }],
+      [for one in local.job_granted : { member = one.member, role = one.role, why = one.why, on = "job ${one.job}" }],
       [for one in local.secret_grants : { member = one.member, role = one.role, why = one.why, on = "secret ${one.secret}" }],
       [for one in local.repository_grants : { member = one.member, role = one.role, why = one.why, on = "repository of the image" }],
       [for one in local.mlflow_grants : { member = one.member, role = one.role, why = one.why, on = one.on }],

@@ -342,6 +342,28 @@ run "sources_elsewhere_are_only_read" {
   }
 }
 
+run "one_person_is_everything" {
+  command = apply
+
+  variables {
+    planners        = ["user:one@distributor.example"]
+    analysts        = ["user:one@distributor.example"]
+    operators       = ["user:one@distributor.example"]
+    uploaders       = ["user:one@distributor.example"]
+    source_datasets = [{ project = "distributor-erp", dataset = "sales" }]
+  }
+
+  assert {
+    condition     = length([for one in output.principals : one if one.who == "user:one@distributor.example" && one.on == "dataset rich_marts"]) == 1
+    error_message = "A planner who is an analyst reads the marts twice, or not at all."
+  }
+
+  assert {
+    condition     = one([for one in output.principals : one.why if one.who == "user:one@distributor.example" && one.on == "dataset rich_marts"]) == "reads the marts; follows a number from the mart to its source"
+    error_message = "A grant for two reasons does not say both."
+  }
+}
+
 run "an_alert_that_nobody_wants" {
   command = plan
 

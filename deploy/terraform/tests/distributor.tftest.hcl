@@ -144,9 +144,27 @@ run "identities" {
     condition = alltrue([
       for one in google_project_iam_member.grant : contains([
         "roles/bigquery.jobUser", "roles/bigquery.readSessionUser", "roles/logging.viewer", "roles/monitoring.viewer",
+        "roles/run.viewer", "roles/cloudscheduler.viewer",
       ], one.role)
     ])
     error_message = "A role on the whole project that belongs on a dataset, a bucket or a job."
+  }
+
+  assert {
+    condition = alltrue([for member in ["group:planners@distributor.example", "group:analysts@distributor.example"] :
+      toset([for one in google_project_iam_member.grant : one.role if one.member == member]) == toset(["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"])
+    ])
+    error_message = "Somebody may read tables and cannot fetch a result of more than one page."
+  }
+
+  assert {
+    condition     = toset([for one in google_project_iam_member.grant : one.role if one.member == "group:forecast-operators@distributor.example"]) == toset(["roles/logging.viewer", "roles/monitoring.viewer", "roles/run.viewer", "roles/cloudscheduler.viewer"])
+    error_message = "Operators cannot list the executions or the schedules that the runbook asks them to look at."
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.api), "iamcredentials.googleapis.com")
+    error_message = "Nobody can borrow an account of the jobs: its API is off."
   }
 
   assert {
