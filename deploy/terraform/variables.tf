@@ -300,8 +300,8 @@ variable "maximum_bytes_billed" {
 }
 
 variable "budget" {
-  description = "A monthly budget with mails at 50, 90 and 100 %, and where 100 % is forecast. Null: none; it needs rights on the billing account."
-  type        = object({ billing_account = string, amount = number, currency = optional(string, "USD") })
+  description = "A monthly budget with mails at 50, 90 and 100 %, and where 100 % is forecast. Null: none; it needs rights on the billing account. currency: of the billing account, which refuses another; null: that one."
+  type        = object({ billing_account = string, amount = number, currency = optional(string) })
   default     = null
 
   validation {

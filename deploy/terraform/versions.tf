@@ -17,3 +17,12 @@ provider "google" {
   region         = var.region
   default_labels = local.labels
 }
+
+# The Billing Budgets API refuses a person's own credentials unless a project is named whose quota pays.
+provider "google" {
+  alias                 = "billing"
+  project               = var.project
+  region                = var.region
+  user_project_override = true
+  billing_project       = var.project
+}

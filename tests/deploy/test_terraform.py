@@ -228,3 +228,13 @@ def test_every_variable_of_the_example_is_one(terraform: Terraform):
         declared |= set(re.findall(r'^variable "(\w+)"', path.read_text(), re.MULTILINE))
     given = set(re.findall(r"^(\w+) +=", (terraform.folder / EXAMPLE).read_text(), re.MULTILINE))
     assert given and given <= declared
+
+
+def test_a_budget_is_made_with_a_project_that_pays_for_the_call():
+    """With a person's own credentials the Billing Budgets API answers 403 without one."""
+    text = (ROOT / "deploy" / "terraform" / "versions.tf").read_text()
+    billing = re.search(r'alias +=  *"billing"(.*?)\n}', text, re.DOTALL)
+    assert billing is not None
+    assert re.search(r"user_project_override += true", billing[1])
+    assert re.search(r"billing_project += var\.project", billing[1])
+    assert "google.billing" in (ROOT / "deploy" / "terraform" / "budget.tf").read_text()

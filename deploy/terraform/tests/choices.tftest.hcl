@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "the_first_apply_has_no_image_and_no_job" {
   command = plan
 
@@ -288,12 +292,33 @@ run "a_budget" {
   command = plan
 
   variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+    budget              = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+    notification_emails = ["a@b.example", "c@b.example", "d@b.example", "e@b.example", "f@b.example", "g@b.example"]
+  }
+
+  override_data {
+    target = data.google_project.this[0]
+    values = { number = "123456789012" }
   }
 
   assert {
     condition     = google_billing_budget.month[0].amount[0].specified_amount[0].units == "50" && length(google_billing_budget.month[0].threshold_rules) == 4
     error_message = "The budget is another."
+  }
+
+  assert {
+    condition     = google_billing_budget.month[0].budget_filter[0].projects == toset(["projects/123456789012"])
+    error_message = "The budget names its project by id: each plan would show a change."
+  }
+
+  assert {
+    condition     = var.budget.currency == null
+    error_message = "The budget has a currency that the billing account may not have."
+  }
+
+  assert {
+    condition     = length(google_billing_budget.month[0].all_updates_rule[0].monitoring_notification_channels) == 5
+    error_message = "A budget tells six channels, and may tell five."
   }
 }
 

@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "deployment" {
   command = plan
 

@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "a_project_number" {
   command         = plan
   expect_failures = [var.project]
