@@ -106,6 +106,12 @@ resource "google_cloud_run_v2_job" "job" {
       error_message = "The stage of '${each.key}' has no args: a stage of your own says what `shelfcast` does."
     }
 
+    # Of what the stage ends up with: a stage that gives one of the two keeps the default of the other.
+    precondition {
+      condition     = each.value.memory_gib <= 4 * each.value.cpu && each.value.memory_gib >= each.value.cpu / 2
+      error_message = "'${each.key}' would have ${each.value.cpu} vCPU with ${each.value.memory_gib} GiB, which Cloud Run refuses: at least half a GiB and at most 4 GiB a vCPU. Set cpu and memory_gib together."
+    }
+
     precondition {
       condition     = try(each.value.args[0], "") != "load-inbox" || try(local.settings.use_cases[each.value.use_case].sources.promotions.inbox, "") != ""
       error_message = "'${each.key}' would fail each night: ${coalesce(each.value.use_case, "it")} has no inbox. Set settings.use_cases.<use case>.sources.promotions.inbox to \"gs://${local.staging_bucket}/inbox\"."

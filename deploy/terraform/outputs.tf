@@ -77,10 +77,13 @@ output "commands" {
 }
 
 output "move_image" {
-  description = "Moves every job to an image: the newest, or an earlier one to roll back. Set IMAGE to NAME@sha256:…."
-  value = join("\n", [for name in local.job_names :
-    "gcloud run jobs update ${name} --project ${var.project} --region ${var.region} --image \"$IMAGE\""
-  ])
+  description = "Moves every job to an image: the newest, or an earlier one to roll back. Set IMAGE to NAME@sha256:…. The tag `live` keeps it from the clean-up."
+  value = join("\n", concat(
+    ["gcloud artifacts docker tags add \"$IMAGE\" ${local.image_name}:live --project ${var.project}"],
+    [for name in local.job_names :
+      "gcloud run jobs update ${name} --project ${var.project} --region ${var.region} --image \"$IMAGE\""
+    ],
+  ))
 }
 
 output "laptop_environment" {

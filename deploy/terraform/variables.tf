@@ -177,9 +177,8 @@ variable "use_cases" {
     condition = alltrue(flatten([for one in values(var.use_cases) : [for stage in values(one.stages) : [
       contains([1, 2, 4, 6, 8], coalesce(stage.cpu, 1)),
       coalesce(stage.memory_gib, 1) >= 1 && coalesce(stage.memory_gib, 1) <= 32,
-      stage.cpu == null || stage.memory_gib == null || try(stage.memory_gib <= 4 * stage.cpu && stage.memory_gib >= stage.cpu / 2, false),
     ]]]))
-    error_message = "use_cases.<name>.stages.<stage>: cpu is 1, 2, 4, 6 or 8; memory_gib is 1 to 32, at least half a GiB and at most 4 GiB a cpu."
+    error_message = "use_cases.<name>.stages.<stage>: cpu is 1, 2, 4, 6 or 8; memory_gib is 1 to 32."
   }
 
   validation {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +122,15 @@ def test_a_step_that_fails_fails_the_check(
 
 def test_a_step_that_is_none_is_named() -> None:
     assert check.main("fnt") == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["deploy/README.md", "deploy/Dockerfile", "deploy/cloudbuild.yaml", ".github/workflows/deploy.yml"],
+)
+def test_an_image_is_built_for_what_cloud_run_runs(path: str) -> None:
+    """An ARM laptop would build an image that Cloud Run cannot start."""
+    text = (tools.ROOT / path).read_text().replace("\n      - ", " ")
+    builds = re.findall(r"(?:docker | - |\s)build (--\S+[ =]\S+)", text)
+    assert builds
+    assert {one.replace("=", " ") for one in builds} == {"--platform linux/amd64"}

@@ -40,8 +40,25 @@ run "deployment" {
   }
 
   assert {
-    condition     = google_artifact_registry_repository.images.repository_id == "forecasting" && google_artifact_registry_repository.images.docker_config[0].immutable_tags
-    error_message = "The image's repository has another name, or tags that can move."
+    condition     = google_artifact_registry_repository.images.repository_id == "forecasting"
+    error_message = "The image's repository has another name."
+  }
+
+  assert {
+    condition = (
+      [for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_state if one.action == "DELETE"] == ["ANY"]
+      && !google_artifact_registry_repository.images.docker_config[0].immutable_tags
+      && !google_artifact_registry_repository.images.cleanup_policy_dry_run
+    )
+    error_message = "The clean-up deletes nothing: every image has a tag."
+  }
+
+  assert {
+    condition = (
+      one(flatten([for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_prefixes if one.id == "keep-what-runs"])) == "live"
+      && strcontains(output.move_image, "tags add \"$IMAGE\" asia-south1-docker.pkg.dev/distributor-forecasting/forecasting/shelfcast:live")
+    )
+    error_message = "The clean-up may delete the image that the jobs run."
   }
 
   assert {

@@ -80,9 +80,17 @@ run "three_processors" {
 
 run "more_memory_than_the_processors_carry" {
   command         = plan
-  expect_failures = [var.use_cases]
+  expect_failures = [google_cloud_run_v2_job.job]
   variables {
     use_cases = { sku_weekly = { suffix = "", stages = { train = { cpu = 1, memory_gib = 8 } } } }
+  }
+}
+
+run "more_memory_than_the_default_processors_carry" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { predict = { memory_gib = 16 } } } }
   }
 }
 
