@@ -10,6 +10,9 @@ locals {
       member = "serviceAccount:${local.emails[account]}", role = "roles/bigquery.jobUser"
       why    = "runs queries and load jobs; what they may read or write is said by the datasets"
     }],
+    [{
+      member = "serviceAccount:${local.emails.keeper}", role = "roles/bigquery.jobUser", why = "runs the statement that takes the snapshots"
+    }],
     [for account in local.job_accounts : {
       member = "serviceAccount:${local.emails[account]}", role = "roles/bigquery.readSessionUser"
       why    = "reads results through the Storage Read API"
@@ -41,12 +44,12 @@ locals {
     }] : [],
   )
 
-  # dataset => what an account does there. R: reads. W: reads and writes.
+  # dataset => what an account does there. R: reads. W: reads and writes. A: reads and appends.
   dataset_access = {
-    predict = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "W", metrics = "W", marts = "W" }
-    monitor = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "R", metrics = "W", marts = "W" }
-    train   = { raw = "R", logs = "W", staging = "W", features = "W", forecasts = "W", metrics = "R", marts = "W" }
-    load    = { raw = "W", logs = "W", staging = "R", features = "R" }
+    predict = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "W", metrics = "W", marts = "W" }
+    monitor = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "R", metrics = "W", marts = "W" }
+    train   = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "W", metrics = "R", marts = "W" }
+    load    = { raw = "W", logs = "A", staging = "R", features = "R" }
   }
 
   dataset_reasons = {
@@ -59,9 +62,19 @@ locals {
   dataset_grants = concat(
     flatten([for account, datasets in local.dataset_access : [for dataset, access in datasets : {
       member = "serviceAccount:${local.emails[account]}", dataset = "${var.dataset}_${dataset}"
-      role   = access == "W" ? "roles/bigquery.dataEditor" : "roles/bigquery.dataViewer"
+      role   = { R = "roles/bigquery.dataViewer", W = "roles/bigquery.dataEditor", A = local.log_appender }[access]
       why    = local.dataset_reasons[account]
     }]]),
+    [
+      {
+        member = "serviceAccount:${local.emails.keeper}", dataset = "${var.dataset}_logs", role = "roles/bigquery.dataViewer"
+        why    = "copies the logs, and cannot change them"
+      },
+      {
+        member = "serviceAccount:${local.emails.keeper}", dataset = local.snapshots_dataset, role = "roles/bigquery.dataEditor"
+        why    = "keeps the copies; no job may write them"
+      },
+    ],
     flatten([for account in ["predict", "monitor"] : [for dataset in local.published_datasets : {
       member = "serviceAccount:${local.emails[account]}", dataset = dataset, role = "roles/bigquery.dataEditor"
       why    = "builds the marts that the settings publish here"
@@ -84,6 +97,12 @@ locals {
     title       = "leases-only"
     expression  = "resource.name.startsWith(\"projects/_/buckets/${local.models_bucket}/objects/leases/\")"
     description = "One run at a time: a lease is an object."
+  }
+
+  inbox_only = {
+    title       = "inbox-only"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${local.staging_bucket}/objects/inbox/\")"
+    description = "Kept answers of the weather service and sources of builds lie beside the plans."
   }
 
   builds_only = {
@@ -120,7 +139,7 @@ locals {
       },
     ],
     [for member in var.uploaders : {
-      member = member, bucket = "staging", role = "roles/storage.objectCreator", condition = null
+      member = member, bucket = "staging", role = "roles/storage.objectCreator", condition = local.inbox_only
       why    = "drops plans; cannot read or replace those of others"
     }],
     var.cloud_build ? [{
@@ -197,7 +216,7 @@ resource "google_bigquery_dataset_iam_member" "grant" {
   member     = each.value.member
   role       = each.value.role
 
-  depends_on = [google_service_account.account, google_bigquery_dataset.dataset, google_bigquery_dataset.published]
+  depends_on = [google_service_account.account, google_bigquery_dataset.dataset, google_bigquery_dataset.published, google_bigquery_dataset.snapshots, google_project_iam_custom_role.log_appender]
 }
 
 resource "google_bigquery_dataset_iam_member" "source" {

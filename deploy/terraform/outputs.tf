@@ -48,6 +48,7 @@ output "datasets" {
   value = merge(
     { for key, text in local.datasets : "${var.project}.${var.dataset}_${key}" => text },
     { for name in local.published_datasets : "${var.project}.${name}" => "Marts that the settings publish." },
+    { "${var.project}.${local.snapshots_dataset}" = google_bigquery_dataset.snapshots.description },
   )
 }
 

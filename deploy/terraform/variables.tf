@@ -71,6 +71,17 @@ variable "staging_days" {
   }
 }
 
+variable "snapshot_days" {
+  description = "Days that the daily snapshot of each log table is kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.snapshot_days >= 8 && floor(var.snapshot_days) == var.snapshot_days
+    error_message = "snapshot_days: a whole number of days, at least 8: seven days back BigQuery shows by itself."
+  }
+}
+
 variable "kept_model_generations" {
   description = "Earlier generations of an object in the models bucket that stay restorable for 90 days."
   type        = number

@@ -201,11 +201,12 @@ def test_an_account_may_do_what_its_stages_do_and_write_nothing_else(
 ):
     """Beside the logs, which every job writes, and what the settings publish."""
     granted = {
-        (one["dataset_id"], one["role"].rpartition(".")[2])
+        (one["dataset_id"], re.split(r"[./]", one["role"])[-1])
         for one in applied.resources["google_bigquery_dataset_iam_member"]
         if one["member"].startswith(f"serviceAccount:shelfcast-{account}@")
     }
-    writable = {name.removeprefix("rich_") for name, role in granted if role == "dataEditor"}
+    writes = {"dataEditor", "shelfcast_log_appender"}
+    writable = {name.removeprefix("rich_") for name, role in granted if role in writes}
     readable = writable | {name.removeprefix("rich_") for name, _ in granted}
     written = set().union(*(datasets_written(one) for one in selectors))
     read = set().union(*(datasets_read(one) for one in selectors))

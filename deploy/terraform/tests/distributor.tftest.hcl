@@ -96,6 +96,21 @@ run "schedules" {
   }
 
   assert {
+    condition = (
+      google_cloud_scheduler_job.snapshots.schedule == "0 2 * * *" && google_cloud_scheduler_job.snapshots.paused
+      && strcontains(jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).query, "interval 30 day")
+      && jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).location == "asia-south1"
+      && endswith(google_cloud_scheduler_job.snapshots.http_target[0].uri, "/projects/distributor-forecasting/queries")
+    )
+    error_message = "The logs are not copied each night, or are copied elsewhere."
+  }
+
+  assert {
+    condition     = alltrue([for one in google_monitoring_alert_policy.not_started.conditions : strcontains(one.condition_matched_log[0].filter, "|snapshots)$")])
+    error_message = "Nobody hears of a snapshot that fails."
+  }
+
+  assert {
     condition     = google_cloud_scheduler_job.schedule["predict-weekly"].http_target[0].uri == "https://run.googleapis.com/v2/projects/distributor-forecasting/locations/asia-south1/jobs/predict-weekly:run"
     error_message = "The schedule calls something else."
   }
@@ -152,8 +167,28 @@ run "identities" {
   }
 
   assert {
-    condition     = length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && one.role == "roles/bigquery.dataEditor" && strcontains(one.member, "shelfcast-predict@")]) == 1
-    error_message = "The predict account cannot write rich_logs."
+    condition     = length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && endswith(one.role, "/roles/shelfcast_log_appender") && strcontains(one.member, "shelfcast-predict@")]) == 1
+    error_message = "The predict account cannot append to rich_logs."
+  }
+
+  assert {
+    condition = (
+      toset([for one in google_bigquery_dataset_iam_member.grant : one.member if one.dataset_id == "rich_snapshots" && one.role == "roles/bigquery.dataEditor"]) == toset(["serviceAccount:shelfcast-keeper@distributor-forecasting.iam.gserviceaccount.com"])
+      && length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && contains(["roles/bigquery.dataEditor", "roles/bigquery.dataOwner"], one.role)]) == 0
+    )
+    error_message = "Somebody may drop or alter the logs, or write the copies of them."
+  }
+
+  assert {
+    condition = length([
+      for one in google_project_iam_custom_role.log_appender.permissions : one if strcontains(one, "delete") || endswith(one, ".update")
+    ]) == 0 && contains(google_project_iam_custom_role.log_appender.permissions, "bigquery.tables.updateData")
+    error_message = "Who appends to the logs may drop or alter them, or cannot append."
+  }
+
+  assert {
+    condition     = alltrue([for one in google_storage_bucket_iam_member.grant : try(one.condition[0].expression, "") == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/inbox/\")" if one.member == "group:planners@distributor.example"])
+    error_message = "Uploaders may write beside the inbox: weather that is believed, or sources of builds."
   }
 
   assert {
@@ -240,5 +275,10 @@ run "limits" {
   assert {
     condition     = alltrue([for policy in google_monitoring_alert_policy.event : policy.alert_strategy[0].notification_rate_limit[0].period == "3600s" && length(policy.notification_channels) == 1])
     error_message = "A log-based alert has no rate limit, or tells nobody."
+  }
+
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.event : toset(keys(policy.conditions[0].condition_matched_log[0].label_extractors)) == toset(["job", "run_id"])])
+    error_message = "An alert mails once a line and not once a run."
   }
 }
