@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
+.PHONY: pin-provider setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -66,6 +66,11 @@ lock:
 		--output-file requirements-bench.lock
 	uv pip compile deploy/check/requirements.in --python-version 3.11 --quiet --python-platform linux \
 		--custom-compile-command "make lock" --output-file $(DEPLOY_LOCK)
+
+# The provider's version and checksums, for whoever plans: commit the file. Needs Terraform's registry.
+pin-provider:
+	terraform -chdir=deploy/terraform providers lock \
+		-platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64 -platform=windows_amd64
 
 # What `make deploy-check` checks with, in an environment of its own: Terraform's stand-in and checkov
 # need older libraries than Shelfcast.

@@ -23,7 +23,7 @@ from deploy.check import tools
 STAND_IN = "SHELFCAST_TERRAFORM_SCHEMA"
 STAND_IN_FOLDER = tools.ROOT.parent / "shared" / "tools" / "terraform-offline"
 PLUGINS = tools.ROOT / ".local" / "terraform-plugins"
-LEFT_OUT = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfplan")
+LEFT_OUT = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
 START_SECONDS = 60.0
 RUN_SECONDS = 600.0
 

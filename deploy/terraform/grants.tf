@@ -36,12 +36,12 @@ locals {
     [for member in var.operators : {
       member = member, role = "roles/cloudscheduler.viewer", why = "sees when a schedule called last, and what was answered"
     }],
-    local.has_deployer ? [{
+    local.has_delivery ? [{
       member = local.deployer_member, role = "roles/run.viewer", why = "lists the jobs that it moves"
     }] : [],
-    var.cloud_build ? [{
-      member = local.deployer_member, role = "roles/logging.logWriter", why = "a build that runs as it writes its own log"
-    }] : [],
+    [for member in local.delivery_members : {
+      member = member, role = "roles/logging.logWriter", why = "a build that runs as it writes its own log"
+    } if var.cloud_build],
   )
 
   # dataset => what an account does there. R: reads. W: reads and writes. A: reads and appends.
@@ -143,7 +143,7 @@ locals {
       why    = "drops plans; cannot read or replace those of others"
     }],
     var.cloud_build ? [{
-      member = local.deployer_member, bucket = "staging", role = "roles/storage.objectViewer", condition = local.builds_only
+      member = local.builder_member, bucket = "staging", role = "roles/storage.objectViewer", condition = local.builds_only
       why    = "reads the source that was submitted; plans it cannot read"
     }] : [],
   )
@@ -160,7 +160,7 @@ locals {
     }]]),
     [for name, job in local.jobs : {
       member = local.deployer_member, job = name, role = "roles/run.developer", why = "moves it to a new image"
-    } if local.has_deployer],
+    } if local.has_delivery],
   )
 
   secret_grants = concat(
@@ -170,11 +170,12 @@ locals {
     }] : [],
   )
 
-  repository_grants = local.has_deployer ? [{
-    member = local.deployer_member, role = "roles/artifactregistry.writer", why = "pushes the image that was tested"
-  }] : []
+  repository_grants = local.has_delivery ? [
+    { member = local.builder_member, role = "roles/artifactregistry.writer", why = "pushes the image that was tested" },
+    { member = local.deployer_member, role = "roles/artifactregistry.writer", why = "reads the image, and tags it `live`, which keeps it" },
+  ] : []
 
-  account_grants = [for account in(local.has_deployer ? local.job_accounts : []) : {
+  account_grants = [for account in(local.has_delivery ? local.job_accounts : []) : {
     member = local.deployer_member, account = account, role = "roles/iam.serviceAccountUser"
     why    = "a job can only be moved by who may act as its account"
   }]
@@ -205,7 +206,7 @@ resource "google_project_iam_member" "grant" {
   member  = each.value.member
   role    = each.value.role
 
-  depends_on = [google_service_account.account, google_service_account.deployer]
+  depends_on = [google_service_account.account, google_service_account.delivery]
 }
 
 resource "google_bigquery_dataset_iam_member" "grant" {
@@ -282,7 +283,7 @@ resource "google_artifact_registry_repository_iam_member" "grant" {
   member     = each.value.member
   role       = each.value.role
 
-  depends_on = [google_service_account.deployer]
+  depends_on = [google_service_account.delivery]
 }
 
 resource "google_service_account_iam_member" "grant" {
@@ -292,5 +293,5 @@ resource "google_service_account_iam_member" "grant" {
   member             = each.value.member
   role               = each.value.role
 
-  depends_on = [google_service_account.deployer]
+  depends_on = [google_service_account.delivery]
 }

@@ -321,18 +321,18 @@ variable "budget" {
 }
 
 variable "github" {
-  description = "Lets a GitHub repository's workflow push images and move the jobs to them, without a key. Null: nobody."
-  type        = object({ repository = string, branch = optional(string, "main") })
+  description = "Lets a GitHub repository's workflow push images and move the jobs to them, without a key. Null: nobody. repository_id: `gh api repos/OWNER/NAME --jq .id`; a name can change hands, its number cannot."
+  type        = object({ repository = string, repository_id = string, branch = optional(string, "main") })
   default     = null
 
   validation {
-    condition     = var.github == null || can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.github.repository))
-    error_message = "github.repository: owner/name."
+    condition     = var.github == null || can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+ [0-9]+$", "${var.github.repository} ${var.github.repository_id}"))
+    error_message = "github: repository is owner/name, repository_id its number (`gh api repos/OWNER/NAME --jq .id`)."
   }
 }
 
 variable "cloud_build" {
-  description = "Lets Cloud Build push images and move the jobs to them, as an account of this deployment (../cloudbuild.yaml)."
+  description = "Lets Cloud Build push images and move the jobs to them, as two accounts of this deployment (../cloudbuild.yaml, ../cloudbuild-deploy.yaml)."
   type        = bool
   default     = false
 }

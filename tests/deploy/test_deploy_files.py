@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.check import __main__ as check
 from deploy.check import bodies, image, steps, tools
@@ -126,11 +127,38 @@ def test_a_step_that_is_none_is_named() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["deploy/README.md", "deploy/Dockerfile", "deploy/cloudbuild.yaml", ".github/workflows/deploy.yml"],
+    [
+        "deploy/README.md",
+        "deploy/Dockerfile",
+        "deploy/cloudbuild.yaml",
+        ".github/workflows/deploy.yml",
+    ],
 )
 def test_an_image_is_built_for_what_cloud_run_runs(path: str) -> None:
     """An ARM laptop would build an image that Cloud Run cannot start."""
     text = (tools.ROOT / path).read_text().replace("\n      - ", " ")
-    builds = re.findall(r"(?:docker | - |\s)build (--\S+[ =]\S+)", text)
+    builds = re.findall(r"\bbuild (--\w+[ =][\w/]+)", text)
     assert builds
     assert {one.replace("=", " ") for one in builds} == {"--platform linux/amd64"}
+
+
+def test_who_builds_without_a_reviewer_moves_no_job() -> None:
+    jobs = yaml.safe_load((steps.WORKFLOWS / "deploy.yml").read_text())["jobs"]
+    accounts = {
+        job["environment"]: step["with"]["service_account"]
+        for job in jobs.values()
+        for step in job["steps"]
+        if "auth@" in step.get("uses", "")
+    }
+    assert accounts["image"] == "${{ vars.BUILDER }}"
+    assert accounts["production"] == "${{ vars.DEPLOYER }}"
+    build = yaml.safe_load((steps.DEPLOY / "cloudbuild.yaml").read_text())
+    assert build["substitutions"]["_ACCOUNT"] == "shelfcast-builder"
+    assert "gcloud run jobs" not in (steps.DEPLOY / "cloudbuild.yaml").read_text()
+
+
+def test_a_plan_of_production_takes_the_locked_provider_alone() -> None:
+    for path in (steps.DEPLOY / "cloudbuild.yaml", steps.WORKFLOWS / "deploy.yml"):
+        (command,) = re.findall(r"terraform init .*", path.read_text())
+        assert "-lockfile=readonly" in command
+    assert ".terraform.lock.hcl" not in (tools.ROOT / ".gitignore").read_text()

@@ -335,7 +335,10 @@ def test_a_use_case_without_a_grain_is_laid_over_the_projects_key_by_key(load, u
     change = {
         "horizon": 6,
         "regressors": {"temperature_c": None},
-        "sources": {"promotions": {"inbox": "gs://plans/inbox"}, "sales": {"columns": {"price": "p"}}},
+        "sources": {
+            "promotions": {"inbox": "gs://plans/inbox"},
+            "sales": {"columns": {"price": "p"}},
+        },
     }
     settings = load({"use_cases": {"sku_weekly": change}})
     expected = use_cases["sku_weekly"]

@@ -246,17 +246,31 @@ run "a_deployer_without_a_key" {
   command = apply
 
   variables {
-    github = { repository = "distributor/forecasting" }
+    github = { repository = "distributor/forecasting", repository_id = "123456789" }
   }
 
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository == \"distributor/forecasting\" && assertion.ref == \"refs/heads/main\""
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == \"123456789\" && assertion.ref == \"refs/heads/main\""
     error_message = "Other repositories or branches may deploy."
   }
 
   assert {
     condition     = toset([for one in google_cloud_run_v2_job_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.developer"]) && toset([for one in google_project_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.viewer"])
-    error_message = "The deployer may do more than push images and move jobs."
+    error_message = "The deployer may do more than move jobs."
+  }
+
+  assert {
+    condition = alltrue([for name, environment in { builder = "image", deployer = "production" } :
+      endswith(google_service_account_iam_member.github[name].member, "/attribute.environment/${environment}")
+    ])
+    error_message = "A build without a reviewer may act as the deployer."
+  }
+
+  assert {
+    condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-builder@")]) == toset([
+      "roles/artifactregistry.writer on repository of the image",
+    ])
+    error_message = "Who builds may do more than push images."
   }
 }
 
@@ -276,14 +290,22 @@ run "cloud_build_deploys_and_reads_no_plan" {
     condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-deployer@") && !startswith(one.on, "job ") && !startswith(one.on, "account ")]) == toset([
       "roles/run.viewer on project distributor-forecasting",
       "roles/logging.logWriter on project distributor-forecasting",
-      "roles/storage.objectViewer on bucket distributor-forecasting-staging, builds-only",
       "roles/artifactregistry.writer on repository of the image",
     ])
-    error_message = "A build may do more, or less, than read its source, log, push and move jobs."
+    error_message = "A deployment may do more, or less, than log, tag the image and move jobs."
   }
 
   assert {
-    condition     = one([for one in google_storage_bucket_iam_member.grant : one.condition[0].expression if strcontains(one.member, "shelfcast-deployer@")]) == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/builds/\")"
+    condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-builder@")]) == toset([
+      "roles/logging.logWriter on project distributor-forecasting",
+      "roles/storage.objectViewer on bucket distributor-forecasting-staging, builds-only",
+      "roles/artifactregistry.writer on repository of the image",
+    ])
+    error_message = "A build may do more, or less, than read its source, log and push."
+  }
+
+  assert {
+    condition     = one([for one in google_storage_bucket_iam_member.grant : one.condition[0].expression if strcontains(one.member, "shelfcast-builder@")]) == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/builds/\")"
     error_message = "A build may read the plans."
   }
 }

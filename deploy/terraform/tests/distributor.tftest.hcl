@@ -67,7 +67,7 @@ run "deployment" {
   }
 
   assert {
-    condition     = length(google_billing_budget.month) == 0 && length(google_cloud_run_v2_service.mlflow) == 0 && length(google_service_account.deployer) == 0
+    condition     = length(google_billing_budget.month) == 0 && length(google_cloud_run_v2_service.mlflow) == 0 && length(google_service_account.delivery) == 0
     error_message = "Something that costs while idle, or that nobody asked for, is on by default."
   }
 }

@@ -166,6 +166,14 @@ run "a_loader_of_weather_that_fetches_none" {
   }
 }
 
+run "a_repository_without_its_number" {
+  command         = plan
+  expect_failures = [var.github]
+  variables {
+    github = { repository = "distributor/forecasting", repository_id = "distributor/forecasting" }
+  }
+}
+
 run "a_group_for_an_address" {
   command         = plan
   expect_failures = [var.notification_emails]
