@@ -57,6 +57,8 @@ def checkov(module: Path = MODULE) -> str:
     counts = re.search(r"Passed checks: (\d+), Failed checks: (\d+).*", said)
     if counts is None or counts.group(1) == "0":
         raise Failed(f"checkov checked nothing:\n{said}")
+    if "Parsing errors" in counts.group():
+        raise Failed(f"checkov could not read a file (LOG_LEVEL=DEBUG names it):\n{said}")
     return counts.group()
 
 
@@ -111,9 +113,17 @@ def cycle() -> str:
     return cycle.check()
 
 
+def settings() -> str:
+    """The settings of the examples, read as the jobs will read them."""
+    from deploy.check import settings as checking
+
+    return checking.check()
+
+
 STEPS: dict[str, Callable[[], str]] = {
     "fmt": fmt,
     "terraform": validate_and_test,
+    "settings": settings,
     "checkov": checkov,
     "hadolint": hadolint,
     "schemas": schemas,

@@ -14,8 +14,11 @@ import click
 import pytest
 
 from deploy.check import pages
+from deploy.check.settings import settings_of
 from deploy.check.terraform import Terraform
+from python_jobs.checks.settings_check import examine
 from python_jobs.cli.app import main
+from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import Event
 from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links
@@ -239,3 +242,16 @@ def test_a_budget_is_made_with_a_project_that_pays_for_the_call():
     assert re.search(r"user_project_override += true", billing[1])
     assert re.search(r"billing_project += var\.project", billing[1])
     assert "google.billing" in (ROOT / "deploy" / "terraform" / "budget.tf").read_text()
+
+
+def test_wrong_settings_are_found_before_a_plan(terraform: Terraform, tmp_path: Path):
+    """Terraform plans them; the jobs would refuse to start."""
+    values = tmp_path / "wrong.tfvars"
+    example = (terraform.folder / EXAMPLE).read_text()
+    values.write_text(example.replace("max_series = 50", "max_serie = 50"))
+    assert values.read_text() != example
+    with pytest.raises(SettingsError, match="unknown key 'max_serie'"):
+        examine({"SHELFCAST_SETTINGS": settings_of(terraform, values)})
+    assert "settings of sku_weekly are sound" in examine(
+        {"SHELFCAST_SETTINGS": settings_of(terraform, terraform.folder / EXAMPLE)}
+    )

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from python_jobs.cli.app import main
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import (
     Connection,
@@ -479,3 +481,23 @@ def test_a_day_has_defaults_of_its_own_where_it_differs(load, use_cases):
     assert (one.alerts.wape, one.alerts.periods, one.alerts.min_scored) == (0.5, 5, 4)
     assert (one.retraining.periods, one.retraining.margin) == (28, 0.05)
     assert one.min_segment_rows == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ("{}", 0, "settings of sku_weekly are sound"),
+        ('{"use_cases": {"sku_weekly": {"alerts": {"wap": 1}}}}', 2, "unknown key 'wap'"),
+        ('{"use_cases": {"sku_weekly": {"families": ["profet"]}}}', 2, "profet"),
+        ('{"use_cases": {}}', 2, "no use case is set"),
+    ],
+)
+def test_the_doctor_looks_at_the_settings_alone(monkeypatch, given, code, said):
+    for name in [name for name in os.environ if name.startswith("SHELFCAST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SHELFCAST_PROJECT_DIR", str(ROOT))
+    monkeypatch.setenv("SHELFCAST_TARGET", "prod")
+    monkeypatch.setenv("SHELFCAST_SETTINGS", given)
+    result = CliRunner().invoke(main, ["doctor", "--settings"])
+    assert result.exit_code == code, result.output
+    assert said in result.output

@@ -45,19 +45,19 @@ run "deployment" {
   }
 
   assert {
-    condition = (
-      [for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_state if one.action == "DELETE"] == ["ANY"]
-      && !google_artifact_registry_repository.images.docker_config[0].immutable_tags
-      && !google_artifact_registry_repository.images.cleanup_policy_dry_run
-    )
+    condition = alltrue([
+      [for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_state if one.action == "DELETE"] == ["ANY"],
+      google_artifact_registry_repository.images.docker_config[0].immutable_tags == false,
+      google_artifact_registry_repository.images.cleanup_policy_dry_run == false,
+    ])
     error_message = "The clean-up deletes nothing: every image has a tag."
   }
 
   assert {
-    condition = (
-      one(flatten([for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_prefixes if one.id == "keep-what-runs"])) == "live"
-      && strcontains(output.move_image, "tags add \"$IMAGE\" asia-south1-docker.pkg.dev/distributor-forecasting/forecasting/shelfcast:live")
-    )
+    condition = alltrue([
+      one(flatten([for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_prefixes if one.id == "keep-what-runs"])) == "live",
+      strcontains(output.move_image, "tags add \"$IMAGE\" asia-south1-docker.pkg.dev/distributor-forecasting/forecasting/shelfcast:live"),
+    ])
     error_message = "The clean-up may delete the image that the jobs run."
   }
 
@@ -96,12 +96,12 @@ run "schedules" {
   }
 
   assert {
-    condition = (
-      google_cloud_scheduler_job.snapshots.schedule == "0 2 * * *" && google_cloud_scheduler_job.snapshots.paused
-      && strcontains(jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).query, "interval 30 day")
-      && jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).location == "asia-south1"
-      && endswith(google_cloud_scheduler_job.snapshots.http_target[0].uri, "/projects/distributor-forecasting/queries")
-    )
+    condition = alltrue([
+      google_cloud_scheduler_job.snapshots.schedule == "0 2 * * *" && google_cloud_scheduler_job.snapshots.paused,
+      strcontains(jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).query, "interval 30 day"),
+      jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).location == "asia-south1",
+      endswith(google_cloud_scheduler_job.snapshots.http_target[0].uri, "/projects/distributor-forecasting/queries"),
+    ])
     error_message = "The logs are not copied each night, or are copied elsewhere."
   }
 
@@ -172,10 +172,10 @@ run "identities" {
   }
 
   assert {
-    condition = (
-      toset([for one in google_bigquery_dataset_iam_member.grant : one.member if one.dataset_id == "rich_snapshots" && one.role == "roles/bigquery.dataEditor"]) == toset(["serviceAccount:shelfcast-keeper@distributor-forecasting.iam.gserviceaccount.com"])
-      && length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && contains(["roles/bigquery.dataEditor", "roles/bigquery.dataOwner"], one.role)]) == 0
-    )
+    condition = alltrue([
+      toset([for one in google_bigquery_dataset_iam_member.grant : one.member if one.dataset_id == "rich_snapshots" && one.role == "roles/bigquery.dataEditor"]) == toset(["serviceAccount:shelfcast-keeper@distributor-forecasting.iam.gserviceaccount.com"]),
+      length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && contains(["roles/bigquery.dataEditor", "roles/bigquery.dataOwner"], one.role)]) == 0,
+    ])
     error_message = "Somebody may drop or alter the logs, or write the copies of them."
   }
 
