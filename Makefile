@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
+.PHONY: check-settings pin-provider setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -67,6 +67,15 @@ lock:
 	uv pip compile deploy/check/requirements.in --python-version 3.11 --quiet --python-platform linux \
 		--custom-compile-command "make lock" --output-file $(DEPLOY_LOCK)
 
+# Before a plan: `make check-settings VALUES=mine.tfvars` says whether the jobs would refuse its settings.
+check-settings: setup
+	$(BIN)/python -m deploy.check.settings $(VALUES)
+
+# The provider's version and checksums, for whoever plans: commit the file. Needs Terraform's registry.
+pin-provider:
+	terraform -chdir=deploy/terraform providers lock \
+		-platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64 -platform=windows_amd64
+
 # What `make deploy-check` checks with, in an environment of its own: Terraform's stand-in and checkov
 # need older libraries than Shelfcast.
 DEPLOY_LOCK := deploy/check/requirements.lock
@@ -80,7 +89,8 @@ deploy-pages: setup deploy-tools
 	$(BIN)/python -m deploy.check.pages
 
 # Everything under deploy/, with no cloud: `make deploy-check STEPS="fmt image cycle"` for some of it.
-# What a step needs and is not here makes it SKIPPED, aloud; a step that fails makes this fail.
+# What a step needs and is not here makes it SKIPPED, aloud; a step that fails makes this fail, and in CI
+# (CI=true) one that is skipped too, unless SHELFCAST_DEPLOY_MAY_SKIP names it.
 deploy-check: setup deploy-tools
 	$(BIN)/python -m deploy.check $(STEPS)
 

@@ -1,10 +1,16 @@
-"""`make deploy-check`: run the steps, say how each ended, and end with 1 where one failed."""
+"""`make deploy-check`: run the steps, say how each ended, and end with 1 where one failed.
+
+In continuous integration (CI=true) a step that was skipped fails too, unless
+SHELFCAST_DEPLOY_MAY_SKIP names it: SHELFCAST_DEPLOY_MAY_SKIP="image cycle".
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +18,8 @@ from deploy.check import container, terraform, tools
 from deploy.check.steps import STEPS, Failed
 
 State = Literal["PASSED", "FAILED", "SKIPPED"]
+MAY_SKIP = "SHELFCAST_DEPLOY_MAY_SKIP"
+"""Environment variable with the steps that may be skipped in continuous integration."""
 FAILURES = (Failed, terraform.Failed, container.Failed, subprocess.SubprocessError, OSError)
 
 
@@ -48,7 +56,7 @@ def main(*names: str) -> int:
     """Run steps (all, unless some are named) and print a table of them.
 
     Returns:
-        0; 1 where a step failed; 2 where a name is no step's.
+        0; 1 where a step failed, or was skipped where it may not be; 2 where a name is no step's.
     """
     if unknown := set(names) - set(STEPS):
         tools.say(f"no such step: {', '.join(sorted(unknown))}. There are {', '.join(STEPS)}.")
@@ -58,7 +66,21 @@ def main(*names: str) -> int:
     for one in outcomes:
         first = one.text.splitlines()[0] if one.text else ""
         tools.say(f"{one.state:8} {one.name:10} {one.seconds:7.1f} s  {first}")
-    return int(any(one.state == "FAILED" for one in outcomes))
+    if refused := skipped_against_the_rules(outcomes):
+        tools.say(
+            f"not checked: {', '.join(refused)}. In CI that fails, unless {MAY_SKIP} names it."
+        )
+    return int(bool(refused) or any(one.state == "FAILED" for one in outcomes))
+
+
+def skipped_against_the_rules(
+    outcomes: Iterable[Outcome], environment: Mapping[str, str] = os.environ
+) -> list[str]:
+    """Return the steps that were skipped in continuous integration and may not be."""
+    if environment.get("CI", "").lower() not in ("true", "1"):
+        return []
+    allowed = environment.get(MAY_SKIP, "").replace(",", " ").split()
+    return [one.name for one in outcomes if one.state == "SKIPPED" and one.name not in allowed]
 
 
 if __name__ == "__main__":

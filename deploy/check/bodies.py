@@ -2,7 +2,7 @@
 
     python -m deploy.check.bodies deploy/cloudbuild.yaml deploy/requests/retrain.RunJobRequest.json
 
-A file says by its name which message it is: `<what>.<Message>.json`; cloudbuild.yaml is a Build.
+A file says by its name which message it is: `<what>.<Message>.json`; cloudbuild*.yaml is a Build.
 Runs in the environment of `make deploy-tools`.
 """
 
@@ -48,7 +48,7 @@ def message_of(path: Path) -> str:
     Raises:
         ValueError: its name does not say.
     """
-    if path.name == "cloudbuild.yaml":
+    if path.name.startswith("cloudbuild") and path.suffix == ".yaml":
         return "Build"
     parts = path.name.split(".")
     if len(parts) < 3 or parts[-2] not in MODULES:

@@ -130,7 +130,9 @@ def _make_stand_in() -> None:
     if container.exists(STAND_IN_BASE):
         return
     mmdebstrap = tools.program(
-        "mmdebstrap", f"no registry gives {REAL_BASE}, and a stand-in is made with mmdebstrap"
+        "mmdebstrap",
+        f"no registry gives {REAL_BASE}, and a stand-in is made with mmdebstrap: "
+        "apt-get install mmdebstrap",
     )
     packages = "--include=python3,python3-venv,ca-certificates"
     with tempfile.TemporaryDirectory() as folder:

@@ -36,7 +36,12 @@ compares. `terraform output principals` prints your own.
   asks for it.
 - Only `shelfcast-load` writes the raw dataset; only it has the weather key.
 - Monitoring reads models and writes nothing in their bucket but its lease.
-- What reaches the logs needs no role: Cloud Run collects the jobs' output.
+- What reaches Cloud Logging needs no role: Cloud Run collects the jobs' output.
+- Jobs append to the log tables and can neither drop nor alter them (a role of their own,
+  `log_appender`). BigQuery has one permission for every change of rows, so a job could still
+  delete some by DML: the keeper copies the logs each day to a dataset that no job may write.
+- An upgrade that adds columns to a log table is therefore done by whoever owns the project, before
+  the jobs get the new image ([runbook](runbook.md#upgrade)).
 """
 
 DEPLOYMENT_HEAD = """# What there is

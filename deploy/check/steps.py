@@ -17,6 +17,7 @@ DEPLOY = tools.ROOT / "deploy"
 MODULE = DEPLOY / "terraform"
 EXAMPLE = "examples/distributor.tfvars"
 WORKFLOWS = tools.ROOT / ".github" / "workflows"
+CLOUD_BUILDS = tuple(sorted(DEPLOY.glob("cloudbuild*.yaml")))
 REQUESTS = DEPLOY / "requests"
 
 
@@ -56,6 +57,8 @@ def checkov(module: Path = MODULE) -> str:
     counts = re.search(r"Passed checks: (\d+), Failed checks: (\d+).*", said)
     if counts is None or counts.group(1) == "0":
         raise Failed(f"checkov checked nothing:\n{said}")
+    if "Parsing errors" in counts.group():
+        raise Failed(f"checkov could not read a file (LOG_LEVEL=DEBUG names it):\n{said}")
     return counts.group()
 
 
@@ -65,12 +68,13 @@ def hadolint(dockerfile: Path = DEPLOY / "Dockerfile") -> str:
     return dockerfile.name
 
 
-def schemas(cloud_build: Path = DEPLOY / "cloudbuild.yaml", workflows: Path = WORKFLOWS) -> str:
+def schemas(*cloud_builds: Path, workflows: Path = WORKFLOWS) -> str:
     """The schemas of Cloud Build and of GitHub's workflows."""
     program, files = tools.tool("check-jsonschema"), sorted(workflows.glob("*.yml"))
-    _run(program, "--builtin-schema", "vendor.cloudbuild", str(cloud_build))
+    builds = cloud_builds or CLOUD_BUILDS
+    _run(program, "--builtin-schema", "vendor.cloudbuild", *map(str, builds))
     _run(program, "--builtin-schema", "vendor.github-workflows", *map(str, files))
-    return ", ".join(path.name for path in (cloud_build, *files))
+    return ", ".join(path.name for path in (*builds, *files))
 
 
 def zizmor(workflows: Path = WORKFLOWS) -> str:
@@ -82,10 +86,11 @@ def zizmor(workflows: Path = WORKFLOWS) -> str:
     return said.strip().splitlines()[-1]
 
 
-def bodies(requests: Path = REQUESTS, cloud_build: Path = DEPLOY / "cloudbuild.yaml") -> str:
+def bodies(requests: Path = REQUESTS, *cloud_builds: Path) -> str:
     """Request bodies, parsed as the messages that Google's own clients send."""
     said = _run(
-        *(tools.tool("python"), "-m", "deploy.check.bodies", str(cloud_build)),
+        *(tools.tool("python"), "-m", "deploy.check.bodies"),
+        *map(str, cloud_builds or CLOUD_BUILDS),
         *map(str, sorted(_present(requests).glob("*.json"))),
     )
     return said.strip().replace("\n", ", ")
@@ -108,9 +113,17 @@ def cycle() -> str:
     return cycle.check()
 
 
+def settings() -> str:
+    """The settings of the examples, read as the jobs will read them."""
+    from deploy.check import settings as checking
+
+    return checking.check()
+
+
 STEPS: dict[str, Callable[[], str]] = {
     "fmt": fmt,
     "terraform": validate_and_test,
+    "settings": settings,
     "checkov": checkov,
     "hadolint": hadolint,
     "schemas": schemas,

@@ -17,13 +17,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.check import tools
 
 STAND_IN = "SHELFCAST_TERRAFORM_SCHEMA"
 STAND_IN_FOLDER = tools.ROOT.parent / "shared" / "tools" / "terraform-offline"
 PLUGINS = tools.ROOT / ".local" / "terraform-plugins"
-LEFT_OUT = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "*.tfplan")
+LEFT_OUT = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
+NO_STATE = 'terraform {\n  backend "local" {}\n}\n'
+"""Laid over a copy, so that no bucket is asked for a state."""
 START_SECONDS = 60.0
 RUN_SECONDS = 600.0
 
@@ -50,6 +53,18 @@ class Terraform:
         """Run a command in the folder and return how it ended and what it said."""
         return _run(self.folder, self.environment, *arguments)
 
+    def value(self, expression: str, *arguments: str) -> Any:  # noqa: ANN401 - whatever it is
+        """Return the value of an expression, as `terraform console` has it with these arguments.
+
+        Raises:
+            Failed: with what it said.
+        """
+        given = f"jsonencode({expression})\n"
+        ended = _run(self.folder, self.environment, "console", *arguments, given=given)
+        if ended.returncode or not ended.stdout.startswith('"'):
+            raise Failed(f"terraform console {expression}:\n{ended.stdout}{ended.stderr}")
+        return json.loads(json.loads(ended.stdout.replace("$${", "${").replace("%%{", "%{")))
+
     def done(self, *arguments: str) -> str:
         """Run a command that must succeed, and return its stdout.
 
@@ -64,7 +79,7 @@ class Terraform:
 
 @contextlib.contextmanager
 def ready(module: Path, folder: Path) -> Iterator[Terraform]:
-    """Copy a module, init it without its backend, and lend it; a stand-in's server ends with this.
+    """Copy a module, init it without its state, and lend it; a stand-in's server ends with this.
 
     Args:
         module: the folder of the configuration.
@@ -78,6 +93,7 @@ def ready(module: Path, folder: Path) -> Iterator[Terraform]:
     copy = folder / "deploy" / "terraform"
     shutil.copytree(module, copy, ignore=LEFT_OUT)
     shutil.copy(tools.ROOT / "dbt_project.yml", folder)
+    (copy / "backend_override.tf").write_text(NO_STATE)
     environment = _environment()
     refusal = _init(copy, environment)
     if refusal is None:
@@ -117,13 +133,13 @@ def _init(folder: Path, environment: dict[str, str]) -> str | None:
     Raises:
         Failed: it failed for another reason.
     """
-    ended = _run(folder, environment, "init", "-backend=false")
+    ended = _run(folder, environment, "init")
     said = ended.stdout + ended.stderr
     if ended.returncode == 0:
         return None
     if "could not connect to registry" in " ".join(said.split()):
         return said
-    raise Failed(f"terraform init -backend=false:\n{said}")
+    raise Failed(f"terraform init:\n{said}")
 
 
 @contextlib.contextmanager
@@ -167,13 +183,13 @@ def _addresses(server: subprocess.Popen[bytes], file: Path, log: Path) -> str:
 
 
 def _run(
-    folder: Path, environment: dict[str, str], *arguments: str
+    folder: Path, environment: dict[str, str], *arguments: str, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["terraform", *arguments],  # noqa: S607
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,

@@ -7,6 +7,7 @@ locals {
     train   = "Trains, retrains and promotes models."
     load    = "Loads plans and weather: the only one that writes the raw dataset."
     runner  = "Starts the scheduled jobs. It cannot change what they do."
+    keeper  = "Takes a snapshot of the logs each day. It cannot change them."
   }
 
   # Spelled out, so that a plan can show who gets what before the accounts exist.

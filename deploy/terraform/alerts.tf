@@ -47,6 +47,15 @@ locals {
     for name, title in local.runbook_pages : name => "${var.runbook_url}#${replace(lower(title), " ", "-")}"
   }
 
+  # All lines of the run, where one mail stands for many. The run's id stands last, so that it can be filled in.
+  alert_queries = {
+    for name, alert in local.log_alerts : name => join("", [
+      local.log_address,
+      replace(urlencode("jsonPayload.event=\"${alert.event}\" AND jsonPayload.run_id=\""), "+", "%20"),
+      "$${log.extracted_label.run_id}%22?project=${var.project}",
+    ])
+  }
+
   job_names   = sort([for name in keys(local.enabled_jobs) : name])
   job_pattern = "^(${join("|", local.job_names)})$"
   channels    = [for channel in google_monitoring_notification_channel.email : channel.id]
@@ -85,10 +94,10 @@ resource "google_monitoring_alert_policy" "event" {
         [for field, value in each.value.fields : "jsonPayload.${field}=\"${value}\""],
       ))
 
+      # Each combination of labels is an incident and a mail of its own: one a run, however many lines it logs.
       label_extractors = {
-        job     = "EXTRACT(resource.labels.job_name)"
-        run_id  = "EXTRACT(jsonPayload.run_id)"
-        message = "EXTRACT(jsonPayload.message)"
+        job    = "EXTRACT(resource.labels.job_name)"
+        run_id = "EXTRACT(jsonPayload.run_id)"
       }
     }
   }
@@ -104,7 +113,7 @@ resource "google_monitoring_alert_policy" "event" {
   documentation {
     mime_type = "text/markdown"
     subject   = "Shelfcast: ${each.value.title}"
-    content   = "$${log.extracted_label.message}\n\nJob $${log.extracted_label.job}, run $${log.extracted_label.run_id}. What to do: ${local.runbook_links[each.key]}"
+    content   = "Job $${log.extracted_label.job}, run $${log.extracted_label.run_id}. What it logged: ${local.alert_queries[each.key]}\n\nWhat to do: ${local.runbook_links[each.key]}"
 
     links {
       display_name = "Runbook"
@@ -178,7 +187,7 @@ resource "google_monitoring_alert_policy" "not_started" {
     condition_matched_log {
       filter = join(" AND ", [
         "resource.type=\"cloud_scheduler_job\"",
-        "resource.labels.job_id=~\"^${var.name}-(${join("|", local.job_names)})$\"",
+        "resource.labels.job_id=~\"^${var.name}-(${join("|", concat(local.job_names, ["snapshots"]))})$\"",
         "severity>=ERROR",
       ])
       label_extractors = { schedule = "EXTRACT(resource.labels.job_id)" }

@@ -8,6 +8,7 @@ locals {
       "bigquerystorage.googleapis.com",
       "cloudscheduler.googleapis.com",
       "iam.googleapis.com",
+      "iamcredentials.googleapis.com", # people borrow the jobs' accounts (docs/run-from-a-laptop.md)
       "logging.googleapis.com",
       "monitoring.googleapis.com",
       "run.googleapis.com",
@@ -16,7 +17,7 @@ locals {
     length(local.secrets) > 0 || var.mlflow != null ? ["secretmanager.googleapis.com"] : [],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.cloud_build ? ["cloudbuild.googleapis.com"] : [],
-    var.github == null ? [] : ["iamcredentials.googleapis.com", "sts.googleapis.com"],
+    var.github == null ? [] : ["sts.googleapis.com"],
   )
 }
 

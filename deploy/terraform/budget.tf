@@ -1,11 +1,19 @@
-resource "google_billing_budget" "month" {
+# The API knows projects by number: an id would be a change in every plan.
+data "google_project" "this" {
   count = var.budget == null ? 0 : 1
+
+  project_id = var.project
+}
+
+resource "google_billing_budget" "month" {
+  provider = google.billing
+  count    = var.budget == null ? 0 : 1
 
   billing_account = var.budget.billing_account
   display_name    = "Shelfcast ${var.name}"
 
   budget_filter {
-    projects        = ["projects/${var.project}"]
+    projects        = ["projects/${data.google_project.this[0].number}"]
     calendar_period = "MONTH"
   }
 
@@ -31,7 +39,8 @@ resource "google_billing_budget" "month" {
   }
 
   all_updates_rule {
-    monitoring_notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+    # Five at most; who administers the billing account is told anyway.
+    monitoring_notification_channels = slice(local.channels, 0, min(5, length(local.channels)))
     disable_default_iam_recipients   = false
   }
 

@@ -105,6 +105,22 @@ resource "google_cloud_run_v2_job" "job" {
       condition     = length(each.value.args) > 0
       error_message = "The stage of '${each.key}' has no args: a stage of your own says what `shelfcast` does."
     }
+
+    # Of what the stage ends up with: a stage that gives one of the two keeps the default of the other.
+    precondition {
+      condition     = each.value.memory_gib <= 4 * each.value.cpu && each.value.memory_gib >= each.value.cpu / 2
+      error_message = "'${each.key}' would have ${each.value.cpu} vCPU with ${each.value.memory_gib} GiB, which Cloud Run refuses: at least half a GiB and at most 4 GiB a vCPU. Set cpu and memory_gib together."
+    }
+
+    precondition {
+      condition     = try(each.value.args[0], "") != "load-inbox" || try(local.settings.use_cases[each.value.use_case].sources.promotions.inbox, "") != ""
+      error_message = "'${each.key}' would fail each night: ${coalesce(each.value.use_case, "it")} has no inbox. Set settings.use_cases.<use case>.sources.promotions.inbox to \"gs://${local.staging_bucket}/inbox\"."
+    }
+
+    precondition {
+      condition     = try(each.value.args[0], "") != "fetch-weather" || try(local.settings.use_cases[each.value.use_case].sources.weather.fetch.service, "none") != "none"
+      error_message = "'${each.key}' would fail each night: ${coalesce(each.value.use_case, "it")} fetches no weather. Set settings.use_cases.<use case>.sources.weather.fetch.service to \"open_meteo\"."
+    }
   }
 
   depends_on = [google_project_service.api, google_bigquery_dataset_iam_member.grant, google_storage_bucket_iam_member.grant, google_secret_manager_secret_iam_member.grant]

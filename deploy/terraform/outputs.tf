@@ -48,6 +48,7 @@ output "datasets" {
   value = merge(
     { for key, text in local.datasets : "${var.project}.${var.dataset}_${key}" => text },
     { for name in local.published_datasets : "${var.project}.${name}" => "Marts that the settings publish." },
+    { "${var.project}.${local.snapshots_dataset}" = google_bigquery_dataset.snapshots.description },
   )
 }
 
@@ -77,10 +78,13 @@ output "commands" {
 }
 
 output "move_image" {
-  description = "Moves every job to an image: the newest, or an earlier one to roll back. Set IMAGE to NAME@sha256:…."
-  value = join("\n", [for name in local.job_names :
-    "gcloud run jobs update ${name} --project ${var.project} --region ${var.region} --image \"$IMAGE\""
-  ])
+  description = "Moves every job to an image: the newest, or an earlier one to roll back. Set IMAGE to NAME@sha256:…. The tag `live` keeps it from the clean-up."
+  value = join("\n", concat(
+    ["gcloud artifacts docker tags add \"$IMAGE\" ${local.image_name}:live --project ${var.project}"],
+    [for name in local.job_names :
+      "gcloud run jobs update ${name} --project ${var.project} --region ${var.region} --image \"$IMAGE\""
+    ],
+  ))
 }
 
 output "laptop_environment" {
@@ -108,14 +112,14 @@ output "principals" {
   description = "Every principal, exactly what it may do, on what, and why. The grants are made of these lines."
   value = [
     for grant in concat(
-      [for one in local.project_grants : merge(one, { on = "project ${var.project}" })],
-      [for one in local.dataset_grants : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.dataset}" }],
-      [for one in local.source_grants : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.project}.${one.dataset}" }],
+      [for one in local.project_granted : merge(one, { on = "project ${var.project}" })],
+      [for one in local.dataset_granted : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.dataset}" }],
+      [for one in local.source_granted : { member = one.member, role = one.role, why = one.why, on = "dataset ${one.project}.${one.dataset}" }],
       [for one in local.bucket_grants : {
         member = one.member, role = one.role, why = one.why
         on     = "bucket ${one.bucket == "models" ? local.models_bucket : local.staging_bucket}${one.condition == null ? "" : ", ${one.condition.title}"}"
       }],
-      [for one in local.job_grants : { member = one.member, role = one.role, why = one.why, on = "job ${one.job}" }],
+      [for one in local.job_granted : { member = one.member, role = one.role, why = one.why, on = "job ${one.job}" }],
       [for one in local.secret_grants : { member = one.member, role = one.role, why = one.why, on = "secret ${one.secret}" }],
       [for one in local.repository_grants : { member = one.member, role = one.role, why = one.why, on = "repository of the image" }],
       [for one in local.mlflow_grants : { member = one.member, role = one.role, why = one.why, on = one.on }],

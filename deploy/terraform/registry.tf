@@ -1,4 +1,6 @@
-# The image's repository. Tags cannot move; untagged images go after two weeks, the last ten stay.
+# The image's repository. Images go after a month; the last ten stay, and the one that the jobs run (`live`).
+# Tags may move, because a repository of immutable tags deletes no tagged image, and every image has one:
+# what runs is named by digest, so that a tag that moves changes no job.
 
 resource "google_artifact_registry_repository" "images" {
   project                = var.project
@@ -9,7 +11,7 @@ resource "google_artifact_registry_repository" "images" {
   cleanup_policy_dry_run = false
 
   docker_config {
-    immutable_tags = true
+    immutable_tags = false
   }
 
   cleanup_policies {
@@ -22,12 +24,22 @@ resource "google_artifact_registry_repository" "images" {
   }
 
   cleanup_policies {
-    id     = "delete-old-untagged"
+    id     = "keep-what-runs"
+    action = "KEEP"
+
+    condition {
+      tag_state    = "TAGGED"
+      tag_prefixes = ["live"]
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-after-a-month"
     action = "DELETE"
 
     condition {
-      tag_state  = "UNTAGGED"
-      older_than = "1209600s"
+      tag_state  = "ANY"
+      older_than = "2592000s"
     }
   }
 

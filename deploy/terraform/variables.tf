@@ -71,6 +71,17 @@ variable "staging_days" {
   }
 }
 
+variable "snapshot_days" {
+  description = "Days that the daily snapshot of each log table is kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.snapshot_days >= 8 && floor(var.snapshot_days) == var.snapshot_days
+    error_message = "snapshot_days: a whole number of days, at least 8: seven days back BigQuery shows by itself."
+  }
+}
+
 variable "kept_model_generations" {
   description = "Earlier generations of an object in the models bucket that stay restorable for 90 days."
   type        = number
@@ -177,9 +188,8 @@ variable "use_cases" {
     condition = alltrue(flatten([for one in values(var.use_cases) : [for stage in values(one.stages) : [
       contains([1, 2, 4, 6, 8], coalesce(stage.cpu, 1)),
       coalesce(stage.memory_gib, 1) >= 1 && coalesce(stage.memory_gib, 1) <= 32,
-      stage.cpu == null || stage.memory_gib == null || try(stage.memory_gib <= 4 * stage.cpu && stage.memory_gib >= stage.cpu / 2, false),
     ]]]))
-    error_message = "use_cases.<name>.stages.<stage>: cpu is 1, 2, 4, 6 or 8; memory_gib is 1 to 32, at least half a GiB and at most 4 GiB a cpu."
+    error_message = "use_cases.<name>.stages.<stage>: cpu is 1, 2, 4, 6 or 8; memory_gib is 1 to 32."
   }
 
   validation {
@@ -199,8 +209,8 @@ variable "use_cases" {
 
 variable "settings" {
   description = <<-EOT
-    What differs from `vars:` of dbt_project.yml, in its keys. Of a use case that is known there, each
-    key replaces its own; `alerts` and `retraining` key by key. time_zone comes from the variable.
+    What differs from `vars:` of dbt_project.yml, in its keys, laid over them key by key (README.md of the
+    project, "Settings and environment"). time_zone comes from the variable of that name.
     Thresholds are here: { use_cases = { sku_weekly = { alerts = { wape = 0.6 } } } }.
   EOT
   type        = any
@@ -208,7 +218,7 @@ variable "settings" {
 }
 
 variable "source_datasets" {
-  description = "Datasets outside of this deployment that the settings name as sources; the jobs may read them."
+  description = "Datasets outside of this deployment that the settings name as sources; the jobs and the analysts may read them."
   type        = set(object({ project = string, dataset = string }))
   default     = []
 }
@@ -300,8 +310,8 @@ variable "maximum_bytes_billed" {
 }
 
 variable "budget" {
-  description = "A monthly budget with mails at 50, 90 and 100 %, and where 100 % is forecast. Null: none; it needs rights on the billing account."
-  type        = object({ billing_account = string, amount = number, currency = optional(string, "USD") })
+  description = "A monthly budget with mails at 50, 90 and 100 %, and where 100 % is forecast. Null: none; it needs rights on the billing account. currency: of the billing account, which refuses another; null: that one."
+  type        = object({ billing_account = string, amount = number, currency = optional(string) })
   default     = null
 
   validation {
@@ -311,18 +321,18 @@ variable "budget" {
 }
 
 variable "github" {
-  description = "Lets a GitHub repository's workflow push images and move the jobs to them, without a key. Null: nobody."
-  type        = object({ repository = string, branch = optional(string, "main") })
+  description = "Lets a GitHub repository's workflow push images and move the jobs to them, without a key. Null: nobody. repository_id: `gh api repos/OWNER/NAME --jq .id`; a name can change hands, its number cannot."
+  type        = object({ repository = string, repository_id = string, branch = optional(string, "main") })
   default     = null
 
   validation {
-    condition     = var.github == null || can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.github.repository))
-    error_message = "github.repository: owner/name."
+    condition     = var.github == null || can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+ [0-9]+$", "${var.github.repository} ${var.github.repository_id}"))
+    error_message = "github: repository is owner/name, repository_id its number (`gh api repos/OWNER/NAME --jq .id`)."
   }
 }
 
 variable "cloud_build" {
-  description = "Lets Cloud Build push images and move the jobs to them, as an account of this deployment (../cloudbuild.yaml)."
+  description = "Lets Cloud Build push images and move the jobs to them, as two accounts of this deployment (../cloudbuild.yaml, ../cloudbuild-deploy.yaml)."
   type        = bool
   default     = false
 }

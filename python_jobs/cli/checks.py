@@ -109,21 +109,28 @@ def _show_overdue(context: RunContext, grace: timedelta) -> None:
 @click.command()
 @click.option("--go-live", is_flag=True, help="What must hold before the schedules are enabled.")
 @click.option("--prod", is_flag=True, help="Try on a real project what no emulator shows: cents.")
+@click.option("--settings", "settings_alone", is_flag=True, help="The settings alone; no cloud.")
 @click.pass_context
-def doctor(ctx: click.Context, go_live: bool, prod: bool) -> None:
+def doctor(ctx: click.Context, go_live: bool, prod: bool, settings_alone: bool) -> None:
     """Say what is missing and how to fix it; exit 1 if anything is.
 
     \b
     Example:
       shelfcast doctor
+      shelfcast doctor --settings
       shelfcast --target prod doctor --prod
       shelfcast --target prod doctor --go-live
     """
     from python_jobs.checks.check import print_checks
     from python_jobs.checks.doctor import examine
 
-    if go_live and prod:
-        raise SettingsError("doctor: --go-live or --prod, one at a time.")
+    if go_live + prod + settings_alone > 1:
+        raise SettingsError("doctor: --go-live, --prod or --settings, one at a time.")
+    if settings_alone:
+        from python_jobs.checks import settings_check
+
+        click.echo(settings_check.examine())
+        return
     named = ctx.obj["use_case"]
     if prod:
         from python_jobs.checks import first_contact

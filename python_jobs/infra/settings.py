@@ -1,9 +1,9 @@
-"""Reads the settings: `vars:` of dbt_project.yml, or a deployment's own file instead.
+"""Reads the settings: `vars:` of dbt_project.yml, with a deployment's own laid over them.
 
 SQL and Python read the same keys. The defaults stand once, under `use_case_defaults`,
 `source_defaults` and `regressor_defaults`; a key that is not there is refused by name. A
-deployment's own settings are a file named by SHELFCAST_SETTINGS: its top-level keys replace those
-of `vars:`, for dbt too.
+deployment's own settings are a file named by SHELFCAST_SETTINGS, laid over `vars:` key by key
+(`overlay`), for dbt too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from python_jobs.infra.connection import Connection, connection
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import Event, warn
+from python_jobs.infra.overlay import settings_over
 from python_jobs.infra.use_case import (
     Alerts,
     Frozen,
@@ -151,8 +152,8 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
 
     Args:
         project: folder of dbt_project.yml.
-        environment: SHELFCAST_SETTINGS may name a file whose keys replace those of `vars:`, or be
-            such settings itself, as a JSON object.
+        environment: SHELFCAST_SETTINGS may name a file that is laid over `vars:`, or be such
+            settings itself, as a JSON object.
 
     Raises:
         SettingsError: a file cannot be read, a key is unknown or missing, a value is not allowed;
@@ -160,11 +161,12 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     """
     variables = _read_yaml(project / "dbt_project.yml").get("vars", {})
     own = environment.get("SHELFCAST_SETTINGS", "")
-    dbt_vars = _own_settings(own) if own else {}
-    unknown = [key for key in dbt_vars if key not in variables]
+    given = _own_settings(own) if own else {}
+    unknown = [key for key in given if key not in variables]
     if unknown:
         where = INLINE if _is_inline(own) else own
         raise SettingsError(f"{where}: {_unknown_key('', unknown[0], list(variables))}")
+    dbt_vars = settings_over(variables, given)
     variables = {**variables, **dbt_vars}
     faults = _no_mappings({name: variables.get(name) for name in MAPPINGS})
     faults = faults or _no_mappings(
@@ -194,7 +196,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
 def _section(
     name: str, model: type[SectionT], variables: dict[str, Any], faults: list[str]
 ) -> SectionT | None:
-    """A mapping of `vars:` that has all its keys; the file that replaces it names each again."""
+    """A mapping of `vars:` that has all its keys."""
     given = variables[name]
     n_faults = len(faults)
     _merge(name, given, dict.fromkeys(model.model_fields, REQUIRED), faults)

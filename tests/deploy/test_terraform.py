@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -14,13 +15,17 @@ import click
 import pytest
 
 from deploy.check import pages
+from deploy.check.settings import settings_of
 from deploy.check.terraform import Terraform
+from python_jobs.checks.settings_check import examine
 from python_jobs.cli.app import main
+from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import Event
 from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
-from tests.support.datasets import datasets_read, datasets_written
+from tests.support import googlesql
+from tests.support.datasets import PREFIX, datasets_read, datasets_written, manifest
 from tests.support.site import ROOT
 
 EXAMPLE = "examples/distributor.tfvars"
@@ -92,6 +97,20 @@ def test_the_settings_of_a_job_are_sound_and_of_its_time_zone(applied: Applied):
             "22:00",
         )
         assert settings.dbt_vars["publish"]["distributor_forecasts_weekly"].startswith("rich.")
+
+
+def test_settings_are_laid_over_as_python_does_it(applied: Applied):
+    own = {
+        "schedule": {"weekday": "wednesday", "time": "22:00"},
+        "alerts": {"wape": 0.7, "periods": 2},
+        "retraining": {"max_series": 50},
+        "sources": {"promotions": {"inbox": "gs://distributor-forecasting-staging/inbox"}},
+    }
+    laid_over = load_settings(
+        ROOT, {"SHELFCAST_SETTINGS": json.dumps({"use_cases": {"sku_weekly": own}})}
+    )
+    for job in applied.resources["google_cloud_run_v2_job"]:
+        assert load_settings(ROOT, variables_of(job)).use_cases == laid_over.use_cases
 
 
 def test_a_variable_of_a_job_is_one_that_people_can_look_up(applied: Applied):
@@ -187,11 +206,12 @@ def test_an_account_may_do_what_its_stages_do_and_write_nothing_else(
 ):
     """Beside the logs, which every job writes, and what the settings publish."""
     granted = {
-        (one["dataset_id"], one["role"].rpartition(".")[2])
+        (one["dataset_id"], re.split(r"[./]", one["role"])[-1])
         for one in applied.resources["google_bigquery_dataset_iam_member"]
         if one["member"].startswith(f"serviceAccount:shelfcast-{account}@")
     }
-    writable = {name.removeprefix("rich_") for name, role in granted if role == "dataEditor"}
+    writes = {"dataEditor", "shelfcast_log_appender"}
+    writable = {name.removeprefix("rich_") for name, role in granted if role in writes}
     readable = writable | {name.removeprefix("rich_") for name, _ in granted}
     written = set().union(*(datasets_written(one) for one in selectors))
     read = set().union(*(datasets_read(one) for one in selectors))
@@ -214,3 +234,59 @@ def test_every_variable_of_the_example_is_one(terraform: Terraform):
         declared |= set(re.findall(r'^variable "(\w+)"', path.read_text(), re.MULTILINE))
     given = set(re.findall(r"^(\w+) +=", (terraform.folder / EXAMPLE).read_text(), re.MULTILINE))
     assert given and given <= declared
+
+
+def test_a_budget_is_made_with_a_project_that_pays_for_the_call():
+    """With a person's own credentials the Billing Budgets API answers 403 without one."""
+    text = (ROOT / "deploy" / "terraform" / "versions.tf").read_text()
+    billing = re.search(r'alias +=  *"billing"(.*?)\n}', text, re.DOTALL)
+    assert billing is not None
+    assert re.search(r"user_project_override += true", billing[1])
+    assert re.search(r"billing_project += var\.project", billing[1])
+    assert "google.billing" in (ROOT / "deploy" / "terraform" / "budget.tf").read_text()
+
+
+def test_wrong_settings_are_found_before_a_plan(terraform: Terraform, tmp_path: Path):
+    """Terraform plans them; the jobs would refuse to start."""
+    values = tmp_path / "wrong.tfvars"
+    example = (terraform.folder / EXAMPLE).read_text()
+    values.write_text(example.replace("max_series = 50", "max_serie = 50"))
+    assert values.read_text() != example
+    with pytest.raises(SettingsError, match="unknown key 'max_serie'"):
+        examine({"SHELFCAST_SETTINGS": settings_of(terraform, values)})
+    assert "settings of sku_weekly are sound" in examine(
+        {"SHELFCAST_SETTINGS": settings_of(terraform, terraform.folder / EXAMPLE)}
+    )
+
+
+def test_a_mart_is_a_table(applied: Applied):
+    """Planners may read the marts alone: a view over another dataset is closed to them."""
+    planners = {
+        one["dataset_id"].removeprefix("rich_")
+        for one in applied.resources["google_bigquery_dataset_iam_member"]
+        if one["member"] == "group:planners@distributor.example"
+    }
+    assert planners == {"marts", "rich"}
+    models = [one for one in manifest()["nodes"].values() if one["resource_type"] == "model"]
+    marts = [one for one in models if one["schema"] == f"{PREFIX}_marts"]
+    assert len(marts) > 15
+    assert [one["name"] for one in marts if one["config"]["materialized"] == "view"] == []
+
+
+def test_the_copy_of_the_logs_is_sound_sql(applied: Applied):
+    """The script, and the statement that it makes for one table."""
+    (schedule,) = (
+        one
+        for one in applied.resources["google_cloud_scheduler_job"]
+        if one["name"] == "shelfcast-snapshots"
+    )
+    script = json.loads(base64.b64decode(schedule["http_target"][0]["body"]))["query"]
+    googlesql.parse(script)
+    made = re.search(r"execute immediate (.*?);", script, re.DOTALL)
+    assert made is not None
+    expression = made[1].replace("log.table_name", "'forecast_log'")
+    expression = expression.replace("current_date()", "date '2026-11-30'")
+    ((statement,),) = googlesql.execute(f"select {expression} as statement")[1]
+    googlesql.parse(statement)
+    assert "`distributor-forecasting.rich_snapshots.forecast_log_20261130`" in statement
+    assert "clone `distributor-forecasting.rich_logs.forecast_log`" in " ".join(statement.split())

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from python_jobs.cli.app import main
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.settings import (
     Connection,
@@ -63,7 +65,7 @@ def test_a_mistake_in_the_variable_is_named(text, fault):
         load_settings(ROOT, {"SHELFCAST_SETTINGS": text})
 
 
-def test_a_deployments_file_replaces_whole_keys_and_reaches_dbt(load, use_cases):
+def test_a_use_case_that_says_its_grain_is_whole_and_reaches_dbt(load, use_cases):
     use_cases["sku_weekly"]["horizon"] = 6
     settings = load({"use_cases": use_cases})
     assert settings.use_case("sku_weekly").horizon == 6
@@ -331,6 +333,37 @@ def test_a_variable_of_the_connection_that_does_not_fit_is_named(connect, enviro
     assert "default factory" not in str(error.value)
 
 
+def test_a_use_case_without_a_grain_is_laid_over_the_projects_key_by_key(load, use_cases):
+    change = {
+        "horizon": 6,
+        "regressors": {"temperature_c": None},
+        "sources": {
+            "promotions": {"inbox": "gs://plans/inbox"},
+            "sales": {"columns": {"price": "p"}},
+        },
+    }
+    settings = load({"use_cases": {"sku_weekly": change}})
+    expected = use_cases["sku_weekly"]
+    expected["horizon"] = 6
+    del expected["regressors"]["temperature_c"]
+    expected["sources"]["promotions"]["inbox"] = "gs://plans/inbox"
+    expected["sources"]["sales"]["columns"]["price"] = "p"
+    assert settings.dbt_vars == {"use_cases": {"sku_weekly": expected}}
+    assert settings.use_case(None).sources.promotions.inbox == "gs://plans/inbox"
+
+
+def test_a_new_use_case_without_a_grain_is_told_so(load):
+    with pytest.raises(SettingsError, match=r"use_cases\.mine: 'grain' is missing"):
+        load({"use_cases": {"mine": {"horizon": 6}}})
+
+
+def test_one_price_of_a_deployment_leaves_the_others(load):
+    own = load_settings(ROOT, {}).prices
+    settings = load({"prices": {"bigquery_tib": 0}})
+    assert settings.prices == own.model_copy(update={"bigquery_tib": 0})
+    assert settings.dbt_vars["prices"].keys() == own.model_dump().keys()
+
+
 def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
     settings = load({"job_size": {"vcpu": 4, "memory_gib": 8.5}})
     assert (settings.job_size.vcpu, settings.job_size.memory_gib) == (4, 8.5)
@@ -340,7 +373,7 @@ def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"job_size": {"vcpu": 4}}, "job_size: 'memory_gib' is missing"),
+        ({"job_size": {"memory_gib": None}}, "job_size: 'memory_gib' is missing"),
         ({"job_size": {"vcpu": 0, "memory_gib": 4}}, "job_size.vcpu: Input should be greater"),
         ({"job_size": {"vcpu": "4", "memory_gib": 4}}, "job_size.vcpu: Input should be a valid"),
         (
@@ -349,8 +382,7 @@ def test_prices_and_the_size_of_the_job_may_be_a_deployments_own(load):
         ),
         (
             {"prices": {"bigquery_tb": 5, "vcpu_second": 0, "gib_second": 0}},
-            "prices: unknown key 'bigquery_tb' (did you mean 'bigquery_tib'?); prices: "
-            "'bigquery_tib' is missing",
+            "prices: unknown key 'bigquery_tb' (did you mean 'bigquery_tib'?)",
         ),
     ],
 )
@@ -449,3 +481,23 @@ def test_a_day_has_defaults_of_its_own_where_it_differs(load, use_cases):
     assert (one.alerts.wape, one.alerts.periods, one.alerts.min_scored) == (0.5, 5, 4)
     assert (one.retraining.periods, one.retraining.margin) == (28, 0.05)
     assert one.min_segment_rows == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ("{}", 0, "settings of sku_weekly are sound"),
+        ('{"use_cases": {"sku_weekly": {"alerts": {"wap": 1}}}}', 2, "unknown key 'wap'"),
+        ('{"use_cases": {"sku_weekly": {"families": ["profet"]}}}', 2, "profet"),
+        ('{"use_cases": {}}', 2, "no use case is set"),
+    ],
+)
+def test_the_doctor_looks_at_the_settings_alone(monkeypatch, given, code, said):
+    for name in [name for name in os.environ if name.startswith("SHELFCAST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SHELFCAST_PROJECT_DIR", str(ROOT))
+    monkeypatch.setenv("SHELFCAST_TARGET", "prod")
+    monkeypatch.setenv("SHELFCAST_SETTINGS", given)
+    result = CliRunner().invoke(main, ["doctor", "--settings"])
+    assert result.exit_code == code, result.output
+    assert said in result.output

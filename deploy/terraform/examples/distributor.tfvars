@@ -36,6 +36,8 @@ settings = {
       schedule   = { weekday = "wednesday", time = "22:00" }
       alerts     = { wape = 0.7, periods = 2 }
       retraining = { max_series = 50 }
+      # What load_plans reads: a folder of the staging bucket. The rest of the source stays as it is.
+      sources = { promotions = { inbox = "gs://distributor-forecasting-staging/inbox" } }
     }
   }
 }

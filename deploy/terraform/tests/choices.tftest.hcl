@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "the_first_apply_has_no_image_and_no_job" {
   command = plan
 
@@ -38,6 +42,7 @@ run "a_forecast_at_another_time_in_another_zone" {
 
   variables {
     time_zone = "Asia/Kolkata"
+    use_cases = { sku_weekly = { suffix = "" } }
     settings  = { use_cases = { sku_weekly = { schedule = { weekday = "monday", time = "06:30" } } } }
   }
 
@@ -52,11 +57,58 @@ run "a_forecast_at_another_time_in_another_zone" {
   }
 }
 
+run "settings_are_laid_over_key_by_key" {
+  command = plan
+
+  variables {
+    settings = { use_cases = { sku_weekly = {
+      regressors = { temperature_c = null }
+      sources    = { weather = { fetch = { variables = { rain_mm = "rain_sum" } } }, promotions = { no_row_means = "unknown" } }
+    } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+  }
+
+  assert {
+    condition = (
+      local.settings.use_cases.sku_weekly.sources.promotions.no_row_means == "unknown"
+      && local.settings.use_cases.sku_weekly.sources.promotions.columns.promo_share == "1"
+      && local.settings.use_cases.sku_weekly.sources.weather.fetch.variables.rain_mm == "rain_sum"
+      && local.settings.use_cases.sku_weekly.sources.weather.columns.temperature_c == "temperature_c"
+    )
+    error_message = "A key of a source replaced the whole source."
+  }
+
+  assert {
+    condition     = keys(local.settings.use_cases.sku_weekly.regressors) == ["holiday_share", "log_price_ratio", "promo_share"]
+    error_message = "Null does not take a key away."
+  }
+}
+
+run "a_use_case_that_says_its_grain_is_whole" {
+  command = plan
+
+  variables {
+    settings  = { use_cases = { sku_weekly = { grain = "day", horizon = 7 } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+  }
+
+  assert {
+    condition     = keys(local.settings.use_cases.sku_weekly) == ["grain", "horizon", "schedule", "time_zone"]
+    error_message = "The project's use case of the same name shines through."
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.schedule["predict-weekly"].schedule == "0 6 * * *"
+    error_message = "A daily use case has the schedule of a weekly one."
+  }
+}
+
 run "a_forecast_every_day" {
   command = plan
 
   variables {
-    settings = { use_cases = { sku_weekly = { schedule = { weekday = "daily", time = "05:00" } } } }
+    use_cases = { sku_weekly = { suffix = "" } }
+    settings  = { use_cases = { sku_weekly = { schedule = { weekday = "daily", time = "05:00" } } } }
   }
 
   assert {
@@ -155,6 +207,7 @@ run "the_weather_key_waits_for_its_value" {
   variables {
     weather_key = true
     use_cases   = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+    settings    = { use_cases = { sku_weekly = { sources = { weather = { fetch = { service = "open_meteo" } } } } } }
   }
 
   assert {
@@ -170,6 +223,7 @@ run "the_weather_key_goes_to_the_loader_alone" {
     weather_key         = true
     weather_key_version = "3"
     use_cases           = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+    settings            = { use_cases = { sku_weekly = { sources = { weather = { fetch = { service = "open_meteo" } } } } } }
   }
 
   assert {
@@ -192,17 +246,31 @@ run "a_deployer_without_a_key" {
   command = apply
 
   variables {
-    github = { repository = "distributor/forecasting" }
+    github = { repository = "distributor/forecasting", repository_id = "123456789" }
   }
 
   assert {
-    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository == \"distributor/forecasting\" && assertion.ref == \"refs/heads/main\""
+    condition     = google_iam_workload_identity_pool_provider.github[0].attribute_condition == "assertion.repository_id == \"123456789\" && assertion.ref == \"refs/heads/main\""
     error_message = "Other repositories or branches may deploy."
   }
 
   assert {
     condition     = toset([for one in google_cloud_run_v2_job_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.developer"]) && toset([for one in google_project_iam_member.grant : one.role if strcontains(one.member, "shelfcast-deployer@")]) == toset(["roles/run.viewer"])
-    error_message = "The deployer may do more than push images and move jobs."
+    error_message = "The deployer may do more than move jobs."
+  }
+
+  assert {
+    condition = alltrue([for name, environment in { builder = "image", deployer = "production" } :
+      endswith(google_service_account_iam_member.github[name].member, "/attribute.environment/${environment}")
+    ])
+    error_message = "A build without a reviewer may act as the deployer."
+  }
+
+  assert {
+    condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-builder@")]) == toset([
+      "roles/artifactregistry.writer on repository of the image",
+    ])
+    error_message = "Who builds may do more than push images."
   }
 }
 
@@ -222,14 +290,22 @@ run "cloud_build_deploys_and_reads_no_plan" {
     condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-deployer@") && !startswith(one.on, "job ") && !startswith(one.on, "account ")]) == toset([
       "roles/run.viewer on project distributor-forecasting",
       "roles/logging.logWriter on project distributor-forecasting",
-      "roles/storage.objectViewer on bucket distributor-forecasting-staging, builds-only",
       "roles/artifactregistry.writer on repository of the image",
     ])
-    error_message = "A build may do more, or less, than read its source, log, push and move jobs."
+    error_message = "A deployment may do more, or less, than log, tag the image and move jobs."
   }
 
   assert {
-    condition     = one([for one in google_storage_bucket_iam_member.grant : one.condition[0].expression if strcontains(one.member, "shelfcast-deployer@")]) == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/builds/\")"
+    condition = toset([for one in output.principals : "${one.may} on ${one.on}" if strcontains(one.who, "shelfcast-builder@")]) == toset([
+      "roles/logging.logWriter on project distributor-forecasting",
+      "roles/storage.objectViewer on bucket distributor-forecasting-staging, builds-only",
+      "roles/artifactregistry.writer on repository of the image",
+    ])
+    error_message = "A build may do more, or less, than read its source, log and push."
+  }
+
+  assert {
+    condition     = one([for one in google_storage_bucket_iam_member.grant : one.condition[0].expression if strcontains(one.member, "shelfcast-builder@")]) == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/builds/\")"
     error_message = "A build may read the plans."
   }
 }
@@ -238,12 +314,33 @@ run "a_budget" {
   command = plan
 
   variables {
-    budget = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+    budget              = { billing_account = "012345-6789AB-CDEF01", amount = 50 }
+    notification_emails = ["a@b.example", "c@b.example", "d@b.example", "e@b.example", "f@b.example", "g@b.example"]
+  }
+
+  override_data {
+    target = data.google_project.this[0]
+    values = { number = "123456789012" }
   }
 
   assert {
     condition     = google_billing_budget.month[0].amount[0].specified_amount[0].units == "50" && length(google_billing_budget.month[0].threshold_rules) == 4
     error_message = "The budget is another."
+  }
+
+  assert {
+    condition     = google_billing_budget.month[0].budget_filter[0].projects == toset(["projects/123456789012"])
+    error_message = "The budget names its project by id: each plan would show a change."
+  }
+
+  assert {
+    condition     = var.budget.currency == null
+    error_message = "The budget has a currency that the billing account may not have."
+  }
+
+  assert {
+    condition     = length(google_billing_budget.month[0].all_updates_rule[0].monitoring_notification_channels) == 5
+    error_message = "A budget tells six channels, and may tell five."
   }
 }
 
@@ -287,8 +384,35 @@ run "sources_elsewhere_are_only_read" {
   }
 
   assert {
-    condition     = length(google_bigquery_dataset_iam_member.source) == 4 && alltrue([for one in google_bigquery_dataset_iam_member.source : one.role == "roles/bigquery.dataViewer"])
+    condition     = contains([for one in google_bigquery_dataset_iam_member.source : one.member], "group:analysts@distributor.example")
+    error_message = "Analysts cannot follow a number to a source elsewhere: its staging view is closed to them."
+  }
+
+  assert {
+    condition     = length(google_bigquery_dataset_iam_member.source) == 5 && alltrue([for one in google_bigquery_dataset_iam_member.source : one.role == "roles/bigquery.dataViewer"])
     error_message = "The jobs may not read a source, or may write it."
+  }
+}
+
+run "one_person_is_everything" {
+  command = apply
+
+  variables {
+    planners        = ["user:one@distributor.example"]
+    analysts        = ["user:one@distributor.example"]
+    operators       = ["user:one@distributor.example"]
+    uploaders       = ["user:one@distributor.example"]
+    source_datasets = [{ project = "distributor-erp", dataset = "sales" }]
+  }
+
+  assert {
+    condition     = length([for one in output.principals : one if one.who == "user:one@distributor.example" && one.on == "dataset rich_marts"]) == 1
+    error_message = "A planner who is an analyst reads the marts twice, or not at all."
+  }
+
+  assert {
+    condition     = one([for one in output.principals : one.why if one.who == "user:one@distributor.example" && one.on == "dataset rich_marts"]) == "reads the marts; follows a number from the mart to its source"
+    error_message = "A grant for two reasons does not say both."
   }
 }
 

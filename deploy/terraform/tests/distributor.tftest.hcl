@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "deployment" {
   command = plan
 
@@ -36,8 +40,25 @@ run "deployment" {
   }
 
   assert {
-    condition     = google_artifact_registry_repository.images.repository_id == "forecasting" && google_artifact_registry_repository.images.docker_config[0].immutable_tags
-    error_message = "The image's repository has another name, or tags that can move."
+    condition     = google_artifact_registry_repository.images.repository_id == "forecasting"
+    error_message = "The image's repository has another name."
+  }
+
+  assert {
+    condition = alltrue([
+      [for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_state if one.action == "DELETE"] == ["ANY"],
+      google_artifact_registry_repository.images.docker_config[0].immutable_tags == false,
+      google_artifact_registry_repository.images.cleanup_policy_dry_run == false,
+    ])
+    error_message = "The clean-up deletes nothing: every image has a tag."
+  }
+
+  assert {
+    condition = alltrue([
+      one(flatten([for one in google_artifact_registry_repository.images.cleanup_policies : one.condition[0].tag_prefixes if one.id == "keep-what-runs"])) == "live",
+      strcontains(output.move_image, "tags add \"$IMAGE\" asia-south1-docker.pkg.dev/distributor-forecasting/forecasting/shelfcast:live"),
+    ])
+    error_message = "The clean-up may delete the image that the jobs run."
   }
 
   assert {
@@ -46,7 +67,7 @@ run "deployment" {
   }
 
   assert {
-    condition     = length(google_billing_budget.month) == 0 && length(google_cloud_run_v2_service.mlflow) == 0 && length(google_service_account.deployer) == 0
+    condition     = length(google_billing_budget.month) == 0 && length(google_cloud_run_v2_service.mlflow) == 0 && length(google_service_account.delivery) == 0
     error_message = "Something that costs while idle, or that nobody asked for, is on by default."
   }
 }
@@ -72,6 +93,21 @@ run "schedules" {
   assert {
     condition     = alltrue([for one in google_cloud_scheduler_job.schedule : one.time_zone == "Europe/Moscow" && one.paused])
     error_message = "A schedule has another time zone, or is not made paused."
+  }
+
+  assert {
+    condition = alltrue([
+      google_cloud_scheduler_job.snapshots.schedule == "0 2 * * *" && google_cloud_scheduler_job.snapshots.paused,
+      strcontains(jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).query, "interval 30 day"),
+      jsondecode(base64decode(google_cloud_scheduler_job.snapshots.http_target[0].body)).location == "asia-south1",
+      endswith(google_cloud_scheduler_job.snapshots.http_target[0].uri, "/projects/distributor-forecasting/queries"),
+    ])
+    error_message = "The logs are not copied each night, or are copied elsewhere."
+  }
+
+  assert {
+    condition     = alltrue([for one in google_monitoring_alert_policy.not_started.conditions : strcontains(one.condition_matched_log[0].filter, "|snapshots)$")])
+    error_message = "Nobody hears of a snapshot that fails."
   }
 
   assert {
@@ -131,8 +167,28 @@ run "identities" {
   }
 
   assert {
-    condition     = length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && one.role == "roles/bigquery.dataEditor" && strcontains(one.member, "shelfcast-predict@")]) == 1
-    error_message = "The predict account cannot write rich_logs."
+    condition     = length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && endswith(one.role, "/roles/shelfcast_log_appender") && strcontains(one.member, "shelfcast-predict@")]) == 1
+    error_message = "The predict account cannot append to rich_logs."
+  }
+
+  assert {
+    condition = alltrue([
+      toset([for one in google_bigquery_dataset_iam_member.grant : one.member if one.dataset_id == "rich_snapshots" && one.role == "roles/bigquery.dataEditor"]) == toset(["serviceAccount:shelfcast-keeper@distributor-forecasting.iam.gserviceaccount.com"]),
+      length([for one in google_bigquery_dataset_iam_member.grant : one if one.dataset_id == "rich_logs" && contains(["roles/bigquery.dataEditor", "roles/bigquery.dataOwner"], one.role)]) == 0,
+    ])
+    error_message = "Somebody may drop or alter the logs, or write the copies of them."
+  }
+
+  assert {
+    condition = length([
+      for one in google_project_iam_custom_role.log_appender.permissions : one if strcontains(one, "delete") || endswith(one, ".update")
+    ]) == 0 && contains(google_project_iam_custom_role.log_appender.permissions, "bigquery.tables.updateData")
+    error_message = "Who appends to the logs may drop or alter them, or cannot append."
+  }
+
+  assert {
+    condition     = alltrue([for one in google_storage_bucket_iam_member.grant : try(one.condition[0].expression, "") == "resource.name.startsWith(\"projects/_/buckets/distributor-forecasting-staging/objects/inbox/\")" if one.member == "group:planners@distributor.example"])
+    error_message = "Uploaders may write beside the inbox: weather that is believed, or sources of builds."
   }
 
   assert {
@@ -144,9 +200,27 @@ run "identities" {
     condition = alltrue([
       for one in google_project_iam_member.grant : contains([
         "roles/bigquery.jobUser", "roles/bigquery.readSessionUser", "roles/logging.viewer", "roles/monitoring.viewer",
+        "roles/run.viewer", "roles/cloudscheduler.viewer",
       ], one.role)
     ])
     error_message = "A role on the whole project that belongs on a dataset, a bucket or a job."
+  }
+
+  assert {
+    condition = alltrue([for member in ["group:planners@distributor.example", "group:analysts@distributor.example"] :
+      toset([for one in google_project_iam_member.grant : one.role if one.member == member]) == toset(["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"])
+    ])
+    error_message = "Somebody may read tables and cannot fetch a result of more than one page."
+  }
+
+  assert {
+    condition     = toset([for one in google_project_iam_member.grant : one.role if one.member == "group:forecast-operators@distributor.example"]) == toset(["roles/logging.viewer", "roles/monitoring.viewer", "roles/run.viewer", "roles/cloudscheduler.viewer"])
+    error_message = "Operators cannot list the executions or the schedules that the runbook asks them to look at."
+  }
+
+  assert {
+    condition     = contains(keys(google_project_service.api), "iamcredentials.googleapis.com")
+    error_message = "Nobody can borrow an account of the jobs: its API is off."
   }
 
   assert {
@@ -201,5 +275,10 @@ run "limits" {
   assert {
     condition     = alltrue([for policy in google_monitoring_alert_policy.event : policy.alert_strategy[0].notification_rate_limit[0].period == "3600s" && length(policy.notification_channels) == 1])
     error_message = "A log-based alert has no rate limit, or tells nobody."
+  }
+
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.event : toset(keys(policy.conditions[0].condition_matched_log[0].label_extractors)) == toset(["job", "run_id"])])
+    error_message = "An alert mails once a line and not once a run."
   }
 }

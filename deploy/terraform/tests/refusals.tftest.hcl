@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "billing"
+}
+
 run "a_project_number" {
   command         = plan
   expect_failures = [var.project]
@@ -76,9 +80,17 @@ run "three_processors" {
 
 run "more_memory_than_the_processors_carry" {
   command         = plan
-  expect_failures = [var.use_cases]
+  expect_failures = [google_cloud_run_v2_job.job]
   variables {
     use_cases = { sku_weekly = { suffix = "", stages = { train = { cpu = 1, memory_gib = 8 } } } }
+  }
+}
+
+run "more_memory_than_the_default_processors_carry" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { predict = { memory_gib = 16 } } } }
   }
 }
 
@@ -135,6 +147,30 @@ run "a_stage_that_does_nothing" {
   expect_failures = [google_cloud_run_v2_job.job]
   variables {
     use_cases = { sku_weekly = { suffix = "", stages = { mine = { job = "mine" } } } }
+  }
+}
+
+run "a_loader_of_plans_without_an_inbox" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    settings = {}
+  }
+}
+
+run "a_loader_of_weather_that_fetches_none" {
+  command         = plan
+  expect_failures = [google_cloud_run_v2_job.job]
+  variables {
+    use_cases = { sku_weekly = { suffix = "", stages = { fetch_weather = { enabled = true } } } }
+  }
+}
+
+run "a_repository_without_its_number" {
+  command         = plan
+  expect_failures = [var.github]
+  variables {
+    github = { repository = "distributor/forecasting", repository_id = "distributor/forecasting" }
   }
 }
 
