@@ -83,7 +83,7 @@ def test_so_is_json_in_the_variable(text, fault):
         load_settings(ROOT, {"SHELFCAST_SETTINGS": text})
 
 
-@pytest.mark.parametrize("path", ["a\0b", "/dev/zero", "/", "x" * 5000])
+@pytest.mark.parametrize("path", ["a\0b", "/dev/zero", "/", "x" * 300])
 def test_a_path_that_is_none_is_refused(path):
     with pytest.raises(SettingsError, match=r"is no path|longer than|cannot be read"):
         load_settings(ROOT, {"SHELFCAST_SETTINGS": path})
