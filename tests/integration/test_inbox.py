@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_loaded_is_refused_with_a_reason_and_the_others_go
 def test_a_file_in_another_encoding_costs_itself_and_the_run_goes_on(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    drop(site, "excel.csv", HEADER.replace("unit", "магазин").encode("cp1251") + b"N1\n")
+    drop(site, "excel.csv", HEADER.replace("unit", "магазин").encode("cp1251") + b"N1,,,,,,,,\n")
     drop(site, "plan.csv", PLAN)
     with heard(caplog):
         receive_plans(site.context())
