@@ -254,15 +254,20 @@ def make_holidays(
 @click.command()
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV even on a terminal.")
+@click.option("--write", is_flag=True, help="Run a statement that is no query: it may change data.")
 @click.pass_context
-def sql(ctx: click.Context, statement: str, as_csv: bool) -> None:
+def sql(ctx: click.Context, statement: str, as_csv: bool, write: bool) -> None:
     """Run a query; a model's or a source's name in braces is its table.
 
     \b
     Example:
       shelfcast sql "select * from {accuracy_by_target_date} where run_kind = 'issued'"
     """
+    from python_jobs.data.statements import require_query
+
     with command_context(ctx) as context:
+        if not write:
+            require_query(context.warehouse, statement)
         frame = context.warehouse.read(statement)
     show(frame, as_csv=as_csv)
 

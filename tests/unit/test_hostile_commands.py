@@ -6,10 +6,13 @@ import io
 import json
 
 import click
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from python_jobs.cli.app import main
+from python_jobs.cli.terminal import defused
+from python_jobs.data.statements import looks_like_query
 from python_jobs.infra import logs
 from python_jobs.infra.connection import connection
 from python_jobs.infra.errors import SettingsError
@@ -186,3 +189,70 @@ def test_and_one_line_with_its_traceback_in_the_debug_log_for_people(broken, mon
     assert line.endswith(f"This is a fault of Shelfcast; its traceback is in {path}.")
     assert "unforeseen KeyError" in line
     assert "Traceback (most recent call last):" in path.read_text()
+
+
+# Queries and what is exported
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select 1",
+        " -- a comment; and more\n# another\n/* a third; */ SELECT ';' as a",
+        "with a as (select 1) select * from a;",
+        "((select 1) union all (select 2))",
+        "from {forecasts} |> limit 1",
+        """select '''a;b''', "it's; so", r'\\;', `a;b` from x""",
+    ],
+)
+def test_a_query_is_known_as_one(statement):
+    assert looks_like_query(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop table {forecast_log}",
+        "delete from {forecast_log} where true",
+        "insert into a select 1",
+        "create or replace table a as select 1",
+        "merge a using b on true when matched then delete",
+        "truncate table a",
+        "export data options (uri='gs://a/*') as select 1",
+        "call a.b()",
+        "begin select 1; end",
+        "select 1; drop table a",
+        "select 1 /* ; */ ; drop table a --",
+        "select 'a\\'; drop table x --'; drop table a",
+        "declare a int64; select a",
+        "-- select\ndrop table a",
+        "selected",
+        "",
+    ],
+)
+def test_any_other_statement_is_none(statement):
+    assert not looks_like_query(statement)
+
+
+def test_formulas_in_exported_cells_are_texts():
+    frame = pd.DataFrame(
+        {
+            "=name": ["=cmd|' /C calc'!A0", "@sum", "+1 (916) 555", "-2", "+3.5e4", "-x"],
+            "n": [-1, 2, 3, 4, 5, 6],
+            "other": ["a=b", None, "\tx", "\rx", "N1|retail", ""],
+        }
+    )
+    text = defused(frame).to_csv(index=False)
+    assert text.splitlines()[0] == "'=name,n,other"
+    assert defused(frame).iloc[:, 0].tolist() == [
+        *("'=cmd|' /C calc'!A0", "'@sum", "'+1 (916) 555", "-2", "+3.5e4", "'-x"),
+    ]
+    assert defused(frame)["other"].fillna("-").tolist() == [
+        "a=b",
+        "-",
+        "'\tx",
+        "'\rx",
+        "N1|retail",
+        "",
+    ]
+    assert defused(frame)["n"].tolist() == frame["n"].tolist()
