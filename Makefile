@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: check-settings pin-provider setup demo report test test-unit lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
+.PHONY: setup demo report test test-unit faults check-settings pin-provider lint lint-types lint-sql format docs lock clean deploy-tools deploy-pages deploy-check
 
 setup: $(READY) profiles.yml
 
@@ -31,6 +31,12 @@ test: setup lint
 # At every save: what needs no emulator, in a minute.
 test-unit: setup
 	$(BIN)/python -m pytest tests/unit tests/emulators -m unit -n auto --maxprocesses 4
+
+# Hostile inputs by the thousand, each in a process of its own with bounded time and memory; fails
+# where one ends in a traceback or never. `make faults SEED=2` tries others.
+SEED ?= 1
+faults: setup
+	$(BIN)/python -m tests.faults.hostile --seed $(SEED)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from python_jobs.cli import checks, data, local, models, report, runs, use_cases
+from python_jobs.cli.options import TEXT
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError, ShelfcastError
 from python_jobs.infra.foreign import in_words
@@ -73,12 +74,31 @@ class Shelfcast(click.Group):
             ctx.exit(2 if isinstance(foreseen, SettingsError) else 1)
 
 
+def _some_processes(_ctx: click.Context, _parameter: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("0 processes fit no model; -1: one a core.")
+    return value
+
+
 @click.group(cls=Shelfcast, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--target", envvar="SHELFCAST_TARGET", default="local", help="Target of profiles.yml."
+    "--target",
+    type=TEXT,
+    envvar="SHELFCAST_TARGET",
+    default="local",
+    help="Target of profiles.yml.",
 )
-@click.option("--use-case", envvar="SHELFCAST_USE_CASE", help="Needed where several are set.")
-@click.option("--jobs", "n_jobs", default=-1, help="Processes for local models; -1: one a core.")
+@click.option(
+    "--use-case", type=TEXT, envvar="SHELFCAST_USE_CASE", help="Needed where several are set."
+)
+@click.option(
+    "--jobs",
+    "n_jobs",
+    type=click.IntRange(-1, 1024),
+    callback=_some_processes,
+    default=-1,
+    help="Processes for local models; -1: one a core.",
+)
 @click.pass_context
 def main(ctx: click.Context, target: str, use_case: str | None, n_jobs: int) -> None:
     """Retail forecasts on BigQuery, on Google Cloud or on a laptop.

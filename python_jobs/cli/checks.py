@@ -52,10 +52,21 @@ def check_future(
         check_gate(context.warehouse, run)
 
 
+MOST_HOURS = 24 * 366
+
+
+def _is_finite(_ctx: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse hours that a clock cannot be moved by; click lets nan through any range."""
+    if not value <= MOST_HOURS:
+        raise click.BadParameter(f"{value} is no number of hours from 0 to {MOST_HOURS}.")
+    return value
+
+
 @click.command("check-runs")
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
+    callback=_is_finite,
     default=4.0,
     help="Hours after its start before a forecast counts as overdue; default: 4.",
 )

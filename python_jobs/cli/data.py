@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_jobs.cli.context import command_context
-from python_jobs.cli.options import DATE, dry_run_option
+from python_jobs.cli.options import DATE, TEXT, YEAR, dry_run_option
 from python_jobs.cli.terminal import show
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError, ShelfcastError
@@ -59,6 +59,7 @@ def _values_of_parts(given: Sequence[str], use_case: UseCase) -> dict[str, list[
 @click.option(
     "--covers-only",
     metavar="PART=NAME,…",
+    type=TEXT,
     multiple=True,
     help="Promotions: the units or channels that this plan is about, as unit=N1,N2; else all.",
 )
@@ -94,6 +95,10 @@ def load(
 
     if (covers_from is None) != (covers_to is None):
         raise click.UsageError("--covers-from and --covers-to go together.")
+    if covers_from and covers_to and covers_from > covers_to:
+        raise click.UsageError(
+            f"--covers-from {covers_from:%Y-%m-%d} is after --covers-to {covers_to:%Y-%m-%d}."
+        )
     if covers_only and covers_from is None:
         raise click.UsageError("--covers-only goes with --covers-from and --covers-to.")
     with command_context(ctx) as context:
@@ -209,9 +214,11 @@ def fetch_weather(ctx: click.Context, dry_run: bool) -> None:
 
 
 @click.command("make-holidays")
-@click.option("--country", "more", multiple=True, help="Another country or part: DE, US-CA.")
-@click.option("--from", "first", type=int, help="First year; default: seven years ago.")
-@click.option("--to", "last", type=int, help="Last year; default: four years ahead.")
+@click.option(
+    "--country", "more", type=TEXT, multiple=True, help="Another country or part: DE, US-CA."
+)
+@click.option("--from", "first", type=YEAR, help="First year; default: seven years ago.")
+@click.option("--to", "last", type=YEAR, help="Last year; default: four years ahead.")
 @dry_run_option("Say what would be made, and write nothing.")
 def make_holidays(
     more: tuple[str, ...], first: int | None, last: int | None, dry_run: bool
@@ -247,15 +254,20 @@ def make_holidays(
 @click.command()
 @click.argument("statement")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV even on a terminal.")
+@click.option("--write", is_flag=True, help="Run a statement that is no query: it may change data.")
 @click.pass_context
-def sql(ctx: click.Context, statement: str, as_csv: bool) -> None:
+def sql(ctx: click.Context, statement: str, as_csv: bool, write: bool) -> None:
     """Run a query; a model's or a source's name in braces is its table.
 
     \b
     Example:
       shelfcast sql "select * from {accuracy_by_target_date} where run_kind = 'issued'"
     """
+    from python_jobs.data.statements import require_query
+
     with command_context(ctx) as context:
+        if not write:
+            require_query(context.warehouse, statement)
         frame = context.warehouse.read(statement)
     show(frame, as_csv=as_csv)
 

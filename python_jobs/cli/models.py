@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_jobs.cli.context import command_context
-from python_jobs.cli.options import dry_run_option, one_series_option
+from python_jobs.cli.options import TEXT, dry_run_option, one_series_option
 from python_jobs.cli.terminal import print_table, show
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--series", default="*", help="Globs over series_id.")
+@click.option("--series", type=TEXT, default="*", help="Globs over series_id.")
 @click.pass_context
 def list_models(ctx: click.Context, series: str) -> None:
     """List model versions and what became of them.
@@ -112,7 +112,9 @@ def _print_history(found: History) -> None:
 
 @models.command("promote")
 @one_series_option
-@click.option("--model-version", required=True, help="As `shelfcast models show` lists it.")
+@click.option(
+    "--model-version", type=TEXT, required=True, help="As `shelfcast models show` lists it."
+)
 @dry_run_option("Check, and say what would be done.")
 @click.pass_context
 def promote_model(ctx: click.Context, /, series: str, model_version: str, dry_run: bool) -> None:
@@ -154,8 +156,12 @@ def _versions(context: RunContext, dry_run: bool) -> Versions:
 @models.command("export")
 @one_series_option
 @click.option("--format", "_", type=click.Choice(["prophet"]), required=True, help="What to write.")
-@click.option("--model-name", help="The model's family; default: the use case's champion.")
-@click.option("--model-version", help="The model's version; default: the one that serves.")
+@click.option(
+    "--model-name", type=TEXT, help="The model's family; default: the use case's champion."
+)
+@click.option(
+    "--model-version", type=TEXT, help="The model's version; default: the one that serves."
+)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="default: stdout")
 @click.pass_context
 def export_model(

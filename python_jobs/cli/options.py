@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,16 +13,51 @@ if TYPE_CHECKING:
     from python_jobs.infra.run import Run
     from python_jobs.runs.context import RunContext
 
-DATE = click.DateTime(["%Y-%m-%d"])
-INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+class _Day(click.DateTime):
+    """A day or an instant that dates before and after it can be reckoned from."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read it. Years that no data are of are refused."""
+        found: datetime = super().convert(value, param, ctx)
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            self.fail(f"{value} is not of the years {FIRST_YEAR} to {LAST_YEAR}.", param, ctx)
+        return found
+
+
+class _Text(click.types.StringParamType):
+    """A text; an option that stands in its place is a value that was forgotten."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Refuse what begins as an option does."""
+        text: str = super().convert(value, param, ctx)
+        if text.startswith("--"):
+            self.fail(f"{text!r} looks like an option: the value is missing.", param, ctx)
+        if "\0" in text:
+            self.fail("a text holds no NUL.", param, ctx)
+        return text
+
+
+DATE = _Day(["%Y-%m-%d"])
+INSTANT = _Day(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+TEXT = _Text()
+YEAR = click.IntRange(FIRST_YEAR, LAST_YEAR)
+EVERY = click.IntRange(1, 1000)
+N_ORIGINS = click.IntRange(1, 1000)
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 series_option = click.option(
-    "--series", default="", help="Only these: globs over series_id ('N1|retail|*')."
+    "--series", type=TEXT, default="", help="Only these: globs over series_id ('N1|retail|*')."
 )
 one_series_option = click.option(
-    "--series", required=True, help="One whole series_id, such as 'N1|retail|A17'."
+    "--series", type=TEXT, required=True, help="One whole series_id, such as 'N1|retail|A17'."
 )
 
 
@@ -36,13 +71,21 @@ def dry_run_option(
 def _in_zone(
     ctx: click.Context, _parameter: click.Parameter, value: datetime | None
 ) -> datetime | None:
-    """Read a local time as an instant, in the time zone of the command's use case."""
+    """Read a local time as an instant, in the time zone of the command's use case.
+
+    Raises:
+        click.BadParameter: it lies in the future, where nothing is known yet; what was put in
+            service as of then would hold back all that is put in service until then.
+    """
     if value is None:
         return None
     from python_jobs.infra.settings import load_settings, project_dir
 
     use_case = load_settings(project_dir()).use_case(ctx.obj["use_case"])
-    return value.replace(tzinfo=use_case.zone)
+    instant = value.replace(tzinfo=use_case.zone)
+    if instant > datetime.now(UTC):
+        raise click.BadParameter(f"{value} ({use_case.time_zone}) lies in the future.")
+    return instant
 
 
 as_of_option = click.option(
@@ -57,7 +100,9 @@ as_of_option = click.option(
 
 def resume_options(command: AnyCommand) -> AnyCommand:
     """Declare the options of a run that a crash or another container may continue."""
-    run_id = click.option("--run-id", help="Go on with this run: crashed, or begun elsewhere.")
+    run_id = click.option(
+        "--run-id", type=TEXT, help="Go on with this run: crashed, or begun elsewhere."
+    )
     take_over = click.option(
         "--take-over", is_flag=True, help="Take the lease of a run that crashed."
     )
@@ -71,10 +116,15 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     @series_option
-    @click.option("--series-table", default="", help="Only those in project.dataset.table.")
+    @click.option(
+        "--series-table", type=TEXT, default="", help="Only those in project.dataset.table."
+    )
     @resume_options
     @click.option(
-        "--cluster", envvar="SHELFCAST_CLUSTER", help="Fit and predict on dask://host:port."
+        "--cluster",
+        type=TEXT,
+        envvar="SHELFCAST_CLUSTER",
+        help="Fit and predict on dask://host:port.",
     )
     @dry_run_option()
     @wraps(command)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from python_jobs.cli.context import command_context
-from python_jobs.cli.options import series_option
+from python_jobs.cli.options import TEXT, series_option
 from python_jobs.infra import logs
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import Event
@@ -22,7 +22,9 @@ from python_jobs.infra.logs import Event
     help="The file; default: report.html.",
 )
 @click.option(
-    "--horizon-step", type=int, help="Step of the charts by period; default: that of the alerts."
+    "--horizon-step",
+    type=click.IntRange(1, 1000),
+    help="Step of the charts by period; default: that of the alerts.",
 )
 @series_option
 @click.pass_context
@@ -53,7 +55,9 @@ def report(ctx: click.Context, out: Path, horizon_step: int | None, series: str)
 
 
 @click.command("looker-links")
-@click.option("--template", default="", help="Id of a Looker Studio report to copy; empty: blank.")
+@click.option(
+    "--template", type=TEXT, default="", help="Id of a Looker Studio report to copy; empty: blank."
+)
 @click.pass_context
 def looker_links(ctx: click.Context, template: str) -> None:
     """Print one URL a page: each opens a new Looker Studio report over that page's mart.

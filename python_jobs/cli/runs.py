@@ -14,6 +14,9 @@ import click
 from python_jobs.cli.context import command_context
 from python_jobs.cli.options import (
     DATE,
+    EVERY,
+    N_ORIGINS,
+    TEXT,
     AnyCommand,
     as_of_option,
     describe,
@@ -138,8 +141,8 @@ def train(
 
 @click.command()
 @run_options
-@click.option("--origins", "n_origins", default=3, type=click.IntRange(1), help="Past origins.")
-@click.option("--every", default=4, type=click.IntRange(1), help="Take every n-th of them only.")
+@click.option("--origins", "n_origins", default=3, type=N_ORIGINS, help="Past origins.")
+@click.option("--every", default=4, type=EVERY, help="Take every n-th of them only.")
 @as_of_option
 @click.pass_context
 def tune(
@@ -196,7 +199,7 @@ def predict(ctx: click.Context, /, options: RunOptions, dry_run: bool) -> None:
 
 
 @click.command("what-if")
-@click.option("--scenario", required=True, help="Its name in the table of scenarios.")
+@click.option("--scenario", type=TEXT, required=True, help="Its name in the table of scenarios.")
 @series_option
 @dry_run_option("Answer, and write nothing.")
 @click.pass_context
@@ -226,7 +229,7 @@ def what_if(ctx: click.Context, scenario: str, series: str, dry_run: bool) -> No
 @run_options
 @click.option("--from", "first", type=DATE, required=True, help="First day of the schedule.")
 @click.option("--to", "last", type=DATE, required=True, help="Last day of the schedule.")
-@click.option("--every", default=1, help="Take every n-th origin only.")
+@click.option("--every", default=1, type=EVERY, help="Take every n-th origin only.")
 @click.option("--as-issued", is_flag=True, help="Publish them as if issued then.")
 @click.pass_context
 def replay(
@@ -258,8 +261,10 @@ def replay(
 
 @click.command()
 @run_options
-@click.option("--origins", "n_origins", default=12, help="How many origins, counted back.")
-@click.option("--every", default=1, help="Take every n-th origin only.")
+@click.option(
+    "--origins", "n_origins", default=12, type=N_ORIGINS, help="How many origins, counted back."
+)
+@click.option("--every", default=1, type=EVERY, help="Take every n-th origin only.")
 @click.option("--to", "last", type=DATE, help="Last day that may be scored; default: yesterday.")
 @click.pass_context
 def backtest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from python_jobs.runs.context import Progress as OnProgress
+
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 @contextmanager
@@ -65,9 +68,25 @@ def show(
         as_csv: CSV on a terminal too.
     """
     if as_csv or not sys.stdout.isatty():
-        frame.to_csv(sys.stdout, index=False)
+        defused(frame).to_csv(sys.stdout, index=False)
     else:
         print_table(frame, title, formats)
+
+
+def defused(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose texts a spreadsheet shows and does not run.
+
+    A text that begins as a formula does (`=`, `+`, `-`, `@`, a tab, a carriage return) gets an
+    apostrophe before it, but a number stays one.
+    """
+    named = frame.rename(columns=lambda name: _defused(str(name)))
+    return named.map(lambda value: _defused(value) if isinstance(value, str) else value)
+
+
+def _defused(text: str) -> str:
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    return text if NUMBER.fullmatch(text) else f"'{text}"
 
 
 def print_table(

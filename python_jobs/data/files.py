@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -20,6 +21,23 @@ ENOUGH = 0.9
 
 NULL_TEXTS = ("", "NA", "NULL", "null")
 
+MOST_COLUMNS = 1000
+LONGEST_COLUMN_NAME = 300
+"""Characters; BigQuery's own limit."""
+
+EXACT_DIGITS = 15
+"""Digits of a whole number that a FLOAT certainly keeps."""
+
+OTHER_KINDS = {
+    b"\x1f\x8b": "compressed with gzip: its name must end in .gz",
+    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
+    b"PAR1": "a Parquet file: its name must end in .parquet",
+    b"\xff\xfe": "UTF-16: save it as UTF-8",
+    b"\xfe\xff": "UTF-16: save it as UTF-8",
+}
+"""What a file that should be CSV is, by its first bytes."""
+
 
 def read_bytes(uri: str, connection: Connection) -> bytes:
     """Read a file.
@@ -32,7 +50,14 @@ def read_bytes(uri: str, connection: Connection) -> bytes:
             client = Client(project=connection.project or "shelfcast")
             content: bytes = Blob.from_uri(uri, client).download_as_bytes()
             return content
-        return Path(uri).read_bytes()
+        path = Path(uri)
+        if path.is_char_device() or path.is_block_device():
+            raise ShelfcastError(f"{uri} is a device, not a file.")
+        return path.read_bytes()
+    except ShelfcastError:
+        raise
+    except ValueError as error:
+        raise ShelfcastError(f"{uri!r} is no path: {error}.") from error
     except OSError as error:
         raise ShelfcastError(f"{uri} cannot be read: {error.strerror or error}.") from error
     except Exception as error:  # the client's errors share no base class
@@ -52,18 +77,13 @@ def parse(uri: str, content: bytes, *, may_be_empty: bool = False) -> pd.DataFra
             no rows.
     """
     try:
-        if uri.removesuffix(".gz").endswith(".parquet"):
-            table = pq.read_table(io.BytesIO(content))
-        else:
-            table = _read_csv(uri, content)
-        _check_names(uri, table.column_names)
-        texts = as_texts(table)
+        texts = as_texts(_table(uri, content))
     except UnicodeDecodeError as error:
         raise ShelfcastError(
             f"{uri} is not UTF-8 (byte {error.start} of the header). Save it as UTF-8."
         ) from error
     except (pa.ArrowException, OSError) as error:
-        raise ShelfcastError(f"{uri} cannot be parsed: {error}") from error
+        raise ShelfcastError(f"{uri} cannot be parsed: {_without_rows(error)}") from error
     if texts.empty and not may_be_empty:
         raise ShelfcastError(f"{uri} holds no rows.")
     return texts
@@ -75,24 +95,55 @@ def as_texts(table: pa.Table) -> pd.DataFrame:
     return texts.rename(columns={name: _column_name(name) for name in texts})
 
 
+def _table(uri: str, content: bytes) -> pa.Table:
+    """The rows of a file whose columns can be a table's."""
+    if not uri.removesuffix(".gz").endswith(".parquet"):
+        return _read_csv(uri, content)
+    file = pq.ParquetFile(io.BytesIO(content))
+    _check_names(uri, file.schema_arrow.names)
+    nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
+    if nested:
+        raise ShelfcastError(
+            f"{uri}: {first_few(nested)} holds lists or records, and a column holds one value a "
+            "row. Write each value as a column of its own."
+        )
+    return file.read()
+
+
+def _without_rows(error: Exception) -> str:
+    """What a parser says, without the row that it quotes: it may be anything."""
+    text = re.sub(r"(Expected \d+ columns?, got \d+).*", r"\1", str(error), flags=re.DOTALL)
+    return text.split("\n", maxsplit=1)[0][:300]
+
+
 def _check_names(uri: str, names: list[str]) -> None:
-    """Refuse a header that names a column twice."""
-    twice = sorted({name for name in names if names.count(name) > 1})
+    """Refuse a header of too many columns, of names that are none, and of one that stands twice."""
+    if len(names) > MOST_COLUMNS:
+        raise ShelfcastError(f"{uri} has {len(names)} columns; at most {MOST_COLUMNS} are loaded.")
+    cleaned = [_column_name(name).lower() for name in names]
+    unnamed = [str(at) for at, name in enumerate(cleaned, 1) if not name.strip("_")]
+    if unnamed:
+        raise ShelfcastError(f"{uri}: column {first_few(unnamed)} has no name.")
+    twice = sorted({name for name in cleaned if cleaned.count(name) > 1})
     if twice:
-        raise ShelfcastError(f"{uri}: two columns are called {first_few(twice)}. Rename one.")
+        raise ShelfcastError(
+            f"{uri}: two columns are called {first_few(twice)} in BigQuery. Rename one."
+        )
+    if long := [name[:40] for name in cleaned if len(name) > LONGEST_COLUMN_NAME]:
+        raise ShelfcastError(
+            f"{uri}: the name of the column {long[0]}… has more than {LONGEST_COLUMN_NAME} "
+            "characters."
+        )
 
 
 def _read_csv(uri: str, content: bytes) -> pa.Table:
-    stream = pa.BufferReader(content)
-    source = pa.CompressedInputStream(stream, "gzip") if uri.endswith(".gz") else stream
-    first = pa.csv.open_csv(
-        pa.CompressedInputStream(pa.BufferReader(content), "gzip")
-        if uri.endswith(".gz")
-        else pa.BufferReader(content)
-    )
-    columns = first.schema.names
+    for first_bytes, what in OTHER_KINDS.items():
+        if content.startswith(first_bytes) and not uri.endswith(".gz"):
+            raise ShelfcastError(f"{uri} is {what}.")
+    columns = pa.csv.open_csv(_stream(uri, content)).schema.names
+    _check_names(uri, columns)
     return pa.csv.read_csv(
-        source,
+        _stream(uri, content),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             null_values=list(NULL_TEXTS),
@@ -100,6 +151,11 @@ def _read_csv(uri: str, content: bytes) -> pa.Table:
             quoted_strings_can_be_null=False,
         ),
     )
+
+
+def _stream(uri: str, content: bytes) -> pa.NativeFile:
+    stream = pa.BufferReader(content)
+    return pa.CompressedInputStream(stream, "gzip") if uri.endswith(".gz") else stream
 
 
 def _column_name(name: str) -> str:
@@ -115,6 +171,8 @@ def column_type(values: pd.Series) -> str:
     if present.str.fullmatch(r"0\d+").any():
         return "STRING"  # an article number keeps its leading zeros
     for type_ in ("INTEGER", "FLOAT", "BOOLEAN", "DATE", "TIMESTAMP"):
+        if type_ == "FLOAT" and present.str.fullmatch(rf"[+-]?\d{{{EXACT_DIGITS + 1},}}").any():
+            return "STRING"  # a number of many digits keeps them all
         if convert(present, type_).notna().mean() >= ENOUGH:
             return type_
     return "STRING"
@@ -122,14 +180,25 @@ def column_type(values: pd.Series) -> str:
 
 def convert(texts: pd.Series, type_: str) -> pd.Series:
     """Parse texts; null where one does not parse."""
-    if type_ in ("INTEGER", "FLOAT"):
-        numbers = pd.to_numeric(texts, errors="coerce")
-        return numbers if type_ == "FLOAT" else numbers.where(texts.str.fullmatch(r"[+-]?\d+"))
+    if type_ == "INTEGER":
+        return pd.Series([_whole(text) for text in texts], index=texts.index, dtype="Int64")
+    if type_ == "FLOAT":
+        numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
+        return numbers.where(np.isfinite(numbers))
     if type_ == "BOOLEAN":
         return texts.str.lower().map({"true": True, "false": False})
     if type_ == "DATE":
         dates = pd.to_datetime(texts, errors="coerce", format="%Y-%m-%d")
         return dates.dt.date.where(dates.notna(), None)
     if type_ == "TIMESTAMP":
-        return pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+        instants = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
+        return instants.dt.floor("us")  # what BigQuery keeps
     return texts
+
+
+def _whole(text: object) -> int | None:
+    """The whole number that a text is, where BigQuery can hold it."""
+    if not isinstance(text, str) or not re.fullmatch(r"[+-]?[0-9]{1,30}", text):
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None

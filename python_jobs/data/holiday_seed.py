@@ -85,28 +85,47 @@ def read_seed(path: Path) -> list[Holiday]:
     """Read the seed; no file is no rows. A file without `source` is all people's own.
 
     Raises:
-        SettingsError: it lacks a column, or rows lack a date, a name or a country (counted).
+        SettingsError: it cannot be read, it lacks a column, or rows lack a date, a name or a
+            country (counted).
     """
     if not path.is_file():
         return []
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+    reader = _reader(path)
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
         raise SettingsError(
             f"{path}: {', '.join(missing)} missing. Its columns are {', '.join(COLUMNS)}."
         )
     rows, wrong = [], []
-    for row in reader:
-        try:
-            rows.append(_holiday(row))
-        except ValueError as error:
-            wrong.append(f"line {reader.line_num}: {error}")
+    try:
+        for row in reader:
+            try:
+                rows.append(_holiday(row))
+            except ValueError as error:
+                wrong.append(f"line {reader.line_num}: {str(error)[:200]}")
+    except csv.Error as error:
+        raise SettingsError(f"{path}, after line {reader.line_num}: {error}.") from error
     if wrong:
         raise SettingsError(
             f"{path}: {len(wrong)} of {len(rows) + len(wrong)} rows are no holiday "
             f"({first_few(wrong)}). Each has a date (YYYY-MM-DD), a name and a country."
         )
     return rows
+
+
+def _reader(path: Path) -> csv.DictReader[str]:
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        reader.fieldnames  # noqa: B018 - reads the header
+        return reader
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    except csv.Error as error:
+        raise SettingsError(f"{path}, line 1: {error}.") from error
 
 
 def remake(

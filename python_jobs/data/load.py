@@ -26,6 +26,8 @@ Kind = Literal["sales", "promotions", "weather", "regressors", "attributes", "sc
 
 OWN_COLUMNS = {"loaded_at": "TIMESTAMP", "loaded_from": "STRING", "unparsed": "STRING"}
 WINDOW = {"covers_from", "covers_to"}
+MOST_NAMED, LONGEST_NAMED = 30, 60
+"""Columns of somebody's file that an error names, and characters of each."""
 OPTIONAL = WINDOW | {"kind"}
 """Columns of a promotion plan that a file need not have; so need not covers_<part of the key>."""
 
@@ -113,6 +115,7 @@ def load_file(
     table = own_table(warehouse, connection, use_case, kind)
     content = read_bytes(uri, connection)
     texts = parse(uri, content, may_be_empty=covers is not None)
+    _check_own_columns(uri, texts)
     _check_columns(use_case, uri, kind, list(texts.columns))
     schema = _schema(warehouse, table, use_case, kind, texts)
     frame, n_unparsed = _typed(texts, schema)
@@ -194,6 +197,29 @@ def own_table(warehouse: Warehouse, connection: Connection, use_case: UseCase, k
     return table
 
 
+def _check_own_columns(uri: str, texts: pd.DataFrame) -> None:
+    """Refuse columns that Shelfcast writes itself, and instants of loading that are none.
+
+    A row whose `loaded_at` is null is known since the beginning, one of the future never.
+    """
+    own = [name for name in texts if str(name).lower() in ("loaded_from", "unparsed")]
+    if own:
+        raise ShelfcastError(
+            f"{uri}: Shelfcast writes {first_few(own)} itself. Leave it out of the file, or rename "
+            "it."
+        )
+    if "loaded_at" not in texts:
+        return
+    given = texts["loaded_at"]
+    instants = convert(given, "TIMESTAMP")
+    wrong = given[given.notna() & (instants.isna() | (instants > datetime.now(UTC)))]
+    if len(wrong):
+        raise ShelfcastError(
+            f"{uri}: {len(wrong)} of {len(texts)} cells of loaded_at are no instant of the past. "
+            "Write them as 2026-11-25T22:00:00Z, or leave the column out."
+        )
+
+
 def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[str]) -> None:
     """A mapping that is a bare column name must find that column."""
     mapping = _mapping(use_case, kind)
@@ -209,9 +235,10 @@ def _check_columns(use_case: UseCase, uri: str, kind: Kind, columns: Sequence[st
         remedy = f"Map them under vars: use_cases: {use_case.name}: sources: {kind}: columns:."
         if kind == "scenarios":
             remedy = "Name its columns so (docs/what-if.md)."
+        short = [name[:LONGEST_NAMED] for name in columns]
         raise ShelfcastError(
             f"{uri}: {len(missing)} of the columns that {use_case.name} reads from {kind} are not "
-            f"in it ({first_few(missing)}). It has: {', '.join(columns)}. {remedy}"
+            f"in it ({first_few(missing)}). It has: {first_few(short, MOST_NAMED)}. {remedy}"
         )
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+import orjson
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from python_jobs.infra.errors import SettingsError
@@ -12,10 +23,34 @@ from python_jobs.infra.errors import SettingsError
 MOST_BYTES_BILLED = 10**12
 """Default limit of what one query on BigQuery may bill; profiles.yml has the same one for dbt."""
 
+LONGEST_KEYFILE = 1_000_000
+
 
 def _most_bytes_billed(given: dict[str, Any]) -> int | None:
     """The default limit of a query; none on an emulator, which bills nothing."""
     return None if given.get("bigquery_endpoint") else MOST_BYTES_BILLED
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_sound = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_sound and parts.scheme in ("http", "https") and not re.search(r"\s", url)
+
+
+def _is_other_json(keyfile: str) -> bool:
+    """Whether a file is JSON of another form than a key; a file that is no JSON says so itself."""
+    try:
+        with Path(keyfile).open("rb") as file:
+            content = orjson.loads(file.read(LONGEST_KEYFILE))
+    except (OSError, ValueError):
+        return False
+    if not isinstance(content, dict):
+        return True
+    parts = (content.get(name, "") for name in ("client_email", "private_key", "token_uri"))
+    return not all(isinstance(part, str) for part in parts)
 
 
 class Connection(BaseSettings):
@@ -57,6 +92,27 @@ class Connection(BaseSettings):
             )
         return given
 
+    @field_validator("bigquery_endpoint", "bigquery_grpc_endpoint")
+    @classmethod
+    def _is_an_address(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is not None:
+            name = f"SHELFCAST_{(info.field_name or '').upper()}"
+            is_url = info.field_name == "bigquery_endpoint"
+            shown = "http://127.0.0.1:9050" if is_url else "127.0.0.1:9060"
+            if not _is_address(given if is_url else f"http://{given}"):
+                raise ValueError(f"{name} is '{given[:80]}', not an address such as {shown}.")
+        return given
+
+    @field_validator("keyfile")
+    @classmethod
+    def _is_no_other_json(cls, given: str | None) -> str | None:
+        if given is not None and _is_other_json(given):
+            raise ValueError(
+                f"SHELFCAST_KEYFILE names {given}, whose JSON is no key of a service account: an "
+                "object with client_email, private_key and token_uri is."
+            )
+        return given
+
     @model_validator(mode="after")
     def _production_names_its_project(self) -> Connection:
         if self.target == "prod" and not self.project:
@@ -72,8 +128,8 @@ def connection() -> Connection:
 
     Raises:
         SettingsError: SHELFCAST_LOADING is neither with_run nor apart, the target is prod and
-            SHELFCAST_PROJECT is not set, or SHELFCAST_MAXIMUM_BYTES_BILLED is no whole number
-            above 0.
+            SHELFCAST_PROJECT is not set, SHELFCAST_MAXIMUM_BYTES_BILLED is no whole number above
+            0, an endpoint is no address, or the key file is JSON of another form.
     """
     try:
         return Connection()

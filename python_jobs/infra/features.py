@@ -12,11 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from python_jobs.infra.numbers import Days
+
 DatePart = Literal[
     "day_of_week", "day_of_month", "day_of_year", "week_of_year", "month", "quarter", "year"
 ]
 TrainingGrain = Literal["period", "horizon_step"]
-Periods = Annotated[int, Field(ge=1)]
+Periods = Annotated[Days, Field(ge=1, le=10_000)]
 
 RESERVED = frozenset(
     {

@@ -208,6 +208,12 @@ class JsonFormatter(logging.Formatter):
         return _without_secrets(_line({**head, **fields, **head}), self.environment)
 
 
+def _number_of(environment: Mapping[str, str], name: str) -> int | str:
+    """A number of the environment, or its text where it is none: the log says what there is."""
+    given = environment.get(name) or "0"
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else given[:40]
+
+
 def _task(environment: Mapping[str, str]) -> dict[str, Any]:
     """Which task of which job this process is, on Cloud Run."""
     if "CLOUD_RUN_JOB" not in environment:
@@ -215,8 +221,8 @@ def _task(environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         "job": environment["CLOUD_RUN_JOB"],
         "execution": environment.get("CLOUD_RUN_EXECUTION"),
-        "task_index": int(environment.get("CLOUD_RUN_TASK_INDEX", "0")),
-        "attempt": int(environment.get("CLOUD_RUN_TASK_ATTEMPT", "0")),
+        "task_index": _number_of(environment, "CLOUD_RUN_TASK_INDEX"),
+        "attempt": _number_of(environment, "CLOUD_RUN_TASK_ATTEMPT"),
     }
 
 

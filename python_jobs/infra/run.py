@@ -40,11 +40,23 @@ class Shard:
     count: int = 1
 
 
+def number_of_task(name: str, environment: Mapping[str, str] = os.environ, default: int = 0) -> int:
+    """A number that Cloud Run tells a task; empty or unset means the default.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    given = environment.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", given):
+        raise SettingsError(f"{name} is '{given[:40]}', not a whole number from 0 on.")
+    return int(given)
+
+
 def shard_of_task(environment: Mapping[str, str] = os.environ) -> Shard:
     """The shard of a Cloud Run task (its index of how many there are), else the whole."""
     shard = Shard(
-        int(environment.get("CLOUD_RUN_TASK_INDEX", "0")),
-        int(environment.get("CLOUD_RUN_TASK_COUNT", "1")),
+        number_of_task("CLOUD_RUN_TASK_INDEX", environment),
+        number_of_task("CLOUD_RUN_TASK_COUNT", environment, default=1),
     )
     if not 0 <= shard.index < shard.count:
         raise SettingsError(f"CLOUD_RUN_TASK_INDEX {shard.index} is not below {shard.count}.")
@@ -298,7 +310,7 @@ def _row(run: Run, name: str, event: str, status: str, counts: StepCounts) -> di
         "step": name,
         "shard": run.shard.index,
         "n_shards": run.shard.count,
-        "attempt": int(os.environ.get("CLOUD_RUN_TASK_ATTEMPT", "0")),
+        "attempt": number_of_task("CLOUD_RUN_TASK_ATTEMPT"),
         "event": event,
         "status": status,
         "n_in": counts.n_in,

@@ -11,6 +11,8 @@ from python_jobs.infra.settings import UseCase
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+EARLIEST = date(1970, 1, 1)
+
 
 @dataclass(frozen=True, order=True)
 class Origin:
@@ -59,7 +61,7 @@ def validation_origins(
     """
     horizon = timedelta(days=use_case.horizon * use_case.period_days)
     last = current.origin_date - horizon
-    first = last - timedelta(days=7 * (n_origins * every + 1))
+    first = last - timedelta(days=min(7 * (n_origins * every + 1), (last - EARLIEST).days))
     scheduled = scheduled_origins(use_case, first, current.origin_date)
     by_date = {one.origin_date: one for one in reversed(scheduled) if one.origin_date <= last}
     newest_first = sorted(by_date.values(), reverse=True)

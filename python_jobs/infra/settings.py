@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-import yaml
 from pydantic import ValidationError
 
 from python_jobs.infra.connection import Connection, connection
 from python_jobs.infra.errors import SettingsError
 from python_jobs.infra.logs import Event, warn
 from python_jobs.infra.overlay import settings_over
+from python_jobs.infra.settings_text import read_json, read_yaml
 from python_jobs.infra.use_case import (
     Alerts,
     Frozen,
@@ -159,16 +159,17 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
         SettingsError: a file cannot be read, a key is unknown or missing, a value is not allowed;
             all faults at once, each with its path.
     """
-    variables = _read_yaml(project / "dbt_project.yml").get("vars", {})
+    variables = read_yaml(project / "dbt_project.yml").get("vars", {})
     own = environment.get("SHELFCAST_SETTINGS", "")
     given = _own_settings(own) if own else {}
     unknown = [key for key in given if key not in variables]
     if unknown:
         where = INLINE if _is_inline(own) else own
         raise SettingsError(f"{where}: {_unknown_key('', unknown[0], list(variables))}")
+    faults = _of_another_kind(variables, given)
     dbt_vars = settings_over(variables, given)
     variables = {**variables, **dbt_vars}
-    faults = _no_mappings({name: variables.get(name) for name in MAPPINGS})
+    faults += _no_mappings({name: variables.get(name) for name in MAPPINGS})
     faults = faults or _no_mappings(
         {f"source_defaults.{name}": given for name, given in variables["source_defaults"].items()}
     )
@@ -214,31 +215,7 @@ def _is_inline(own: str) -> bool:
 
 
 def _own_settings(own: str) -> dict[str, Any]:
-    if not _is_inline(own):
-        return _read_yaml(Path(own))
-    try:
-        content: dict[str, Any] = orjson.loads(own)
-    except orjson.JSONDecodeError as error:
-        raise SettingsError(f"{INLINE} is not JSON: {error}.") from error
-    return content
-
-
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C, where PyYAML was built with it; it is ten times as quick."""
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text("utf-8"), Loader=SAFE_LOADER)  # noqa: S506 - it is one
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8: byte {error.start}, {error.reason}.") from error
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path} holds no settings (a mapping of keys is expected).")
-    return content
+    return read_json(INLINE, own) if _is_inline(own) else read_yaml(Path(own))
 
 
 def _digest(variables: dict[str, Any]) -> str:
@@ -328,8 +305,17 @@ def _no_mappings(given: Mapping[str, object]) -> list[str]:
     return [_no_mapping(path, one) for path, one in given.items() if not isinstance(one, dict)]
 
 
+def _of_another_kind(own: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
+    """Keys that SQL alone reads and whose value is a mapping in one file and none in the other."""
+    return [
+        _no_mapping(key, value)
+        for key, value in given.items()
+        if key not in MAPPINGS and isinstance(own[key], dict) and not isinstance(value, dict)
+    ]
+
+
 def _no_mapping(where: str, given: object) -> str:
-    return f"{where}: a mapping of keys is expected (found {given!r})"
+    return f"{where}: a mapping of keys is expected (found {repr(given)[:200]})"
 
 
 def _unknown_key(where: str, key: object, known: list[str]) -> str:
@@ -342,7 +328,7 @@ def _unknown_key(where: str, key: object, known: list[str]) -> str:
 
 def _describe(where: str, fault: Mapping[str, Any]) -> str:
     path = ".".join([where, *(str(part) for part in fault["loc"])])
-    return f"{path}: {fault['msg']} (found {fault['input']!r})"
+    return f"{path}: {fault['msg']} (found {repr(fault['input'])[:200]})"
 
 
 @functools.cache

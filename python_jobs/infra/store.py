@@ -333,6 +333,10 @@ class FolderStore:
                 raise ConnectionFailed(
                     f"{self.uri} is a file, and a model store is a folder. Name another place."
                 ) from error
+            except (FileNotFoundError, ValueError) as error:
+                raise ConnectionFailed(
+                    f"{self.uri!r} can be no folder: {error}. Name another place."
+                ) from error
 
     def put(self, name: str, data: bytes, *, generation: int | None = None) -> int:
         """See ModelStore."""

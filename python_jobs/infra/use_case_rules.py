@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
+from python_jobs.families import make_family
 from python_jobs.infra.features import attribute_faults, feature_faults
 from python_jobs.infra.use_case import Regressor, Sources, UseCase, WeatherSource
 
@@ -17,9 +19,12 @@ SOURCE_OF = {
 """By a regressor's `future`, the source that holds it."""
 
 
+LONGEST_NAME = 100
+
+
 def inconsistencies(where: str, use_case: UseCase) -> list[str]:
     """Faults between keys: what a regressor needs and no source gives, columns that are missing."""
-    faults = []
+    faults = [*_name_faults(where, use_case), *_family_faults(where, use_case)]
     if use_case.alerts.horizon_step > use_case.horizon:
         faults.append(
             f"{where}.alerts.horizon_step: {use_case.alerts.horizon_step} is beyond the horizon "
@@ -49,6 +54,37 @@ def inconsistencies(where: str, use_case: UseCase) -> list[str]:
     faults += attribute_faults(where, use_case.features, mapped, use_case.key)
     if sources.weather and sources.weather.fetch.is_on:
         faults += _fetch_faults(f"{where}.sources.weather", use_case, sources.weather)
+    return faults
+
+
+def _name_faults(where: str, use_case: UseCase) -> list[str]:
+    """Names that stand in SQL and in the paths of objects, and are no plain words."""
+    names = {where: [use_case.name], f"{where}.key": use_case.key}
+    names[f"{where}.regressors"] = use_case.regressors
+    return [
+        f"{at}: '{name[:80]}' is no name (letters, digits and _, at most {LONGEST_NAME})"
+        for at, given in names.items()
+        for name in given
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or len(name) > LONGEST_NAME
+    ]
+
+
+def _family_faults(where: str, use_case: UseCase) -> list[str]:
+    """Families that are unknown or named twice, and options that a family does not take."""
+    named = Counter(use_case.families)
+    faults = [f"{where}.families: {name} is there twice" for name, n in named.items() if n > 1]
+    faults += [
+        f"{where}.family_options.{name[:80]}: families has no '{name[:80]}'"
+        for name in use_case.family_options
+        if name not in named
+    ]
+    for name in named:
+        try:
+            make_family(name, use_case.family_settings(name))
+        except ImportError:
+            continue  # of a family that this machine does not run; `shelfcast doctor` says so
+        except ValueError as error:
+            faults.append(f"{where}.families: {error}")
     return faults
 
 

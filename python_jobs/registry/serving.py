@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from python_jobs.families.base import GLOBAL_SERIES, Family
+from python_jobs.infra.foreign import unforeseen
 from python_jobs.infra.run import Run
 from python_jobs.infra.scope import series_in_scope
 from python_jobs.infra.store import ModelStore, ObjectFault, sha256_of
@@ -92,8 +93,9 @@ def _load_one(
     else:
         try:
             loaded.models[_key_of(row)] = family.loads(data)
-        except ValueError as error:
-            loaded.faults[_key_of(row)] = f"{row.object}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever its bytes are, they cost their series
+            reason = str(error) if isinstance(error, ValueError) else unforeseen(error)
+            loaded.faults[_key_of(row)] = f"{row.object}: {reason}"
 
 
 def _series_of(row: Any) -> str:  # noqa: ANN401 - a row of itertuples

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from python_jobs.infra.errors import SettingsError
-from python_jobs.infra.settings import SAFE_LOADER
+from python_jobs.infra.settings_text import SAFE_LOADER
 
 WIDTH = 100
 REASON_AT = 46

@@ -115,6 +115,20 @@ def test_a_file_that_cannot_be_loaded_is_refused_with_a_reason_and_the_others_go
     assert log["reason"].notna().tolist() == [True, True, False]
 
 
+def test_a_file_in_another_encoding_costs_itself_and_the_run_goes_on(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    drop(site, "excel.csv", HEADER.replace("unit", "магазин").encode("cp1251") + b"N1,,,,,,,,\n")
+    drop(site, "plan.csv", PLAN)
+    with heard(caplog):
+        receive_plans(site.context())
+    log = site.read("select uri, outcome, reason from {upload_log} order by uri")
+    assert log["outcome"].tolist() == ["refused", "loaded"]
+    assert "excel.csv is not UTF-8 (byte 0 of the header)" in log["reason"].iloc[0]
+    assert "excel.csv is not UTF-8" in caplog.text
+    assert site.read(ROWS)["unit"].tolist() == ["N1"]
+
+
 def test_a_week_s_run_reads_the_inbox_before_it_says_as_of_when_it_is(site: Site) -> None:
     drop(site, "plan.csv", PLAN)
     saturday = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -229,7 +229,8 @@ ODD = {"time": ["2026-01-01", "2026-01-02"], VARIABLE: [1, None]}
 
 class TestReading:
     def test_nulls_are_left_out(self, service):
-        found = read_answer(request(), ask(service, request(last=date(2026, 2, 17))))
+        asked = request(last=date(2026, 2, 17))
+        found = read_answer(asked, ask(service, asked))
         assert max(found.days[MOSCOW]) == date(2026, 2, 13)
         assert not found.is_complete(request(last=date(2026, 2, 17)))
 

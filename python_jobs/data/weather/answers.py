@@ -14,6 +14,19 @@ from python_jobs.data.weather.places import Place
 from python_jobs.data.weather.requests_due import Request
 from python_jobs.infra.errors import ShelfcastError
 
+A_DAY = timedelta(days=1)
+"""A place's today may be the day before or after the one that was asked for."""
+
+PLAUSIBLE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("temperature_", "apparent_temperature_", "dew_point_"), (-120.0, 80.0)),
+    **dict.fromkeys(("precipitation_", "rain_", "showers_", "snowfall_"), (0.0, 5000.0)),
+    **dict.fromkeys(("wind_speed_", "wind_gusts_"), (0.0, 600.0)),
+    **dict.fromkeys(("sunshine_", "daylight_"), (0.0, 90000.0)),
+    "relative_humidity_": (0.0, 100.0),
+    "cloud_cover_": (0.0, 100.0),
+}
+"""By the beginning of a variable's name, what its values may be: °C, mm or cm, km/h, s, percent."""
+
 Values = tuple[float | None, ...]
 """One number a variable of the request; None where the service has none."""
 
@@ -80,27 +93,46 @@ def _days(request: Request, daily: Any) -> dict[date, Values]:  # noqa: ANN401 -
 
 
 def _rows(request: Request, columns: Mapping[str, Sequence[Any]]) -> dict[date, Values]:
-    rows = {}
+    rows: dict[date, Values] = {}
     for text, *given in zip(*columns.values(), strict=True):
-        values = tuple(_number(request, value) for value in given)
+        values = tuple(
+            _number(request, name, value)
+            for name, value in zip(request.variables, given, strict=True)
+        )
         if any(value is not None for value in values):
-            rows[_day(request, text)] = values
+            day = _day(request, text)
+            if day in rows:
+                raise _unreadable(request, f"has {day} twice")
+            rows[day] = values
     return rows
 
 
 def _day(request: Request, text: object) -> date:
     try:
-        return date.fromisoformat(str(text))
+        day = date.fromisoformat(str(text))
     except ValueError:
         raise _unreadable(request, f"has '{str(text)[:40]}' where a day should be") from None
+    if not request.first - A_DAY <= day <= request.last + A_DAY:
+        raise _unreadable(request, f"has {day}, which was not asked for")
+    return day
 
 
-def _number(request: Request, value: object) -> float | None:
+def _number(request: Request, name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise _unreadable(request, f"has '{str(value)[:40]}' where a number should be")
+    lowest, highest = _plausible(name)
+    if not lowest <= value <= highest:
+        raise _unreadable(
+            request, f"has {name} {str(value)[:40]}, which no weather is ({lowest}..{highest})"
+        )
     return float(value)
+
+
+def _plausible(name: str) -> tuple[float, float]:
+    ranges = (limits for prefix, limits in PLAUSIBLE.items() if name.startswith(prefix))
+    return next(ranges, (-1e6, 1e6))
 
 
 def _unreadable(request: Request, what: str) -> AnswerUnreadable:

@@ -56,7 +56,7 @@ def read_places(path: Path) -> dict[str, Place]:
             if missing:
                 raise PlacesWrong(f"{path} lacks the column {first_few(missing)}.")
             rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PlacesWrong(f"{path} cannot be read: {error}.") from error
     places: dict[str, Place] = {}
     faults = []

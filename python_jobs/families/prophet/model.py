@@ -20,6 +20,9 @@ FORMAT_VERSION = 2
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+MOST_DAYS = 200_000
+"""Of a model's history: more than five centuries."""
+
 _NOT_OF_THE_FORM = (
     *("solver", "n_paths", "min_observations", "min_varying_periods", "pooled_priors"),
     "cap_ratio",
@@ -77,7 +80,7 @@ class ProphetOptions(BaseModel):
     seasonality_prior_scale: PositiveFloat = 10.0
     regressor_prior_scale: PositiveFloat = 10.0
     seasonality_mode: Literal["additive", "multiplicative"] = "additive"
-    n_paths: Annotated[int, Field(ge=100)] = 1000
+    n_paths: Annotated[int, Field(ge=100, le=100_000)] = 1000
     min_observations: Annotated[int, Field(ge=3)] = 8
     min_varying_periods: Annotated[int, Field(ge=1)] = 3
     pooled_priors: bool = True
@@ -285,7 +288,7 @@ class _Stored(BaseModel):
     k: float
     m: float
     sigma_obs: PositiveFloat
-    changepoint_days: list[Annotated[int, Field(ge=0)]]
+    changepoint_days: list[Annotated[int, Field(ge=0, le=MOST_DAYS)]]
     delta: list[float]
     seasonalities: list[Season]
     regressors: list[str]
@@ -336,7 +339,11 @@ def load_model(data: bytes, family: str) -> ProphetModel:
     body = {
         key: content[key] for key in content if key not in ("format", "format_version", "sha256")
     }
-    if content.get("sha256") != hashlib.sha256(orjson.dumps(body)).hexdigest():
+    try:
+        packed = orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"{family}: the model is nested too deep: {error}") from None
+    if content.get("sha256") != hashlib.sha256(packed).hexdigest():
         raise ValueError(f"{family}: the model's checksum is not that of its content")
     try:
         return _model_of(vars(_Stored.model_validate(body)))
