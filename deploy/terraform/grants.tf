@@ -48,7 +48,7 @@ locals {
   dataset_access = {
     predict = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "W", metrics = "W", marts = "W" }
     monitor = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "R", metrics = "W", marts = "W" }
-    train   = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "W", metrics = "R", marts = "W" }
+    train   = { raw = "R", logs = "A", staging = "W", features = "W", forecasts = "W", metrics = "R", marts = "R" }
     load    = { raw = "W", logs = "A", staging = "R", features = "R" }
   }
 
@@ -87,11 +87,18 @@ locals {
     }]]),
   )
 
-  source_grants = flatten([for account in ["predict", "monitor", "train", "load"] : [for source in var.source_datasets : {
-    member = "serviceAccount:${local.emails[account]}", project = source.project, dataset = source.dataset
-    role   = "roles/bigquery.dataViewer"
-    why    = "a source of the settings, read as it stands"
-  }]])
+  source_grants = concat(
+    flatten([for account in local.job_accounts : [for source in var.source_datasets : {
+      member = "serviceAccount:${local.emails[account]}", project = source.project, dataset = source.dataset
+      role   = "roles/bigquery.dataViewer"
+      why    = "a source of the settings, read as it stands"
+    }]]),
+    # The staging views read it as whoever asks.
+    flatten([for member in var.analysts : [for source in var.source_datasets : {
+      member = member, project = source.project, dataset = source.dataset, role = "roles/bigquery.dataViewer"
+      why    = "follows a number from the mart to its source"
+    }]]),
+  )
 
   leases_only = {
     title       = "leases-only"

@@ -218,7 +218,7 @@ variable "settings" {
 }
 
 variable "source_datasets" {
-  description = "Datasets outside of this deployment that the settings name as sources; the jobs may read them."
+  description = "Datasets outside of this deployment that the settings name as sources; the jobs and the analysts may read them."
   type        = set(object({ project = string, dataset = string }))
   default     = []
 }

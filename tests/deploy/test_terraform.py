@@ -23,7 +23,7 @@ from python_jobs.infra.logs import Event
 from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
-from tests.support.datasets import datasets_read, datasets_written
+from tests.support.datasets import PREFIX, datasets_read, datasets_written, manifest
 from tests.support.site import ROOT
 
 EXAMPLE = "examples/distributor.tfvars"
@@ -255,3 +255,17 @@ def test_wrong_settings_are_found_before_a_plan(terraform: Terraform, tmp_path: 
     assert "settings of sku_weekly are sound" in examine(
         {"SHELFCAST_SETTINGS": settings_of(terraform, terraform.folder / EXAMPLE)}
     )
+
+
+def test_a_mart_is_a_table(applied: Applied):
+    """Planners may read the marts alone: a view over another dataset is closed to them."""
+    planners = {
+        one["dataset_id"].removeprefix("rich_")
+        for one in applied.resources["google_bigquery_dataset_iam_member"]
+        if one["member"] == "group:planners@distributor.example"
+    }
+    assert planners == {"marts", "rich"}
+    models = [one for one in manifest()["nodes"].values() if one["resource_type"] == "model"]
+    marts = [one for one in models if one["schema"] == f"{PREFIX}_marts"]
+    assert len(marts) > 15
+    assert [one["name"] for one in marts if one["config"]["materialized"] == "view"] == []

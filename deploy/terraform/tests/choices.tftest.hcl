@@ -384,7 +384,12 @@ run "sources_elsewhere_are_only_read" {
   }
 
   assert {
-    condition     = length(google_bigquery_dataset_iam_member.source) == 4 && alltrue([for one in google_bigquery_dataset_iam_member.source : one.role == "roles/bigquery.dataViewer"])
+    condition     = contains([for one in google_bigquery_dataset_iam_member.source : one.member], "group:analysts@distributor.example")
+    error_message = "Analysts cannot follow a number to a source elsewhere: its staging view is closed to them."
+  }
+
+  assert {
+    condition     = length(google_bigquery_dataset_iam_member.source) == 5 && alltrue([for one in google_bigquery_dataset_iam_member.source : one.role == "roles/bigquery.dataViewer"])
     error_message = "The jobs may not read a source, or may write it."
   }
 }

@@ -1,4 +1,3 @@
-{{ config(materialized='view') }}
 {# Which recipe each family uses for each segment, what else was tried, and what each was worth
    on held-out periods: one line for each candidate of each tune, as `shelfcast tune` scored it on
    the rows that all candidates forecast.
