@@ -46,6 +46,8 @@ DEFINITIONS = {
     "baseline forecast. Above 0 the model is worth its trouble.",
     "Inside the interval": "Share of the actuals between the lower and the upper end of the "
     "interval, to be held against the nominal share.",
+    "Horizon step": "1 is the period under way when the forecast was issued, 2 the first whole "
+    "period ahead.",
     "n": "Forecasts that were scored. A period that is missing, sold out or not over is not.",
     "Not known": "There is no number: nothing was scored, or a ratio has 0 below its line. It is "
     "never shown as 0.",

@@ -65,6 +65,12 @@ def test_the_same_marts_make_the_same_file(use_case: UseCase):
     assert make_page(marts, use_case, 1, MADE_AT) == make_page(marts, use_case, 1, MADE_AT)
 
 
+def test_the_page_says_what_step_1_is(page: str):
+    definition = unpacked(page)["meta"]["definitions"]["Horizon step"]
+    assert definition.startswith("1 is the period under way when the forecast was issued")
+    assert "the one under way when it was issued" in page
+
+
 def test_names_with_markup_stay_text(page: str):
     assert "alert(1)" not in page
     names = unpacked(page)["periods"]["series"]["key"]["unit"]["names"]

@@ -2,7 +2,9 @@
 
 const stepText = () =>
   `step ${meta.horizon_step}${
-    meta.horizon_step === 1 ? `, the first ${meta.period} after the newest data` : ""
+    meta.horizon_step === 1
+      ? `, the first ${meta.period} after the newest data: the one under way when it was issued`
+      : ""
   }`;
 
 function drawHead() {
