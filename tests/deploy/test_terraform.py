@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from python_jobs.infra.logs import Event
 from python_jobs.infra.settings import load_settings
 from python_jobs.report.looker import links
 from python_jobs.report.marts import PAGES
+from tests.support import googlesql
 from tests.support.datasets import PREFIX, datasets_read, datasets_written, manifest
 from tests.support.site import ROOT
 
@@ -269,3 +271,22 @@ def test_a_mart_is_a_table(applied: Applied):
     marts = [one for one in models if one["schema"] == f"{PREFIX}_marts"]
     assert len(marts) > 15
     assert [one["name"] for one in marts if one["config"]["materialized"] == "view"] == []
+
+
+def test_the_copy_of_the_logs_is_sound_sql(applied: Applied):
+    """The script, and the statement that it makes for one table."""
+    (schedule,) = (
+        one
+        for one in applied.resources["google_cloud_scheduler_job"]
+        if one["name"] == "shelfcast-snapshots"
+    )
+    script = json.loads(base64.b64decode(schedule["http_target"][0]["body"]))["query"]
+    googlesql.parse(script)
+    made = re.search(r"execute immediate (.*?);", script, re.DOTALL)
+    assert made is not None
+    expression = made[1].replace("log.table_name", "'forecast_log'")
+    expression = expression.replace("current_date()", "date '2026-11-30'")
+    ((statement,),) = googlesql.execute(f"select {expression} as statement")[1]
+    googlesql.parse(statement)
+    assert "`distributor-forecasting.rich_snapshots.forecast_log_20261130`" in statement
+    assert "clone `distributor-forecasting.rich_logs.forecast_log`" in " ".join(statement.split())

@@ -87,6 +87,15 @@ def analyse(sql: str, tables: Mapping[TableName, Columns]) -> dict[str, str]:
     return {column.name: type_name(column.column.type) for column in resolved.output_column_list}
 
 
+def parse(script: str) -> None:
+    """Parse a script: statements, loops and DDL of any kind; nothing is resolved.
+
+    Raises:
+        GoogleSqlError: a syntax error, with its line and column.
+    """
+    _call(script, _service().parse, sql_statement=script, allow_script=True, options=_language())
+
+
 def execute(sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Run a query over its own literals in Google's reference executor.
 
