@@ -15,7 +15,7 @@ from tests.support.datasets import datasets_read, datasets_written
 from tests.support.site import Site
 
 WRITTEN = {
-    "before_forecast": {"staging", "features", "forecasts", "marts"},
+    "before_forecast": {"staging", "features", "forecasts"},
     "after_forecast": {"forecasts", "metrics", "marts"},
     "monitoring": {"staging", "features", "metrics", "marts"},
     "priors": {"forecasts"},
