@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -50,6 +51,10 @@ def never_ends() -> None:
         pass
 
 
+def is_killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def takes_all_memory() -> None:
     b"x" * (classes.MEMORY * 2)
 
@@ -59,7 +64,7 @@ def takes_all_memory() -> None:
     [
         (fails, "traceback"),
         (says_nothing, "traceback"),
-        (os.abort, "traceback"),
+        (is_killed, "traceback"),
         (takes_all_memory, "traceback"),
         (never_ends, "hang"),
         (refuses, "refused in words"),
