@@ -124,7 +124,7 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
         "--cluster",
         type=TEXT,
         envvar="SHELFCAST_CLUSTER",
-        help="Fit and predict on dask://host:port.",
+        help="Fit and predict on a Dask cluster: tls://host:port.",
     )
     @dry_run_option()
     @wraps(command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ MAX_SERIES_PER_CHUNK = 32
 """Enough to outweigh sending a chunk, few enough that progress moves every second or two."""
 
 CONNECT_SECONDS = 5
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _CLIENT: ContextVar[Any] = ContextVar("_CLIENT", default=None)
 
@@ -44,11 +46,14 @@ def cluster(address: str | None) -> Iterator[None]:
     """Let a Dask cluster do within what the local pool does otherwise.
 
     Args:
-        address: `dask://host:port` of the scheduler; None leaves the work to this machine. Its
-            workers need this version of Shelfcast, and one thread each is best (`--nthreads 1`).
+        address: of the scheduler: `tls://host:port`, with the certificates of Dask's own
+            configuration, or on this machine `dask://localhost:port`; None leaves the work to
+            this machine. Its workers need this version of Shelfcast, and one thread each is best
+            (`--nthreads 1`).
 
     Raises:
-        SettingsError: the address is no such one, or Dask is not installed.
+        SettingsError: the address is no such one, Dask is not installed or has no certificates,
+            or this is a job on Cloud Run: what a cluster sends is run as the job's account.
         ConnectionFailed: no scheduler answers there within seconds, or it has no worker.
     """
     if not address:
@@ -64,19 +69,29 @@ def cluster(address: str | None) -> Iterator[None]:
 
 
 def _connected(address: str) -> Any:  # noqa: ANN401 - the client library is untyped
-    match = re.fullmatch(r"dask://([^/:@\s]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})/?", address)
-    if match is None or not 0 < int(match[2]) < 65536:
-        raise SettingsError(f"'{address}' names no cluster (dask://host:port).")
+    match = re.fullmatch(r"(dask|tls)://([^/:@\s]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})/?", address)
+    if match is None or not 0 < int(match[3]) < 65536:
+        raise SettingsError(
+            f"'{address}' names no cluster (tls://host:port; on this machine dask://host:port)."
+        )
+    _require_private(address, match[1], match[2])
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError as error:
         raise SettingsError(
             f"--cluster {address} needs Dask: pip install 'shelfcast[dask]'."
         ) from error
-    scheduler = f"tcp://{match[1]}:{match[2]}"
+    scheduler = f"{'tls' if match[1] == 'tls' else 'tcp'}://{match[2]}:{match[3]}"
+    security = Security()  # of Dask's own configuration
+    certificates = security.get_tls_config_for_role("client")
+    if match[1] == "tls" and not (certificates["ca_file"] and certificates["cert"]):
+        raise SettingsError(
+            f"--cluster {address} needs certificates. Name them as Dask reads them: "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__TLS__CLIENT__CERT and …__TLS__CLIENT__KEY."
+        )
     try:
-        asyncio.run(_greet(scheduler))
-        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        asyncio.run(_greet(scheduler, security))
+        client = Client(scheduler, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, MemoryError, ValueError) as error:
         raise ConnectionFailed(
             f"no Dask scheduler answers at {address} ({type(error).__name__}). Start it "
@@ -93,14 +108,35 @@ def _connected(address: str) -> Any:  # noqa: ANN401 - the client library is unt
     return client
 
 
-async def _greet(scheduler: str) -> None:
+def _require_private(address: str, scheme: str, host: str) -> None:
+    """Check that nobody can read or replace what goes to a cluster and comes from it: pickles.
+
+    Raises:
+        SettingsError: it would travel in the clear, or run as the account of a job on Cloud Run.
+    """
+    if os.environ.get("CLOUD_RUN_JOB"):
+        raise SettingsError(
+            f"--cluster {address} is refused on Cloud Run: what a cluster sends back is code, "
+            "which would run as this job's account. Use more tasks "
+            "(docs/decisions/one-job-of-n-tasks.md)."
+        )
+    if scheme == "dask" and host not in LOOPBACK:
+        raise SettingsError(
+            f"--cluster {address} would send code in the clear. Start the cluster with "
+            f"certificates and name it tls://{host}:…; without them only on this machine (dask://localhost:…)."
+        )
+
+
+async def _greet(scheduler: str, security: Any) -> None:  # noqa: ANN401 - untyped library
     """Shake hands and leave: `Client` would wait for ever for what listens and is no scheduler.
 
     Such a one says nothing (TimeoutError), or what reads as a message of exabytes (MemoryError).
     """
     from distributed.comm.core import connect
 
-    comm = await asyncio.wait_for(connect(scheduler, timeout=CONNECT_SECONDS), CONNECT_SECONDS)
+    arguments = security.get_connection_args("client")
+    greeting = connect(scheduler, timeout=CONNECT_SECONDS, **arguments)
+    comm = await asyncio.wait_for(greeting, CONNECT_SECONDS)
     comm.abort()
 
 

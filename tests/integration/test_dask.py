@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,14 +90,53 @@ def test_without_an_address_the_work_stays_here():
         assert run_chunks(abs, [-1], 1) == [1]
 
 
-@pytest.mark.parametrize(
-    "address", ["tcp://h:1", "dask://h", "dask://h:0", "dask://h:99999", "h:1"]
-)
+@pytest.mark.parametrize("address", ["tcp://h:1", "dask://h", "tls://h:0", "dask://h:99999", "h:1"])
 def test_an_address_that_is_none_is_refused(address):
     with (
-        pytest.raises(SettingsError, match=r"names no cluster \(dask://host:port\)"),
+        pytest.raises(SettingsError, match=r"names no cluster \(tls://host:port; "),
         cluster(address),
     ):
+        pass
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-keyout", str(key), "-out", str(cert), "-subj", "/CN=127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+def test_a_cluster_with_certificates_does_the_work(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    cert, key = map(str, certificate)
+    with dask_cluster(tmp_path, n_workers=1, tls=certificate) as address:
+        assert address.startswith("tls://127.0.0.1:")
+        with pytest.raises(SettingsError, match="needs certificates"), cluster(address):
+            pass
+        tls = "distributed.comm.tls"
+        given = {f"{tls}.ca-file": cert, f"{tls}.client.cert": cert, f"{tls}.client.key": key}
+        with dask.config.set(given), cluster(address):
+            assert run_chunks(abs, [-1, -2], 1) == [1, 2]
+
+
+@pytest.mark.parametrize("host", ["scheduler", "10.0.0.7", "127.0.0.1.example"])
+def test_code_is_not_sent_in_the_clear(host: str) -> None:
+    with pytest.raises(SettingsError, match="in the clear"), cluster(f"dask://{host}:8786"):
+        pass
+
+
+@pytest.mark.parametrize("scheme", ["dask", "tls"])
+def test_a_job_on_cloud_run_runs_nobody_s_code(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUD_RUN_JOB", "train-models")
+    refused = pytest.raises(SettingsError, match="refused on Cloud Run")
+    with refused, cluster(f"{scheme}://127.0.0.1:8786"):
         pass
 
 
@@ -164,7 +206,7 @@ def test_every_command_takes_a_cluster(make_site: Callable[[], Site], command):
     named = shelfcast(make_site(), *command, "--cluster", "nowhere")
     assert (named.exit_code, error_of(named)) == (
         2,
-        "'nowhere' names no cluster (dask://host:port).",
+        "'nowhere' names no cluster (tls://host:port; on this machine dask://host:port).",
     )
     told = shelfcast(make_site(), *command, SHELFCAST_CLUSTER="nowhere")
     assert error_of(told) == error_of(named)

@@ -21,10 +21,21 @@ START_SECONDS = 60
 
 
 @contextmanager
-def dask_cluster(folder: Path, n_workers: int) -> Iterator[str]:
-    """Lend a cluster on free ports at dask://host:port; its workers have two BLAS threads."""
+def dask_cluster(
+    folder: Path, n_workers: int, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """Lend a cluster on free ports; its workers have two BLAS threads.
+
+    Args:
+        folder: of its files.
+        n_workers: how many.
+        tls: certificate and key of all, signed by itself: at tls://host:port; else dask://host:port.
+    """
     file = folder / "scheduler.json"
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
+    if tls is not None:
+        common += ["--protocol", "tls", "--tls-ca-file", str(tls[0])]
+        common += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
     worker = ["worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)]
     commands = [["scheduler", "--port", "0"], *[worker] * n_workers]
     log = folder / "cluster.log"
@@ -36,7 +47,7 @@ def dask_cluster(folder: Path, n_workers: int) -> Iterator[str]:
             started.append(_start([*command, *common], output.fileno()))
             _wait_for(file, started, log)
         address = json.loads(file.read_text())["address"]
-        if n_workers:
+        if n_workers and tls is None:
             with Client(address, set_as_default=False) as client:
                 client.wait_for_workers(n_workers, timeout=START_SECONDS)
         yield address.replace("tcp://", "dask://")
