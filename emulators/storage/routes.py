@@ -4,9 +4,10 @@ import base64
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from gcp_storage_emulator import server
 from gcp_storage_emulator.handlers import objects
@@ -30,6 +31,7 @@ def guarded(handler: Handler) -> Handler:
 
     def handle(request: server.Request, response: server.Response, held: Storage) -> None:
         try:
+            response.json = partial(_answer_with_own_links, response.json, request.base_url)
             # Before its turn: who sends slowly delays nobody, and no body is left on a connection.
             _ = request.data
             with held.turn:
@@ -51,6 +53,28 @@ def _answer(response: server.Response, status: HTTPStatus, message: str) -> None
     if status != HTTPStatus.NOT_MODIFIED:
         errors = [{"domain": "global", "reason": "conditionNotMet", "message": message}]
         response.json({"error": {"code": status.value, "message": message, "errors": errors}})
+
+
+def _answer_with_own_links(
+    answer: Callable[[object], None], base_url: str, content: object
+) -> None:
+    answer(own_links(content, base_url))
+
+
+def own_links(content: object, base_url: str) -> object:
+    """Let links to content lead to this server; the emulator keeps those of when it was written.
+
+    A server that starts again on another port would send its clients to the old one.
+    """
+    if not isinstance(content, dict):
+        return content
+    own = dict(content)
+    if isinstance(own.get("mediaLink"), str):
+        within = urlsplit(own["mediaLink"])._replace(scheme="", netloc="")
+        own["mediaLink"] = base_url + within.geturl()
+    if isinstance(own.get("items"), list):
+        own["items"] = [own_links(item, base_url) for item in own["items"]]
+    return own
 
 
 def list_page(request: server.Request, response: server.Response, held: Storage) -> None:

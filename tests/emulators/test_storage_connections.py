@@ -105,3 +105,15 @@ def test_an_idle_connection_delays_nobody(address, connection, bucket):
     with socket.create_connection(address, timeout=5):
         time.sleep(0.1)
         assert answered(connection, "GET", "/") == (200, b"OK")
+
+
+def test_links_lead_to_the_server_that_is_asked(address, connection, bucket):
+    """As after a start on another port; `localhost` stands for the new one."""
+    assert answered(connection, "POST", upload_path(bucket, "a"), body=b"x")[0] == 200
+    host = {"Host": f"localhost:{address[1]}"}
+    path = f"/storage/v1/b/{bucket.name}/o"
+    link = f"http://localhost:{address[1]}/download/storage/v1/b/{bucket.name}/o/a?generation="
+    one = json.loads(answered(connection, "GET", f"{path}/a", headers=host)[1])
+    (listed,) = json.loads(answered(connection, "GET", path, headers=host)[1])["items"]
+    assert one["mediaLink"].startswith(link)
+    assert listed["mediaLink"].startswith(link)
