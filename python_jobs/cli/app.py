@@ -1,12 +1,13 @@
 """The command line: `shelfcast --help`.
 
 Data goes to stdout, progress and messages to stderr; on Cloud Run messages go to stdout, as JSON.
-Exit codes: 0 done, 1 failed, 2 bad usage or settings.
+Exit codes: 0 done, 1 failed, 2 bad usage or settings, 143 told to end.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ import click
 from python_jobs.cli import checks, data, local, models, report, runs, use_cases
 from python_jobs.cli.options import TEXT
 from python_jobs.infra import logs
-from python_jobs.infra.errors import SettingsError, ShelfcastError
+from python_jobs.infra.ending import terminable
+from python_jobs.infra.errors import SettingsError, ShelfcastError, Terminated
 from python_jobs.infra.foreign import in_words
 
 GROUPS = (runs, checks, data, models, use_cases, report, local)
@@ -39,6 +41,9 @@ def target_first(args: Sequence[str]) -> list[str]:
     return first + rest
 
 
+TERMINATED = 128 + signal.SIGTERM
+
+
 class Shelfcast(click.Group):
     """A group whose commands fail with one clear line instead of a traceback."""
 
@@ -53,7 +58,14 @@ class Shelfcast(click.Group):
         log, and into a file where a person does.
         """
         try:
-            return super().invoke(ctx)
+            with terminable():
+                return super().invoke(ctx)
+        except Terminated:
+            logs.fail(
+                "told to end (SIGTERM): what was under way is given back. Start the command again; "
+                "a run goes on with its --run-id."
+            )
+            ctx.exit(TERMINATED)
         except ShelfcastError as error:
             logs.fail(str(error))
             ctx.exit(2 if isinstance(error, SettingsError) else 1)

@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 import orjson
 
 from python_jobs.infra import usage
-from python_jobs.infra.errors import ConnectionFailed, DbtFailed, SettingsError
+from python_jobs.infra.errors import ConnectionFailed, DbtFailed, SettingsError, Terminated
 from python_jobs.infra.logs import Event, inherited, is_json, log
 from python_jobs.infra.schedule import Origin
 from python_jobs.infra.settings import Connection, Settings
@@ -103,6 +103,8 @@ class Dbt:
         # Of each command alike: where it changes, dbt parses the whole project anew.
         with _environment("SHELFCAST_USE_CASE", self.use_case):
             result = runner.invoke([*QUIET, *command.split(), *self._where(), *arguments])
+        if isinstance(result.exception, Terminated):
+            raise result.exception
         if not result.success:
             raise DbtFailed(f"dbt {command} failed. {_failures(result)}")
         return result.result

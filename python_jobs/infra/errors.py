@@ -29,6 +29,14 @@ class LeaseHeld(ShelfcastError):
     """Another run of the same use case is under way."""
 
 
+class Terminated(BaseException):
+    """The process was told to end (SIGTERM).
+
+    No error: nothing that goes on after an error goes on after it, and whoever holds something
+    gives it back on the way out.
+    """
+
+
 def first_few(names: Sequence[str], shown: int = 3) -> str:
     """Name the first few of many, for an error message."""
     more = f", and {len(names) - shown} more" if len(names) > shown else ""

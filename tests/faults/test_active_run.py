@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,11 +12,12 @@ import pytest
 
 from python_jobs.infra.dbt_runner import Dbt
 from python_jobs.infra.errors import DbtFailed, RunStopped
+from python_jobs.infra.lease import holder
 from python_jobs.infra.schedule import WEEKDAYS, origin_at
 from python_jobs.runs import active
 from python_jobs.runs.account import require_account
 from python_jobs.runs.context import RunOptions
-from tests.support import golden
+from tests.support import children, golden
 from tests.support.commands import done, error_of, shelfcast
 from tests.support.site import Site
 
@@ -113,6 +116,24 @@ def test_steps_of_a_run_keep_the_settings_of_its_first(site: Site) -> None:
     done(site, "predict", "--run-id", "Q1")
     done(site, "run", "--step", "after", "--run-id", "Q1")
     assert account(site, "Q1") == WHOLE
+
+
+def test_a_run_that_is_told_to_end_gives_its_lease_back(site: Site) -> None:
+    """Cloud Run sends SIGTERM, and SIGKILL ten seconds later."""
+    child = children.start(site, "run", "--run-id", "TERM", "--take-over")
+    while not golden.table(site, "select 1 from {run_log} where run_id = 'TERM'"):
+        time.sleep(0.2)
+    child.process.send_signal(signal.SIGTERM)
+    ended = child.wait()
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr
+    assert "told to end (SIGTERM)" in ended.stderr
+    context = site.context()
+    assert holder(context.store, f"{context.connection.dataset} sku_weekly") is None
+    assert golden.table(
+        site, "select event from {run_activations} where run_id = 'TERM' order by logged_at"
+    )[-1:] == [("failed",)]
+    done(site, "run", "--run-id", "TERM")
+    assert account(site, "TERM") == WHOLE
 
 
 @pytest.mark.parametrize("hours", [26, -26])
