@@ -39,8 +39,8 @@ CATALOGUE: dict[Event, About] = {
     Event.RUN_ENDED: About((INFO,), "A run is done and has given its lease back."),
     Event.RUN_FAILED: About(
         (ERROR,),
-        "A command ended with exit code 1 (2: bad usage or settings, 143: told to end); the message says why. "
-        "`stack_trace` stands where nobody expected the error.",
+        "A command ended with exit code 1 (2: bad usage or settings, 143: told to end); the "
+        "message says why. `stack_trace` stands where nobody expected the error.",
         "What the message says; then start the run again, with its `--run-id` where it had begun.",
         ("stack_trace?", "@type?"),
     ),
