@@ -26,7 +26,7 @@ EXPIRES_AFTER = timedelta(days=1)
 MUST_NOT_WRITE = {
     "predict": ("raw",),
     "monitor": ("raw", "forecasts"),
-    "train": ("raw", "metrics"),
+    "train": ("raw", "metrics", "marts"),
     "load": ("staging", "features", "forecasts", "metrics", "marts"),
 }
 """The datasets that each account of deploy/terraform/grants.tf has no right to write."""

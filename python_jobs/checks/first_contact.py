@@ -16,6 +16,7 @@ from google.cloud import bigquery
 
 from python_jobs.checks.check import Check, NotChecked, checked, message_of
 from python_jobs.checks.contact import DAY, MUST_NOT_WRITE, NUMBER, Contact, DidNotHold
+from python_jobs.checks.statements import every_compiled_statement
 from python_jobs.infra.errors import ShelfcastError, first_few
 from python_jobs.infra.identity import part_of
 from python_jobs.infra.store import AlreadyThere, BucketStore
@@ -272,6 +273,7 @@ PROBES: list[tuple[str, Callable[[Contact], str]]] = [
     ("not-null constraints", nulls_are_refused),
     ("generation preconditions", one_writer_a_generation),
     ("grants that must be refused", grants_end_where_they_should),
+    ("every compiled statement", every_compiled_statement),
 ]
 """What is tried, in order."""
 

@@ -185,8 +185,8 @@ class Dbt:
         other.target_path = self.target_path / "looking_back"
         return other
 
-    def compiled(self, names: Iterable[str]) -> dict[str, Any]:
-        """Compile models and all before them; nothing is built.
+    def compiled(self, names: Iterable[str] = ()) -> dict[str, Any]:
+        """Compile models and all before them, or the whole project; nothing is built.
 
         Returns:
             The manifest, with `compiled_code` in each of those models.
@@ -194,7 +194,8 @@ class Dbt:
         Raises:
             ConnectionFailed, DbtFailed: see `run`.
         """
-        self.run("compile", "--select", *(f"+{name}" for name in names))
+        chosen = [f"+{name}" for name in names]
+        self.run("compile", *(["--select", *chosen] if chosen else []))
         manifest = self._read_manifest()
         assert manifest is not None
         return manifest

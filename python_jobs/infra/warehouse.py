@@ -154,15 +154,27 @@ class Warehouse:
         Raises:
             ShelfcastError: BigQuery cannot be asked.
         """
-        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
         try:
-            with _in_words():
-                self.client.query(self.render(statement), job_config=config)
+            self.dry_run(self.render(statement))
         except ShelfcastError as error:
             if isinstance(error.__cause__, BadRequest):
                 return False
             raise
         return True
+
+    def dry_run(self, statement: str) -> None:
+        """Let BigQuery judge a statement without running it; it costs nothing.
+
+        Args:
+            statement: SQL with its relations' own names, as dbt compiles it.
+
+        Raises:
+            MissingRelation: a table that it reads does not exist.
+            ShelfcastError: BigQuery refuses it.
+        """
+        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+        with _in_words():
+            self.client.query(statement, job_config=config)
 
     def exists(self, name: str) -> bool:
         """Whether the relation of a dbt name exists."""
