@@ -16,12 +16,12 @@ from click.testing import CliRunner
 
 from python_jobs.cli.app import main
 from python_jobs.infra import logs
+from python_jobs.infra.clients import bigquery_client
 from python_jobs.infra.connection import connection
 from python_jobs.infra.errors import ConnectionFailed, ShelfcastError
 from python_jobs.infra.run import new_run_id, number_of_task, shard_of_task
 from python_jobs.infra.settings import load_settings, project_dir
 from python_jobs.infra.store import open_store
-from python_jobs.infra.warehouse import _client
 from python_jobs.local import environment as local_environment
 from python_jobs.runs import context as runs
 from tests.faults.hostile import values
@@ -225,4 +225,4 @@ def _use_environment(*, is_keyfile: bool) -> None:
     if found.models_uri and not found.models_uri.startswith("gs://"):
         open_store(found.models_uri).stat("x")
     if is_keyfile:
-        _client(found, "p")
+        bigquery_client(found, "p")
