@@ -23,8 +23,7 @@ from python_jobs.infra.warehouse import Warehouse
 from python_jobs.registry.packing import unpack_whole
 from python_jobs.registry.promotion import generations, replace_copy, served_later, serving_versions
 from python_jobs.registry.serving import load_models
-from python_jobs.selection.retrain_record import recipe_row
-from python_jobs.selection.tune_record import to_json
+from python_jobs.selection.tune_record import recipe_row, to_json
 
 VERSIONS = """
 select

@@ -19,14 +19,12 @@ from python_jobs.fitting.train import public_path
 from python_jobs.infra.logs import Event, log, warn
 from python_jobs.infra.object_names import encode_part
 from python_jobs.infra.run import Run
-from python_jobs.infra.schedule import Origin
-from python_jobs.infra.settings import code_version
 from python_jobs.infra.store import AlreadyThere, ModelStore, ObjectMissing
 from python_jobs.infra.warehouse import Warehouse
 from python_jobs.registry.packing import unpack_whole
 from python_jobs.registry.promotion import PromotionLost, generations, replace_copy, served_later
 from python_jobs.selection.retrain_series import Chosen, Why, left_out_of
-from python_jobs.selection.tune_record import to_json
+from python_jobs.selection.tune_record import recipe_row, to_json
 
 DECIDED = """
 select distinct series_id
@@ -187,26 +185,6 @@ def _recipe_row(run: Run, family: Family[Any], record: Record, name: str) -> dic
     if one["recipe"] is None:
         return None
     return recipe_row(run, family, origin, name, one["segment"], one["recipe"])
-
-
-def recipe_row(
-    run: Run, family: Family[Any], origin: Origin, series_id: str, segment: str, recipe: Options
-) -> dict[str, Any]:
-    """A row of model_log that puts a recipe in force for one series."""
-    return {
-        "run_id": run.run_id,
-        "shard": run.shard.index,
-        "use_case": run.use_case.name,
-        "series_id": series_id,
-        "segment": segment,
-        "model_name": family.name,
-        "origin_date": origin.origin_date,
-        "as_of_at": origin.as_of_at,
-        "trained_at": datetime.now(UTC),
-        "hyperparameters": to_json(recipe),
-        "status": "chosen",
-        "code_version": code_version(),
-    }
 
 
 def _event_rows(

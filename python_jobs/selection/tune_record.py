@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from python_jobs.families.base import TunableFamily
+from python_jobs.families.base import Family, TunableFamily
 from python_jobs.infra.run import Run
+from python_jobs.infra.schedule import Origin
 from python_jobs.infra.scope import is_whole_portfolio
 from python_jobs.infra.settings import code_version
 from python_jobs.selection.choosing import Choices
@@ -62,8 +63,8 @@ def _candidate_rows(
         for number, options in enumerate(family.candidates()):
             metrics = {**scores.metrics(number), "is_chosen": number == chosen}
             rows.append(
-                _row(run, family, segment, series_id, options)
-                | {"status": "candidate", "metrics": to_json(metrics)}
+                recipe_row(run, family, run.origins[-1], series_id, segment, options, "candidate")
+                | {"metrics": to_json(metrics)}
             )
     return rows
 
@@ -78,19 +79,21 @@ def _chosen_rows(
         in_force += [(segment, None, one) for segment, one in choices.by_segment.items()]
     options = family.candidates()
     return [
-        _row(run, family, segment, series_id, options[number]) | {"status": "chosen"}
+        recipe_row(run, family, run.origins[-1], series_id, segment, options[number])
         for segment, series_id, number in in_force
     ]
 
 
-def _row(
+def recipe_row(
     run: Run,
-    family: TunableFamily[Any],
-    segment: str,
+    family: Family[Any],
+    origin: Origin,
     series_id: str | None,
-    options: Mapping[str, Any],
+    segment: str,
+    recipe: Mapping[str, Any],
+    status: str = "chosen",
 ) -> dict[str, Any]:
-    origin = run.origins[-1]
+    """A row of model_log about a recipe; `chosen` puts it in force."""
     return {
         "run_id": run.run_id,
         "shard": run.shard.index,
@@ -101,6 +104,7 @@ def _row(
         "origin_date": origin.origin_date,
         "as_of_at": origin.as_of_at,
         "trained_at": datetime.now(UTC),
-        "hyperparameters": to_json(options),
+        "hyperparameters": to_json(recipe),
+        "status": status,
         "code_version": code_version(),
     }
